@@ -1,0 +1,43 @@
+# Every target first makes .venv or finds it current (tools/setup.py), then runs one command in it.
+# Paths stay relative, so that a clone whose path holds spaces works.
+
+PYTHON ?= python3
+PORT ?= 8888
+VENV_PYTHON := .venv/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lab test run notebooks doctor clean
+
+help:
+	@echo 'make lab         open the course in JupyterLab (PORT=8888)'
+	@echo 'make test        lint, unit tests, and every notebook against its stored outputs'
+	@echo 'make run         run the notebooks without a browser, write them as pages into build/'
+	@echo 'make doctor      what is installed, and whether the course runs here'
+	@echo 'make notebooks   rebuild the notebooks from notebooks/source/'
+	@echo 'make clean       delete build/, dist/ and caches (rm -r .venv deletes the environment)'
+	@echo
+	@echo 'The first of them sets up .venv, which takes some minutes and the network.'
+	@echo 'PYTHON=python3.12 chooses the Python (3.11 or newer).'
+
+# A Python named on the command line wins over the one that .venv was made with.
+setup:
+	@"$(PYTHON)" tools/setup.py $(if $(filter command,$(origin PYTHON)),--use-this-python)
+
+lab: setup
+	@$(VENV_PYTHON) -m advtutor lab --port "$(PORT)"
+
+test: setup
+	$(VENV_PYTHON) -m pytest
+
+run: setup
+	@$(VENV_PYTHON) tools/run_notebooks.py
+
+notebooks: setup
+	$(VENV_PYTHON) tools/build_notebooks.py
+
+doctor: setup
+	@$(VENV_PYTHON) -m advtutor doctor
+
+clean:
+	rm -rf build dist .pytest_cache .ruff_cache .hypothesis
+	find . -path ./.venv -prune -o -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) -exec rm -rf {} +

@@ -1,0 +1,28 @@
+"""A course in notebooks on adversarial examples, and the helpers that the notebooks import."""
+
+from importlib import import_module
+from types import ModuleType
+
+__version__ = "0.1.0"
+
+_MODULES = (
+    "attacks",
+    "checks",
+    "claims",
+    "data",
+    "evaluation",
+    "models",
+    "plots",
+    "training",
+)
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Import a submodule when it is first asked for, so that `import advtutor` stays cheap."""
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_MODULES])

@@ -1,0 +1,150 @@
+"""Claim cells: a statement, the band it has to fall in, and what this machine measures."""
+
+import csv
+import difflib
+import functools
+import math
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+
+class ClaimError(AssertionError):
+    """A measurement lies outside its claim's band, or is no number at all."""
+
+
+@dataclass(frozen=True)
+class PaperClaim:
+    """One number, or one statement, of the paper. `paper_value` is as printed there, '' if none."""
+
+    id: str
+    section: str
+    claim: str
+    setting: str
+    paper_value: str
+    unit: str
+    status: str
+
+
+@functools.cache
+def paper_claims() -> dict[str, PaperClaim]:
+    """The paper's claims by id (arXiv 1412.6572; the letters of an id name its section)."""
+    text = files("advtutor").joinpath("assets/claims.csv").read_text(encoding="utf-8")
+    rows = csv.DictReader(text.splitlines())
+    return {row["id"]: PaperClaim(**row) for row in rows}
+
+
+def claim(
+    id: str,
+    measured: Any,
+    low: float | None = None,
+    high: float | None = None,
+    *,
+    statement: str | None = None,
+    unit: str | None = None,
+) -> None:
+    """Print a claim, the same on every machine, and below it what this machine measures.
+
+    `measured` is a number or a tensor with one element; the claim holds if it lies in
+    `[low, high]`. One of the two may be left out. A share is a fraction in code, 0.117, and is
+    printed as a percentage, 11.7 %: so it is for the paper's claims that are in per cent, and with
+    `unit="%"`. Any other `unit` is printed behind the number as it is.
+
+    An `id` of the paper's table brings its statement, unit and value; `statement` says what is
+    measured instead, where that is not quite the same (another network, say). An id of our own
+    needs a `statement`.
+
+    Raises ClaimError outside the band and for NaN, ValueError or TypeError for a claim that is
+    not well put.
+    """
+    row = paper_claims().get(id)
+    if statement is None:
+        statement = _paper_statement(id, row)
+    if unit is None:
+        unit = "%" if row and row.unit.startswith("%") else ""
+    _check_band(id, low, high, unit)
+    value = _number(id, measured)
+
+    band = _band(low, high, unit)
+    paper = f" The paper: {_with_unit(row.paper_value, unit)}." if row and row.paper_value else ""
+    if not _inside(value, low, high):
+        raise ClaimError(_does_not_hold(id, statement, value, band, unit))
+    print(f"✓ claim {id}: {statement}. Here {band}.{paper}")
+    print(f"measured {_format(value, unit, digits=3)}")
+
+
+def _paper_statement(id: str, row: PaperClaim | None) -> str:
+    if row is None:
+        close = difflib.get_close_matches(id, paper_claims(), n=3, cutoff=0.5)
+        nearest = f" (the nearest there: {', '.join(close)})" if close else ""
+        raise ValueError(
+            f"id {id!r} is not in the paper's table{nearest}; "
+            'for a claim of our own say what it states: statement="…"'
+        )
+    return f"{row.claim} ({row.setting})"
+
+
+def _check_band(id: str, low: float | None, high: float | None, unit: str) -> None:
+    if low is None and high is None:
+        raise ValueError(f"claim {id!r} has no band: give low, high, or both")
+    ends = {name: end for name, end in [("low", low), ("high", high)] if end is not None}
+    for name, end in ends.items():
+        if not math.isfinite(end):
+            raise ValueError(f"claim {id!r}: {name}={end} is no number; leave that end out")
+        if unit == "%" and abs(end) > 1:
+            raise ValueError(
+                f"claim {id!r}: {name}={end} is meant in per cent; a share is a fraction in code, "
+                "0.12 for 12 %"
+            )
+    if len(ends) == 2 and low >= high:  # type: ignore[operator]
+        raise ValueError(f"claim {id!r}: low={low} has to be below high={high}")
+
+
+def _number(id: str, measured: Any) -> float:
+    try:
+        return float(measured)
+    except (TypeError, ValueError, RuntimeError):
+        shape = getattr(measured, "shape", None)
+        what = f"a tensor of shape {tuple(shape)}" if shape is not None else repr(measured)
+        raise TypeError(
+            f"claim {id!r}: measured is {what}; a claim is about one number, "
+            "so reduce it first, with .mean() or an index"
+        ) from None
+
+
+def _inside(value: float, low: float | None, high: float | None) -> bool:
+    # NaN compares false with everything, so it is outside every band.
+    return (-math.inf if low is None else low) <= value <= (math.inf if high is None else high)
+
+
+def _band(low: float | None, high: float | None, unit: str) -> str:
+    if high is None:
+        return f"at least {_format(low, unit)}"
+    if low is None:
+        return f"at most {_format(high, unit)}"
+    return f"between {_format(low, unit)} and {_format(high, unit)}"
+
+
+def _format(value: float | None, unit: str, digits: int = 6) -> str:
+    """A number to so many significant digits, in per cent where that is the unit."""
+    assert value is not None
+    return _with_unit(f"{100 * value if unit == '%' else value:.{digits}g}", unit)
+
+
+def _with_unit(number: str, unit: str) -> str:
+    return f"{number} {unit}" if unit else number
+
+
+def _does_not_hold(id: str, statement: str, value: float, band: str, unit: str) -> str:
+    if math.isnan(value):
+        cause = "It is not a number: a mean over nothing, or a division of 0 by 0, comes before it."
+    else:
+        cause = (
+            "Perhaps a cell above was changed, or run twice or out of order: restart the kernel "
+            "and run all cells. If it stays so, the statement is not true on this machine, and "
+            "that is worth a report."
+        )
+    return (
+        f"claim {id} does not hold here: {statement}. Measured {_format(value, unit, digits=3)}; "
+        f"the claim says {band}. {cause}"
+    )

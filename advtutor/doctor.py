@@ -1,0 +1,314 @@
+"""Whether the course runs on this machine, finding by finding, each fault with its remedy."""
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+
+from packaging.requirements import Requirement
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+import advtutor
+
+State = Literal["ok", "warning", "problem"]
+
+OLDEST_PYTHON = (3, 11)
+ALWAYS_SHOWN = ("torch", "torchvision", "jupyterlab", "ipywidgets", "matplotlib", "nbval")
+FREE_GIGABYTES = 1.0
+COLOURS = {"ok": "green", "warning": "yellow", "problem": "bold red"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at: its state, what was found, and what to do about it.
+
+    A warning is worth knowing; with a problem, the course or a part of it does not run.
+    """
+
+    name: str
+    state: State
+    found: str
+    remedy: str = ""
+
+
+def examine() -> list[Finding]:
+    """All findings, in the order in which they are to be read. Never raises."""
+    checks = (
+        python,
+        packages,
+        device,
+        threads,
+        operators,
+        digits,
+        classifier,
+        photo,
+        disk,
+        kernel,
+        notebooks,
+    )
+    return [finding for check in checks for finding in _findings(check)]
+
+
+def print_report(findings: list[Finding], console: Console) -> None:
+    """The findings as a table, then what to do, then whether the course runs here."""
+    table = Table(title=f"advtutor {advtutor.__version__}", title_justify="left")
+    table.add_column("what", no_wrap=True)
+    table.add_column("state", no_wrap=True)
+    table.add_column("found", overflow="fold")
+    for finding in findings:
+        colour = COLOURS[finding.state]
+        table.add_row(escape(finding.name), f"[{colour}]{finding.state}[/]", escape(finding.found))
+    console.print(table)
+    for finding in findings:
+        if finding.state != "ok":
+            colour = COLOURS[finding.state]
+            text = f"[{colour}]{finding.state}[/] {escape(finding.name)}: {escape(finding.remedy)}"
+            console.print(text, highlight=False)
+    problems = sum(finding.state == "problem" for finding in findings)
+    if problems:
+        count = "1 problem" if problems == 1 else f"{problems} problems"
+        console.print(f"[bold red]The course does not run here: {count}.[/]")
+    else:
+        console.print("[green]The course runs here.[/]")
+
+
+def _findings(check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    """What check finds; a fault that it did not expect becomes a problem, not a traceback."""
+    try:
+        yield from check()
+    except Exception as fault:
+        text = f"{type(fault).__name__}: {fault}"
+        yield Finding(check.__name__, "problem", text, _install_again())
+
+
+def python() -> Iterator[Finding]:
+    """The Python that runs, and where it lies."""
+    numbers = ".".join(map(str, sys.version_info[:3]))
+    found = f"{numbers}, {sys.executable}"
+    if sys.version_info < OLDEST_PYTHON:
+        remedy = "Install Python 3.11 or newer, then: make lab PYTHON=python3.12"
+        yield Finding("Python", "problem", found, remedy)
+    else:
+        yield Finding("Python", "ok", found)
+
+
+def packages() -> Iterator[Finding]:
+    """The course's packages: the main ones in any case, the others where something is amiss."""
+    try:
+        required = metadata.requires("advtutor") or []
+    except metadata.PackageNotFoundError:
+        remedy = "Install the course where it lies: pip install -e ."
+        yield Finding("advtutor", "warning", "not installed, only found on the path", remedy)
+        required = list(ALWAYS_SHOWN)
+    for requirement in map(Requirement, required):
+        if requirement.name == "nbval":  # of the extra that the tests need
+            yield from _package(requirement, "ok")
+        elif requirement.marker is None:
+            yield from _package(requirement, "problem")
+
+
+def _package(requirement: Requirement, state_if_missing: State) -> Iterator[Finding]:
+    name, wanted = requirement.name, requirement.specifier
+    try:
+        installed = metadata.version(name)
+    except metadata.PackageNotFoundError:
+        found = "not installed"
+        if state_if_missing == "ok":
+            found += "; only the tests need it"
+        yield Finding(name, state_if_missing, found, f"pip install '{name}{wanted}'")
+        return
+    if wanted.contains(installed, prereleases=True):
+        if name in ALWAYS_SHOWN:
+            yield Finding(name, "ok", installed)
+    else:
+        found = f"{installed}, and the course is made for {wanted}"
+        yield Finding(name, "warning", found, f"pip install '{name}{wanted}'")
+
+
+def device() -> Iterator[Finding]:
+    """What torch can compute on."""
+    import torch
+
+    if torch.cuda.is_available():
+        found = f"CUDA: {torch.cuda.get_device_name()}"
+    elif torch.backends.mps.is_available():
+        found = "Apple GPU (MPS)"
+    else:
+        found = "CPU; the course is made for it"
+    yield Finding("device", "ok", found)
+
+
+def threads() -> Iterator[Finding]:
+    """How many threads torch takes, of how many processors this process may use."""
+    import torch
+
+    used = torch.get_num_threads()
+    usable = getattr(os, "process_cpu_count", None) or (lambda: len(_affinity()))
+    available = usable() or 1
+    found = f"{used} of torch, on {available} processors"
+    if used == 1 and available > 1:
+        remedy = "torch uses one thread: unset OMP_NUM_THREADS to halve the waiting."
+        yield Finding("threads", "warning", found, remedy)
+    elif used > available:
+        remedy = f"More threads than processors slow each other: set OMP_NUM_THREADS={available}"
+        yield Finding("threads", "warning", found, remedy)
+    else:
+        yield Finding("threads", "ok", found)
+
+
+def _affinity() -> range | set[int]:
+    """The processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return os.sched_getaffinity(0)
+    return range(os.cpu_count() or 1)
+
+
+def operators() -> Iterator[Finding]:
+    """Whether torchvision's compiled operators fit the torch beside it."""
+    from advtutor import _torchvision
+
+    if _torchvision.operators_loaded:
+        yield Finding("torchvision's operators", "ok", "loaded")
+    else:
+        remedy = (
+            "torch and torchvision are of different builds, say one for CPU and one for CUDA. The "
+            "course does without the operators. Your own detection models need them: then install "
+            "torch and torchvision together, from one index."
+        )
+        yield Finding("torchvision's operators", "warning", "not loaded", remedy)
+
+
+def digits() -> Iterator[Finding]:
+    """Whether MNIST is there and sound; unpacks it if this is the first time."""
+    from advtutor import data
+
+    try:
+        mnist = data.mnist()
+    except data.DataError as fault:
+        yield Finding("MNIST", "problem", "not usable", str(fault))
+    else:
+        sizes = f"{len(mnist.train.y):,} and {len(mnist.test.y):,} digits, checked"
+        yield Finding("MNIST", "ok", f"{sizes}, in {data.cache_dir()}")
+
+
+def classifier() -> Iterator[Finding]:
+    """Whether the ImageNet network of notebook 00 can be had, without a network."""
+    from advtutor import models
+
+    try:
+        model = models.imagenet_classifier()
+    except ImportError as fault:
+        yield Finding("ImageNet classifier", "problem", "not there", str(fault))
+    else:
+        numbers = sum(parameter.numel() for parameter in model.parameters())
+        yield Finding("ImageNet classifier", "ok", f"{numbers / 1e6:.2f} million weights")
+
+
+def photo() -> Iterator[Finding]:
+    """Whether the photo of notebook 00 can be had."""
+    from advtutor import data
+
+    try:
+        height, width = data.photo("camera").shape[-2:]
+    except data.DataError as fault:
+        yield Finding("photos", "problem", "not there", str(fault))
+    else:
+        yield Finding("photos", "ok", f"'camera', {height} x {width} pixels")
+
+
+def disk() -> Iterator[Finding]:
+    """The room for the unpacked data and for what the notebooks write."""
+    from advtutor import data
+
+    folder = data.cache_dir()
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free / 1e9
+    found = f"{free:.1f} GB at {folder}"
+    if free < FREE_GIGABYTES:
+        remedy = f"Make room: below {FREE_GIGABYTES:.0f} GB, unpacking and saving may fail."
+        yield Finding("free disk", "warning", found, remedy)
+    else:
+        yield Finding("free disk", "ok", found)
+
+
+def kernel() -> Iterator[Finding]:
+    """Whether the notebooks' kernel, python3, is the Python that has the course."""
+    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+
+    try:
+        command = KernelSpecManager().get_kernel_spec("python3").argv[0]
+    except NoSuchKernel:
+        remedy = "pip install --force-reinstall ipykernel"
+        yield Finding("kernel", "problem", "there is no kernel 'python3'", remedy)
+        return
+    # A bare `python` stands for the Python that Jupyter itself runs in.
+    if Path(command).is_absolute() and not _same_environment(Path(command)):
+        remedy = (
+            f"The kernel 'python3' starts {command}, which is not the course's Python. Remove that "
+            "kernel (jupyter kernelspec remove python3), or choose another in the notebook."
+        )
+        yield Finding("kernel", "warning", command, remedy)
+    else:
+        yield Finding("kernel", "ok", "python3 is this Python")
+
+
+def _same_environment(command: Path) -> bool:
+    """Whether command lies in the bin folder of this very environment."""
+    return command.parent.resolve() == Path(sys.executable).parent.resolve()
+
+
+def notebooks() -> Iterator[Finding]:
+    """Whether the notebooks beside the package belong to its version and to their source."""
+    from advtutor.lab import clone
+
+    root = clone()
+    if root is None:
+        yield Finding("notebooks", "ok", "none beside this installation")
+        return
+    paths = sorted((root / "notebooks").glob("[0-9]*.ipynb"))
+    if not paths:
+        remedy = "Bring them back: git checkout -- notebooks"
+        yield Finding("notebooks", "problem", f"none in {root / 'notebooks'}", remedy)
+        return
+    strange = [text for path in paths for text in _strangeness(path)]
+    if strange:
+        remedy = (
+            "`make notebooks` builds them afresh from notebooks/source; save your own answers "
+            "elsewhere first."
+        )
+        yield Finding("notebooks", "warning", "; ".join(strange), remedy)
+    else:
+        yield Finding("notebooks", "ok", f"{len(paths)}, all of version {advtutor.__version__}")
+
+
+def _strangeness(path: Path) -> Iterator[str]:
+    """What is wrong with one notebook's stamp: unreadable, another version, another source."""
+    try:
+        stamp = json.loads(path.read_text(encoding="utf-8"))["metadata"]["advtutor"]
+        version, digest = stamp["version"], stamp["source_sha256"]
+    except (OSError, ValueError, KeyError, TypeError):
+        yield f"{path.name} cannot be read, or was not built by this course"
+        return
+    if version != advtutor.__version__:
+        yield f"{path.name} is of version {version}"
+    source = path.parent / "source" / f"{path.stem}.py"
+    if source.is_file():
+        text = source.read_text(encoding="utf-8")
+        if hashlib.sha256(text.encode("utf-8")).hexdigest() != digest:
+            yield f"{path.name} is older than its source"
+
+
+def _install_again() -> str:
+    """How to mend an installation, in the words of the way it was made."""
+    if Path(sys.prefix).name == ".venv":
+        return "Delete .venv and run `make lab` again; if it stays, report it with this table."
+    return "Install the course again, in a fresh environment; README.md shows the ways."

@@ -1,0 +1,111 @@
+"""Measuring models: how often they err, and how sure they are of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from advtutor.attacks import measuring
+
+Attack = Callable[[nn.Module, Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `evaluate` measured. All shares are fractions between 0 and 1.
+
+    n: how many examples were looked at.
+    error: the share of all examples on which the model errs under the attack; the paper's "error".
+    success_rate: the share of the examples that the model first classified rightly and errs on
+        under the attack; NaN where there were none.
+    confidence_on_errors: the mean of the largest softmax probability over the examples the model
+        errs on; the paper's "average confidence"; NaN where there are no errors.
+    max_linf: the furthest that any pixel was moved.
+    unmoved: how many examples the attack gave back exactly as they were.
+    """
+
+    n: int
+    error: float
+    success_rate: float
+    confidence_on_errors: float
+    max_linf: float
+    unmoved: int
+
+    @property
+    def accuracy(self) -> float:
+        """The share of all examples that the model still classifies rightly: `1 - error`."""
+        return 1 - self.error
+
+    def __repr__(self) -> str:
+        return (
+            f"Report(n={self.n}: error {self.error:.2%}, "
+            f"confidence on errors {self.confidence_on_errors:.1%}, "
+            f"success rate {self.success_rate:.2%}, "
+            f"moved by at most {self.max_linf:.4g}, unmoved {self.unmoved})"
+        )
+
+
+def evaluate(
+    model: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    attack: Attack | None = None,
+    *,
+    batch_size: int = 512,
+) -> Report:
+    """Measure `model` on images `x` `[N, C, H, W]` with true labels `y` `[N]`.
+
+    `attack(model, x, y)` makes the examples, batch by batch; without one the clean images are
+    measured. The model predicts in eval mode and is left in the mode it was in. `x` and `y` may
+    lie on another device than the model.
+
+    Raises ValueError if there is nothing to measure, if `x` and `y` differ in length, or if the
+    attack returns another shape than it was given.
+    """
+    if len(x) == 0 or len(x) != len(y):
+        raise ValueError(f"x has {len(x)} examples, y {len(y)}; give one label for each")
+    if batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
+    wrong_before = wrong = fooled = unmoved = 0
+    confidence = max_linf = 0.0
+    for x_batch, y_batch in zip(x.split(batch_size), y.split(batch_size), strict=True):
+        x_batch, y_batch = _to_device_of(model, x_batch, y_batch)
+        x_adv = x_batch if attack is None else attack(model, x_batch, y_batch)
+        if x_adv.shape != x_batch.shape:
+            raise ValueError(
+                f"the attack returned the shape {tuple(x_adv.shape)} for images of "
+                f"{tuple(x_batch.shape)}; it must keep the shape"
+            )
+        probability, predicted = _predict(model, x_adv)
+        errs = predicted != y_batch
+        erred = errs if attack is None else _predict(model, x_batch)[1] != y_batch
+        moved = (x_adv - x_batch).abs().flatten(1).amax(dim=1)
+
+        wrong_before += int(erred.sum())
+        wrong += int(errs.sum())
+        fooled += int((errs & ~erred).sum())
+        confidence += float(probability[errs].double().sum())
+        max_linf = max(max_linf, float(moved.max()))
+        unmoved += int((moved == 0).sum())
+    right_before = len(x) - wrong_before
+    return Report(
+        n=len(x),
+        error=wrong / len(x),
+        success_rate=fooled / right_before if right_before else float("nan"),
+        confidence_on_errors=confidence / wrong if wrong else float("nan"),
+        max_linf=max_linf,
+        unmoved=unmoved,
+    )
+
+
+@torch.no_grad()
+def _predict(model: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
+    """The largest probability and its class, each `[N]`."""
+    with measuring(model):
+        return model(x).softmax(dim=1).max(dim=1)
+
+
+def _to_device_of(model: nn.Module, *tensors: Tensor) -> tuple[Tensor, ...]:
+    parameter = next(iter(model.parameters()), None) if isinstance(model, nn.Module) else None
+    return tensors if parameter is None else tuple(t.to(parameter.device) for t in tensors)

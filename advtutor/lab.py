@@ -1,0 +1,186 @@
+"""JupyterLab on the clone's notebooks: its port, its address, and a clean end."""
+
+import importlib.util
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from rich.console import Console
+
+import advtutor
+
+START = "notebooks/00_start_here.ipynb"
+PORTS_TRIED = 100
+SECONDS_TO_START = 90
+
+
+class LabError(Exception):
+    """JupyterLab cannot be started; the text says why and what to do."""
+
+
+def clone() -> Path | None:
+    """The folder of the clone that this package lies in; None for a package installed as a wheel.
+
+    A clone is known by the pyproject.toml beside the package.
+    """
+    root = Path(advtutor.__file__).resolve().parent.parent
+    return root if (root / "pyproject.toml").is_file() else None
+
+
+def serve(port: int, browser: bool | None = None) -> int:
+    """Serve the course until Ctrl-C, on the first free port from port on; the exit status.
+
+    The server listens on 127.0.0.1 only and asks for a token. It opens a browser if browser is
+    True, or None and has_browser(). Raises LabError where there are no notebooks or no JupyterLab,
+    where no port is free, and where the server does not start.
+    """
+    root = clone()
+    if root is None:
+        raise LabError(
+            "there are no notebooks beside this installation. Get the course's clone, and run "
+            "`make lab` in it."
+        )
+    if not (root / START).is_file():
+        raise LabError(f"{root / START} is missing. Bring it back: git checkout -- notebooks")
+    if importlib.util.find_spec("jupyterlab") is None:
+        raise LabError(f"{sys.executable} has no JupyterLab. Install it: pip install jupyterlab")
+    free = free_port(port)
+    if free != port:
+        Console().print(f"Port {port} is taken, so this is port {free}.", highlight=False)
+    # In the environment, other users of the machine cannot read the token; in `ps` they could.
+    token = os.environ.get("JUPYTER_TOKEN") or secrets.token_hex(24)
+    if browser is None:
+        browser = has_browser()
+    server = subprocess.Popen(
+        _command(root, free, browser), cwd=root, env=_environment(token), stdin=subprocess.DEVNULL
+    )
+    _end_on_terminate()
+    try:
+        _wait_until_it_answers(server, free, token)
+        _announce(f"http://127.0.0.1:{free}/lab/tree/{START}?token={token}", browser)
+        return server.wait()
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        _stop(server)
+
+
+def free_port(first: int) -> int:
+    """The first port from first on, of a hundred, on which 127.0.0.1 can be listened to."""
+    last = min(first + PORTS_TRIED - 1, 65535)
+    for port in range(first, last + 1):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            if os.name == "posix":  # as the server will; elsewhere it would take over a live port
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+                probe.listen()
+            except PermissionError:
+                raise LabError(
+                    f"port {port} is reserved for the system. Choose one from 1024 on, as in "
+                    "make lab PORT=8888"
+                ) from None
+            except OSError:
+                continue
+            return port
+    raise LabError(
+        f"all ports from {first} to {last} are taken. Choose another, as in make lab PORT=9500"
+    )
+
+
+def has_browser() -> bool:
+    """Whether opening a browser can succeed: a display, or a command named in BROWSER."""
+    if sys.platform in ("win32", "darwin"):
+        return True
+    return any(os.environ.get(name) for name in ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY"))
+
+
+def _command(root: Path, port: int, browser: bool) -> list[str]:
+    command = [
+        *(sys.executable, "-m", "jupyterlab", START),
+        f"--ServerApp.root_dir={root}",
+        "--ServerApp.ip=127.0.0.1",
+        f"--ServerApp.port={port}",
+        "--ServerApp.port_retries=0",
+        # Ctrl-C ends the server; the question that Jupyter would ask gets lost behind make.
+        "--ServerApp.answer_yes=True",
+        "--ServerApp.log_level=WARN",
+        "--LabApp.log_level=WARN",
+        # The course asks nobody for anything: no news, no updates, no list of extensions.
+        "--LabApp.news_url=",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        "--LabApp.extension_manager=readonly",
+    ]
+    if not browser:
+        command.append("--no-browser")
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")
+    return command
+
+
+def _environment(token: str) -> dict[str, str]:
+    # Its labconfig keeps JupyterLab from asking on each first start whether to fetch its news.
+    ours = str(Path(advtutor.__file__).parent / "assets" / "jupyter")
+    theirs = os.environ.get("JUPYTER_CONFIG_PATH")
+    path = os.pathsep.join([ours, theirs] if theirs else [ours])
+    return os.environ | {"JUPYTER_TOKEN": token, "JUPYTER_CONFIG_PATH": path}
+
+
+def _wait_until_it_answers(server: subprocess.Popen[bytes], port: int, token: str) -> None:
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/api/status", headers={"Authorization": f"token {token}"}
+    )
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    end = time.monotonic() + SECONDS_TO_START
+    while time.monotonic() < end:
+        if server.poll() is not None:
+            raise LabError(
+                f"JupyterLab ended at once, with status {server.returncode}; its messages are "
+                "above. `advtutor doctor` may know why."
+            )
+        try:
+            with direct.open(request, timeout=5):
+                return
+        except urllib.error.HTTPError as answer:
+            raise LabError(f"JupyterLab refuses its own token ({answer}).") from None
+        except OSError:
+            time.sleep(0.1)
+    raise LabError(
+        f"JupyterLab has not answered in {SECONDS_TO_START} s. Run it again; the second start is "
+        "faster."
+    )
+
+
+def _announce(address: str, browser: bool) -> None:
+    console = Console()
+    console.print()
+    if browser:
+        console.print("The course opens in your browser. If it does not, open this address:")
+    else:
+        console.print("The course is ready. Open this address in a browser on this machine:")
+    # Never wrapped: a broken line would not be a link, and could not be copied.
+    console.print(f"\n    {address}\n", style="bold", soft_wrap=True, highlight=False)
+    console.print("Stop with Ctrl-C.")
+
+
+def _end_on_terminate() -> None:
+    """Let SIGTERM, too, run the finally clause that stops the server."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+
+
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    """End the server and its kernels. Ctrl-C has reached it already; then it only needs time."""
+    for end in (lambda: None, server.terminate, server.kill):
+        end()
+        try:
+            server.wait(timeout=5)
+            return
+        except (subprocess.TimeoutExpired, KeyboardInterrupt):
+            continue

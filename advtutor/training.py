@@ -1,0 +1,268 @@
+"""Training: one loop, and the objectives it can follow."""
+
+import math
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from advtutor import attacks
+from advtutor.attacks import Clip
+
+Objective = Callable[[nn.Module, Tensor, Tensor], Tensor]
+Validation = Callable[[nn.Module], Mapping[str, float]]
+
+
+class TrainingWarning(UserWarning):
+    """Training ended early; the message says with what."""
+
+
+def clean(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    """The usual objective: mean cross-entropy on the images as they are. A scalar."""
+    return F.cross_entropy(model(x), y)
+
+
+@dataclass(frozen=True)
+class Adversarial:
+    """The paper's objective: `alpha*J(x, y) + (1 - alpha)*J(x + eps*sign(grad_x J(x, y)), y)`.
+
+    The examples are made from the model of this very step, clipped to `clip`, and held constant
+    while the weights are updated (paper, section 6, which does not clip: `clip=None`).
+    """
+
+    eps: float
+    alpha: float = 0.5
+    clip: Clip = (0.0, 1.0)
+
+    def __call__(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        """The objective on one batch, as a scalar to be differentiated."""
+        x = x.detach().requires_grad_()
+        loss = F.cross_entropy(model(x), y)
+        (gradient,) = torch.autograd.grad(loss, x, retain_graph=True)
+        loss_adv = F.cross_entropy(model(self._examples(x, gradient)), y)
+        return self.alpha * loss + (1 - self.alpha) * loss_adv
+
+    def backward(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        """The same, with the gradients added to the weights' `.grad` on the way.
+
+        One backward pass through the clean loss serves both the weights and the images: that is
+        a forward and a backward pass less than making the examples separately.
+        """
+        x = x.detach().requires_grad_()
+        weights = [p for p in model.parameters() if p.requires_grad]
+        loss = self.alpha * F.cross_entropy(model(x), y)
+        loss.backward(inputs=[x, *weights])
+        loss_adv = (1 - self.alpha) * F.cross_entropy(model(self._examples(x, x.grad)), y)
+        loss_adv.backward(inputs=weights)
+        return (loss + loss_adv).detach()
+
+    def _examples(self, x: Tensor, gradient: Tensor) -> Tensor:
+        return _clipped(x.detach() + self.eps * gradient.sign(), self.clip)
+
+
+@dataclass(frozen=True)
+class Noise:
+    """The paper's control: as `Adversarial`, with random noise in the place of the step.
+
+    `kind` is "sign" (each pixel moves by eps, up or down) or "uniform" (by a number from
+    U(-eps, eps)) (paper, section 6).
+    """
+
+    eps: float
+    kind: Literal["sign", "uniform"] = "sign"
+    alpha: float = 0.5
+    clip: Clip = (0.0, 1.0)
+
+    def __call__(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        """The objective on one batch, as a scalar to be differentiated."""
+        noise = {"sign": attacks.sign_noise, "uniform": attacks.uniform_noise}[self.kind]
+        x_noisy = noise(model, x, y, self.eps, clip=self.clip)
+        loss = F.cross_entropy(model(x), y)
+        return self.alpha * loss + (1 - self.alpha) * F.cross_entropy(model(x_noisy), y)
+
+
+@dataclass
+class RandomStart:
+    """Fast training: the loss after one gradient-sign step from a random point of the ball.
+
+    The step is `step_size` long (1.25 * eps unless given) and ends inside the ball. Over the first
+    `warm_up` of the training eps rises from zero, without which training at a large eps can fail
+    from the start (Wong, Rice, Kolter, arXiv 2001.03994). `fit` sets `progress`.
+    """
+
+    eps: float
+    step_size: float | None = None
+    warm_up: float = 0.3
+    clip: Clip = (0.0, 1.0)
+    progress: float = 1.0
+
+    def __call__(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        """The objective on one batch, as a scalar to be differentiated."""
+        eps = self.eps * _warmed(self.progress, self.warm_up)
+        step_size = 1.25 * eps if self.step_size is None else min(self.step_size, 2 * eps)
+        start = attacks.uniform_noise(model, x, y, eps, clip=self.clip).requires_grad_()
+        (gradient,) = torch.autograd.grad(F.cross_entropy(model(start), y), start)
+        step = (start.detach() + step_size * gradient.sign() - x).clamp(-eps, eps)
+        return F.cross_entropy(model(_clipped(x + step, self.clip)), y)
+
+
+@dataclass
+class PGD:
+    """The loss after `steps` steps of projected gradient descent (Madry et al., arXiv 1706.06083).
+
+    `warm_up` and `progress` as in `RandomStart`. The attack sees the model in eval mode.
+    """
+
+    eps: float
+    steps: int = 5
+    step_size: float | None = None
+    warm_up: float = 0.3
+    clip: Clip = (0.0, 1.0)
+    progress: float = 1.0
+
+    def __call__(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        """The objective on one batch, as a scalar to be differentiated."""
+        eps = self.eps * _warmed(self.progress, self.warm_up)
+        x_adv = attacks.pgd(
+            model, x, y, eps, steps=self.steps, step_size=self.step_size, clip=self.clip
+        )
+        return F.cross_entropy(model(x_adv), y)
+
+
+def _warmed(progress: float, warm_up: float) -> float:
+    return min(1.0, progress / warm_up) if warm_up > 0 else 1.0
+
+
+def _clipped(x: Tensor, clip: Clip) -> Tensor:
+    return x if clip is None else x.clamp(*clip)
+
+
+@dataclass
+class History:
+    """What happened in each epoch: `history["loss"]` is a list with one number an epoch.
+
+    `loss` is the mean objective over the epoch's batches; the other names are those that the
+    `validation` function gave. `interrupted` says whether training was stopped from outside.
+    """
+
+    epochs: list[dict[str, float]] = field(default_factory=list)
+    interrupted: bool = False
+    seconds: float = 0.0
+
+    def __getitem__(self, name: str) -> list[float]:
+        if self.epochs and name not in self.epochs[0]:
+            raise KeyError(f"{name!r} was not measured; there are {', '.join(self.epochs[0])}")
+        return [epoch[name] for epoch in self.epochs]
+
+    def __repr__(self) -> str:
+        last = ", ".join(f"{k} {v:.4g}" for k, v in self.epochs[-1].items()) if self.epochs else "-"
+        end = ", interrupted" if self.interrupted else ""
+        return f"History({len(self.epochs)} epochs{end}; last: {last})"
+
+
+def fit(
+    model: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    *,
+    objective: Objective,
+    epochs: int,
+    batch_size: int = 128,
+    lr: float,
+    seed: int = 0,
+    progress: bool = True,
+    validation: Validation | None = None,
+) -> History:
+    """Train `model` in place on images `x` `[N, C, H, W]` and labels `y` `[N]`.
+
+    `objective(model, x, y)` returns the scalar to minimise on a batch: `clean`, an `Adversarial`,
+    or your own function. Adam, with a learning rate that rises to `lr` and falls to zero over the
+    whole training (one cycle). `validation(model)` is called after each epoch and returns named
+    numbers for the history. The batches and everything random in the objective follow from
+    `seed`; the caller's random state is left as it was. The model ends in eval mode.
+
+    Interrupt it (Ctrl-C, or Lab's stop button) and it returns what it has, with a warning: the
+    model is usable and the history says `interrupted`.
+
+    Raises ValueError for data that do not fit or settings out of range, FloatingPointError if the
+    loss is no longer finite.
+    """
+    _check(x, y, epochs, batch_size, lr)
+    device = next(model.parameters()).device
+    x, y = x.to(device), y.to(device)
+    batches = math.ceil(len(x) / batch_size)
+    optimizer = torch.optim.Adam(model.parameters(), lr=lr, fused=device.type in ("cpu", "cuda"))
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=epochs * batches)
+    history, start = History(), time.perf_counter()
+    cuda = [device] if device.type == "cuda" else []
+    bar = tqdm(total=epochs * batches, disable=not progress, unit="batch")
+    with torch.random.fork_rng(devices=cuda), bar:
+        torch.manual_seed(seed)
+        try:
+            for epoch in range(1, epochs + 1):
+                bar.set_description(f"epoch {epoch} of {epochs}")
+                model.train()
+                total = torch.zeros((), device=device)
+                for rows in torch.randperm(len(x)).to(device).split(batch_size):
+                    if hasattr(objective, "progress"):
+                        objective.progress = schedule.last_epoch / (epochs * batches)
+                    optimizer.zero_grad()
+                    total += _backward(objective, model, x[rows], y[rows]) * len(rows)
+                    optimizer.step()
+                    schedule.step()
+                    bar.update()
+                loss = _finite(total.item() / len(x), epoch)
+                model.eval()
+                measured = validation(model) if validation else {}
+                history.epochs.append({"loss": loss, **measured})
+                bar.set_postfix(history.epochs[-1])
+        except KeyboardInterrupt:
+            history.interrupted = True
+            warnings.warn(
+                f"training was interrupted in epoch {epoch} of {epochs}; "
+                "the model keeps what it has learnt so far",
+                TrainingWarning,
+                stacklevel=2,
+            )
+        finally:
+            model.eval()
+            optimizer.zero_grad()
+    history.seconds = time.perf_counter() - start
+    return history
+
+
+def _backward(objective: Objective, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    """Leave the objective's gradients in the weights and return its value."""
+    if hasattr(objective, "backward"):
+        return objective.backward(model, x, y)
+    loss = objective(model, x, y)
+    if not isinstance(loss, Tensor) or loss.dim() != 0 or not loss.requires_grad:
+        raise ValueError(
+            f"objective returned {loss!r}; it must return a scalar tensor that depends on the "
+            "model's weights (no .item(), no .detach())"
+        )
+    loss.backward()
+    return loss.detach()
+
+
+def _check(x: Tensor, y: Tensor, epochs: int, batch_size: int, lr: float) -> None:
+    if len(x) == 0 or len(x) != len(y):
+        raise ValueError(f"x has {len(x)} examples, y {len(y)}; give one label for each")
+    if epochs < 1 or batch_size < 1:
+        raise ValueError(f"epochs is {epochs}, batch_size {batch_size}; both must be at least 1")
+    if not (lr > 0 and math.isfinite(lr)):
+        raise ValueError(f"lr is {lr}; give a positive learning rate, e.g. 3e-3")
+
+
+def _finite(loss: float, epoch: int) -> float:
+    if not math.isfinite(loss):
+        raise FloatingPointError(
+            f"the loss is {loss} in epoch {epoch}: training diverged; lower lr and start anew"
+        )
+    return loss

@@ -1,0 +1,374 @@
+"""The data module: MNIST's cache in good and bad times, downloads without a network, photos."""
+
+import gzip
+import hashlib
+import importlib.util
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from advtutor import data
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = Path(data.__file__).parents[1]
+TRAIN_IMAGES = "train-images-idx3-ubyte"
+
+
+@pytest.fixture
+def cache(monkeypatch):
+    """An empty cache of this test's own, deleted afterwards: 55 MB a test would pile up."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        monkeypatch.setenv("ADVTUTOR_CACHE", folder)
+        yield Path(folder)
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    """Every attempt to reach another machine fails, as on a machine without a network."""
+
+    def refuse(*_, **__):
+        raise OSError("the network is cut")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+
+
+def unpacked(cache: Path) -> Path:
+    return cache / "MNIST" / "raw"
+
+
+def start(code: str) -> subprocess.Popen:
+    """A fresh process that runs the code with this test's cache."""
+    path = [str(folder) for folder in (PACKAGE, os.environ.get("PYTHONPATH")) if folder]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [sys.executable, "-c", code],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def assert_sound(folder: Path) -> None:
+    """The folder holds the four original files and nothing else."""
+    found = {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in folder.iterdir()}
+    assert found == data.MNIST_SHA256
+
+
+def test_mnist_is_the_original(cache, no_network):
+    """Catches wrong files, a wrong scale, shape or dtype, and labels that left their images."""
+    digits = data.mnist()
+    assert_sound(unpacked(cache))
+    for split, n, prefix in ((digits.train, 60_000, "train"), (digits.test, 10_000, "t10k")):
+        assert split.x.shape == (n, 1, 28, 28)
+        assert split.x.dtype == torch.float32
+        assert split.x.is_contiguous()
+        assert split.y.shape == (n,)
+        assert split.y.dtype == torch.int64
+        assert (split.x.min(), split.x.max()) == (0, 1)
+        packed = [
+            data._PACKED / f"{prefix}-{kind}.gz"
+            for kind in ("images-idx3-ubyte", "labels-idx1-ubyte")
+        ]
+        pixels, labels = (gzip.decompress(path.read_bytes()) for path in packed)
+        assert (split.x * 255).round().byte().numpy().tobytes() == pixels[16:]
+        assert split.y.byte().numpy().tobytes() == labels[8:]
+    assert digits.test.y.bincount().tolist() == [
+        980,
+        1135,
+        1032,
+        1010,
+        982,
+        892,
+        958,
+        1028,
+        974,
+        1009,
+    ]
+    assert digits.train.y[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
+
+
+def test_repr_shows_shapes_not_pixels():
+    """Catches a repr that fills a notebook with numbers."""
+    split = data.Split(torch.zeros(2, 1, 28, 28), torch.zeros(2, dtype=torch.int64))
+    assert repr(data.MNIST(split, split)) == (
+        "MNIST(train=Split(x=float32[2, 1, 28, 28], y=int64[2]), "
+        "test=Split(x=float32[2, 1, 28, 28], y=int64[2]))"
+    )
+
+
+def test_sound_cache_is_only_read(cache):
+    """Catches a cache that is unpacked anew at each call, or that must be writable."""
+    data.mnist()
+    before = {p.name: p.stat().st_mtime_ns for p in unpacked(cache).iterdir()}
+    (cache / "MNIST" / "raw.lock").unlink(missing_ok=True)
+    data.mnist()
+    assert {p.name: p.stat().st_mtime_ns for p in unpacked(cache).iterdir()} == before
+    assert not (cache / "MNIST" / "raw.lock").exists()
+
+
+def test_damaged_cache_is_mended(cache):
+    """Catches a cache that is trusted because its files exist, or have the right size."""
+    data.mnist()
+    folder = unpacked(cache)
+    with (folder / TRAIN_IMAGES).open("r+b") as file:
+        file.truncate(1_000_000)
+    with (folder / "t10k-images-idx3-ubyte").open("r+b") as file:
+        file.seek(5_000_000)
+        file.write(b"\xff")
+    (folder / "train-labels-idx1-ubyte").unlink()
+    (folder / "t10k-labels-idx1-ubyte").write_bytes(b"")
+    data.mnist()
+    assert_sound(folder)
+
+
+def test_leftovers_of_a_killed_process_are_cleaned(cache):
+    """Catches half a file left under the real name, and temporary files that stay for good."""
+    killed = start(
+        "import os, signal\n"
+        "from advtutor import data\n"
+        "os.replace = lambda *_: os.kill(os.getpid(), signal.SIGTERM)\n"
+        "data._unpack_mnist(data.cache_dir() / 'MNIST' / 'raw')\n"
+    )
+    killed.communicate()
+    assert killed.returncode != 0
+    names = [p.name for p in unpacked(cache).iterdir()]
+    assert len(names) == 1
+    assert names[0] not in data.MNIST_SHA256
+    data.mnist()
+    assert_sound(unpacked(cache))
+
+
+def test_two_processes_start_together_on_an_empty_cache(cache, tmp_path):
+    """Catches processes that read each other's half-written files or trip over them."""
+    go = tmp_path / "go"
+    code = (
+        "import pathlib, sys, time\n"
+        "from advtutor import _torchvision, data\n"
+        "print('ready', flush=True)\n"
+        f"while not pathlib.Path({str(go)!r}).exists():\n"
+        "    time.sleep(0.001)\n"
+        "print(data.mnist())\n"
+    )
+    both = [start(code), start(code)]
+    for process in both:
+        assert process.stdout.readline() == "ready\n"
+    go.touch()
+    for process in both:
+        printed, errors = process.communicate()
+        assert process.returncode == 0, errors
+        assert "float32[60000, 1, 28, 28]" in printed
+    assert_sound(unpacked(cache))
+
+
+def gzip_of_other_content(packed: bytes) -> bytes:
+    return gzip.compress(bytes(100))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda packed: packed[:100_000],
+        lambda packed: packed[:100_000] + b"\x00\xff" + packed[100_002:],
+        lambda packed: b"<html>" + packed,
+        gzip_of_other_content,
+        None,
+    ],
+    ids=["truncated", "altered", "no gzip", "other content", "missing"],
+)
+def test_damaged_package_file_is_a_clear_error(cache, tmp_path, monkeypatch, damage):
+    """Catches damage that reaches the learner's tensors, or ends in an obscure zlib error."""
+    name = f"{TRAIN_IMAGES}.gz"
+    if damage:
+        (tmp_path / name).write_bytes(damage((data._PACKED / name).read_bytes()))
+    monkeypatch.setattr(data, "_PACKED", tmp_path)
+    with pytest.raises(data.DataError, match="Install advtutor again") as raised:
+        data.mnist()
+    assert str(tmp_path / name) in str(raised.value)
+    assert list(unpacked(cache).iterdir()) == []
+
+
+def test_cache_that_cannot_be_made_is_a_clear_error(tmp_path, monkeypatch):
+    """Catches a bare NotADirectoryError that says neither how much room nor what to set."""
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("ADVTUTOR_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(data.DataError, match=r"55 MB.*ADVTUTOR_CACHE") as raised:
+        data.mnist()
+    assert str(tmp_path / "file" / "cache") in str(raised.value)
+    assert isinstance(raised.value, RuntimeError)
+
+
+def test_failed_write_leaves_nothing_behind(cache):
+    """Catches half a file after a full disk, here a limit on the size of a file."""
+    pytest.importorskip("resource")
+    process = start(
+        "import resource\n"
+        "from advtutor import data\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000_000, 20_000_000))\n"
+        "try:\n"
+        "    data.mnist()\n"
+        "except data.DataError as error:\n"
+        "    print(error)\n"
+    )
+    printed, errors = process.communicate()
+    assert process.returncode == 0, errors
+    assert "55 MB" in printed
+    assert "ADVTUTOR_CACHE" in printed
+    assert str(unpacked(cache)) in printed
+    assert list(unpacked(cache).iterdir()) == []
+
+
+def test_cache_dir_follows_the_variable(monkeypatch, tmp_path):
+    """Catches a variable that is ignored, taken literally with its ~, or honoured when empty."""
+    monkeypatch.setenv("ADVTUTOR_CACHE", str(tmp_path))
+    assert data.cache_dir() == tmp_path
+    monkeypatch.setenv("ADVTUTOR_CACHE", "~/digits")
+    assert data.cache_dir() == Path.home() / "digits"
+    monkeypatch.setenv("ADVTUTOR_CACHE", "")
+    assert "advtutor" in str(data.cache_dir())
+
+
+@pytest.mark.parametrize("load", [data.fashion_mnist, data.cifar10])
+def test_download_without_a_network_is_a_clear_error(cache, no_network, load):
+    """Catches a long traceback of torchvision's where one sentence says what to do."""
+    with pytest.raises(
+        data.DataError, match=r"needs a network.*mnist\(\) need no network"
+    ) as raised:
+        load()
+    assert str(cache) in str(raised.value)
+    assert "the network is cut" in str(raised.value)
+
+
+def test_fashion_mnist_is_read_from_earlier_downloads(cache, no_network):
+    """Catches splits in the wrong order, and broken files that end in an obscure error."""
+    folder = cache / "FashionMNIST" / "raw"
+    folder.mkdir(parents=True)
+    for prefix, n in (("train", 3), ("t10k", 2)):
+        header = b"\0\0\x08\x03" + b"".join(k.to_bytes(4, "big") for k in (n, 28, 28))
+        (folder / f"{prefix}-images-idx3-ubyte").write_bytes(header + b"\xff" * n * 784)
+        labels = b"\0\0\x08\x01" + n.to_bytes(4, "big") + bytes(range(n))
+        (folder / f"{prefix}-labels-idx1-ubyte").write_bytes(labels)
+    assert repr(data.fashion_mnist()) == (
+        "FashionMNIST(train=Split(x=float32[3, 1, 28, 28], y=int64[3]), "
+        "test=Split(x=float32[2, 1, 28, 28], y=int64[2]))"
+    )
+    (folder / "train-images-idx3-ubyte").write_bytes(header)
+    with pytest.raises(data.DataError, match="delete the files of FashionMNIST"):
+        data.fashion_mnist()
+
+
+def test_colour_images_become_channels_first():
+    """Catches CIFAR-10's [N, H, W, C] bytes read as [N, C, H, W], and labels left as a list."""
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)
+    split = data._split(SimpleNamespace(data=pixels, targets=[3, 1, 0, 2]))
+    assert repr(split) == "Split(x=float32[4, 3, 32, 32], y=int64[4])"
+    assert split.x.is_contiguous()
+    assert split.x[2, 1, 5, 7] == torch.tensor(pixels[2, 5, 7, 1] / 255, dtype=torch.float32)
+    assert split.y.tolist() == [3, 1, 0, 2]
+
+
+@pytest.mark.parametrize("name", data.PHOTOS)
+@pytest.mark.parametrize("size", [224, 97])
+def test_photo_has_the_promised_form(no_network, name, size):
+    """Catches a grey photo with one channel, a stretched or uncut one, and bytes as pixels."""
+    x = data.photo(name, size)
+    assert x.shape == (1, 3, size, size)
+    assert x.dtype == torch.float32
+    assert 0 <= x.min() < 0.2
+    assert 0.7 < x.max() <= 1
+    assert torch.equal(x[:, 0], x[:, 1]) == (name == "camera")
+
+
+def test_photo_is_cut_from_the_middle():
+    """Catches a crop from a corner, and height taken for width."""
+    import skimage.data
+
+    coffee = torch.tensor(skimage.data.coffee())
+    expected = coffee[:, 100:500].permute(2, 0, 1) / 255
+    assert torch.allclose(data.photo("coffee", 400)[0], expected, atol=1e-6)
+
+
+def test_photo_is_resized_with_antialiasing():
+    """Catches a resize that skips pixels; Pillow's bilinear filter is the oracle."""
+    import skimage.data
+
+    small = np.asarray(Image.fromarray(skimage.data.camera()).resize((64, 64), Image.BILINEAR))
+    assert abs(data.photo("camera", 64)[0, 0].numpy() * 255 - small).max() < 1.5
+
+
+def test_unknown_photo_offers_the_known_ones():
+    """Catches an AttributeError of scikit-image's, or a call of any function it has."""
+    with pytest.raises(ValueError, match=r"name='download_all'.*'camera', 'chelsea', 'coffee'"):
+        data.photo("download_all")
+
+
+@pytest.mark.parametrize("size", [0, -3, 2.5, "224", True])
+def test_photo_refuses_a_bad_size(size):
+    """Catches an obscure error of the resizing function."""
+    with pytest.raises(ValueError, match=r"size=.*positive integer"):
+        data.photo("camera", size)
+
+
+def test_photo_without_scikit_image_says_what_to_install(monkeypatch):
+    """Catches a bare ImportError."""
+    monkeypatch.setitem(sys.modules, "skimage.data", None)
+    with pytest.raises(data.DataError, match="pip install --force-reinstall scikit-image"):
+        data.photo("camera")
+
+
+def test_imagenet_classes_are_in_order(no_network):
+    """Catches sorted names, and names of another weights file."""
+    names = data.imagenet_classes()
+    assert len(names) == 1000
+    assert [names[i] for i in (0, 593, 872, 967, 999)] == [
+        "tench",
+        "harmonica",
+        "tripod",
+        "espresso",
+        "toilet tissue",
+    ]
+
+
+@pytest.fixture
+def pack_mnist():
+    spec = importlib.util.spec_from_file_location("pack_mnist", ROOT / "tools" / "pack_mnist.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_packing_is_reproducible(cache, tmp_path, pack_mnist, monkeypatch):
+    """Catches a time stamp or a name in the packed files, and content that does not come back."""
+    data._unpack_mnist(unpacked(cache))
+    labels = {name: sha256 for name, sha256 in data.MNIST_SHA256.items() if "labels" in name}
+    monkeypatch.setattr(pack_mnist, "MNIST_SHA256", labels)
+    first = pack_mnist.pack(unpacked(cache), tmp_path / "first")
+    for name in labels:
+        os.utime(unpacked(cache) / name, (0, 0))
+    second = pack_mnist.pack(unpacked(cache), tmp_path / "second")
+    assert len(first) == 2
+    for one, two in zip(first, second, strict=True):
+        assert one.read_bytes() == two.read_bytes()
+        assert one.read_bytes()[3:8] == bytes(5), "a name or a time"
+        assert gzip.decompress(one.read_bytes()) == (unpacked(cache) / one.stem).read_bytes()
+
+
+def test_packing_refuses_other_files(tmp_path, pack_mnist):
+    """Catches a package built from damaged originals."""
+    with pytest.raises(SystemExit, match="is missing"):
+        pack_mnist.pack(tmp_path, tmp_path / "target")
+    for name in data.MNIST_SHA256:
+        (tmp_path / name).write_bytes(b"other")
+    with pytest.raises(SystemExit, match="is not the original"):
+        pack_mnist.pack(tmp_path, tmp_path / "target")
+    assert not (tmp_path / "target").exists()

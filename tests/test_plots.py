@@ -1,0 +1,98 @@
+"""Figures: the data in them, and the sentence that describes them."""
+
+import io
+
+import pytest
+import torch
+from PIL import Image
+
+from advtutor import plots
+
+DIGITS = torch.rand(3, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+
+
+def curves(**changes):
+    series = {"FGSM": [0.01, 0.5, 0.99], "noise": [0.01, 0.01, 0.03]}
+    words = {"xlabel": "eps", "ylabel": "error", "percent": True} | changes
+    return plots.curves([0.0, 0.1, 0.25], series, **words)
+
+
+def test_curves_hold_the_numbers_they_were_given():
+    """Catches a figure that shows something else than its data."""
+    (axis,) = curves().axes
+    lines = {line.get_label(): line.get_xydata().tolist() for line in axis.get_lines()}
+    assert lines["FGSM"] == [[0.0, 0.01], [0.1, 0.5], [0.25, 0.99]]
+    assert lines["noise"] == [[0.0, 0.01], [0.1, 0.01], [0.25, 0.03]]
+
+
+def test_curves_are_told_apart_without_colours():
+    """Catches lines that differ in nothing but their colour."""
+    (axis,) = curves().axes
+    first, second = axis.get_lines()
+    assert first.get_linestyle() != second.get_linestyle()
+    assert first.get_marker() != second.get_marker()
+
+
+def test_the_sentence_comes_from_the_data():
+    """Catches alt text that says nothing, or says it of other data."""
+    alt = curves().alt
+    assert alt == (
+        "error over eps: FGSM from 1% at 0 to 99% at 0.25; noise from 1% at 0 to 3% at 0.25."
+    )
+    assert "orange where positive" in plots.weights(DIGITS[:, 0], ["a", "b", "c"]).alt
+
+
+def test_a_cell_receives_png_a_stable_text_and_the_sentence():
+    """Catches a text that differs between machines (strict nbval compares it), or lost alt text."""
+    figure = curves(title="error against eps")
+    data, metadata = figure._repr_mimebundle_()
+    assert data["text/plain"] == "<Figure: error against eps>"
+    assert metadata["image/png"]["alt"] == figure.alt
+    picture = Image.open(io.BytesIO(data["image/png"]))
+    assert picture.width <= 7 * 72
+    assert picture.mode == "P"
+    assert len(data["image/png"]) < 45_000
+
+
+def test_the_same_data_give_the_same_bytes():
+    """Catches notebooks that change in git without a reason."""
+    assert curves().png() == curves().png()
+
+
+def test_the_step_is_shown_on_a_symmetric_scale():
+    """Catches a map on which 'nothing moved' is not white, or that stretches small steps."""
+    moved = (DIGITS[0] + 0.1).clamp(0, 1)
+    figure = plots.step(DIGITS[0], moved, "7", "3", eps=0.25)
+    middle = figure.axes[1].get_images()[0]
+    assert middle.get_clim() == (-0.25, 0.25)
+    torch.testing.assert_close(torch.tensor(middle.get_array()), (moved - DIGITS[0])[0])
+    assert "at most 0.25" in figure.alt
+
+
+def test_the_step_of_a_colour_image_keeps_its_sign():
+    """Catches a mean over the channels, in which steps of opposite sign cancel."""
+    x = torch.full((3, 2, 2), 0.5)
+    x_adv = x.clone()
+    x_adv[1] -= 0.2
+    x_adv[2] += 0.1
+    shown = plots.step(x, x_adv, "a", "b", eps=0.2).axes[1].get_images()[0].get_array()
+    assert shown == pytest.approx(-0.2)
+
+
+def test_images_stand_under_their_titles():
+    """Catches images and titles out of step, and a range that is stretched per image."""
+    figure = plots.images(DIGITS, ["one", "two", "three"], columns=2)
+    shown = [axis for axis in figure.axes if axis.get_images()]
+    assert [axis.get_title() for axis in shown] == ["one", "two", "three"]
+    assert all(axis.get_images()[0].get_clim() == (0, 1) for axis in shown)
+    assert "one; two; three" in figure.alt
+    with pytest.raises(ValueError, match="titles has 2 entries for 3 images"):
+        plots.images(DIGITS, ["one", "two"])
+
+
+def test_no_window_is_left_open():
+    """Catches figures registered with pyplot, which a notebook would show twice."""
+    import matplotlib.pyplot as plt
+
+    curves()
+    assert plt.get_fignums() == []

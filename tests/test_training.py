@@ -1,0 +1,252 @@
+"""The training loop and its objectives."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from advtutor import models, training
+from advtutor.training import fit
+
+GENERATOR = torch.Generator().manual_seed(0)
+X = torch.rand(96, 1, 4, 4, generator=GENERATOR)
+Y = (X.flatten(1).mean(dim=1) > X.mean()).long()
+
+
+def small(seed=0):
+    return models.SoftmaxRegression(16, 2, seed=seed)
+
+
+def settings(**changes):
+    return {"objective": training.clean, "epochs": 2, "lr": 1e-2, "progress": False} | changes
+
+
+def weights(model):
+    return torch.cat([p.detach().flatten() for p in model.parameters()])
+
+
+def test_it_learns():
+    """Catches a loop that never steps, or steps uphill."""
+    model = small()
+    history = fit(model, X, Y, **settings(epochs=40, lr=0.1))
+    assert history["loss"][-1] < history["loss"][0] / 2
+    assert (model(X).argmax(dim=1) == Y).float().mean() > 0.9
+    assert len(history.epochs) == 40
+    assert not history.interrupted
+
+
+def test_one_seed_one_result_and_the_callers_randomness_untouched():
+    """Catches a loop that draws from the caller's random state, or ignores the seed."""
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    first, second, third = small(), small(), small()
+    noise = training.Noise(0.1)
+    fit(first, X, Y, **settings(objective=noise))
+    assert torch.equal(torch.rand(3), expected)
+    fit(second, X, Y, **settings(objective=noise))
+    fit(third, X, Y, **settings(objective=noise, seed=1))
+    assert torch.equal(weights(first), weights(second))
+    assert not torch.equal(weights(first), weights(third))
+
+
+def test_every_example_once_an_epoch():
+    """Catches a last batch dropped, or examples drawn with repetition."""
+    seen = []
+
+    def objective(model, x, y):
+        seen.append(x)
+        return training.clean(model, x, y)
+
+    fit(small(), X, Y, **settings(objective=objective, epochs=1, batch_size=40))
+    assert [len(batch) for batch in seen] == [40, 40, 16]
+    rows = torch.cat(seen).flatten(1)
+    assert torch.equal(rows.sort(dim=0).values, X.flatten(1).sort(dim=0).values)
+    assert not torch.equal(rows, X.flatten(1))
+
+
+def test_mean_loss_counts_examples_and_not_batches():
+    """Catches a short last batch that counts as much as a whole one."""
+    frozen = small()
+    history = fit(frozen, X, Y, **settings(epochs=1, lr=1e-12, batch_size=90))
+    assert history["loss"][0] == pytest.approx(F.cross_entropy(small()(X), Y).item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("clip", [(0.0, 1.0), None])
+def test_the_papers_objective_by_hand(clip):
+    """Catches alpha on the wrong term, a wrong sign, a missing clip, and a step that is learnt."""
+    model, eps, alpha = small().double(), 0.3, 0.7
+    x, y = X.double(), Y
+    w = model.linear.weight.detach()
+    # For two classes the gradient's sign is that of the other class's weights less the label's.
+    step = eps * (w[1 - y] - w[y]).sign().reshape_as(x)
+    x_adv = x + step if clip is None else (x + step).clamp(*clip)
+    expected = alpha * F.cross_entropy(model(x), y) + (1 - alpha) * F.cross_entropy(model(x_adv), y)
+    expected.backward()
+    gradient = model.linear.weight.grad.clone()
+
+    objective = training.Adversarial(eps, alpha, clip)
+    model.zero_grad()
+    loss = objective(model, x, y)
+    loss.backward()
+    assert loss.item() == pytest.approx(expected.item())
+    torch.testing.assert_close(model.linear.weight.grad, gradient)
+
+    model.zero_grad()
+    assert objective.backward(model, x, y).item() == pytest.approx(expected.item())
+    torch.testing.assert_close(model.linear.weight.grad, gradient)
+
+
+def test_the_quick_backward_saves_a_forward_and_a_backward_pass():
+    """Catches a third forward pass creeping in."""
+    passes = []
+    model = small()
+    model.register_forward_hook(lambda *_: passes.append(1))
+    training.Adversarial(0.1).backward(model, X, Y)
+    assert len(passes) == 2
+
+
+def test_the_quick_backward_leaves_frozen_weights_alone():
+    """Catches an error, or a gradient, for weights that are not trained."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(16, 4), nn.ReLU(), nn.Linear(4, 2))
+    model[1].weight.requires_grad_(False)
+    training.Adversarial(0.1).backward(model, X, Y)
+    assert model[1].weight.grad is None
+    assert model[3].weight.grad is not None
+
+
+@pytest.mark.parametrize(
+    "objective",
+    [
+        training.Noise(0.2, "sign"),
+        training.Noise(0.2, "uniform"),
+        training.RandomStart(0.2),
+        training.RandomStart(0.2, step_size=5.0),
+        training.PGD(0.2, steps=3),
+        training.Adversarial(0.2),
+    ],
+)
+def test_training_examples_stay_in_the_ball_and_in_range(objective):
+    """Catches a step measured from the random start instead of the image, and a missing clip."""
+    seen = []
+    model = small()
+    model.register_forward_pre_hook(lambda _, args: seen.append(args[0].detach()))
+    objective(model, X, Y).backward()
+    for x in seen:
+        assert (x - X).abs().max() <= 0.2 + 1e-6
+        assert x.min() >= 0
+        assert x.max() <= 1
+    assert (seen[-1] - X).abs().max() > 0.19
+
+
+def test_warm_up_raises_eps_from_zero():
+    """Catches an eps at full size from the start, where such training fails."""
+    seen, objective = [], training.RandomStart(0.2, warm_up=0.5)
+    model = small()
+    model.register_forward_pre_hook(lambda _, args: seen.append(args[0].detach()))
+    for progress, eps in [(0.0, 0.0), (0.25, 0.1), (0.5, 0.2), (1.0, 0.2)]:
+        objective.progress = progress
+        objective(model, X, Y)
+        assert (seen[-1] - X).abs().max() == pytest.approx(eps, abs=0.01)
+
+
+def test_fit_tells_objectives_how_far_it_is():
+    """Catches a warm-up that never ends, or never begins."""
+
+    class Watching:
+        progress = 1.0
+
+        def __init__(self):
+            self.seen = []
+
+        def __call__(self, model, x, y):
+            self.seen.append(self.progress)
+            return training.clean(model, x, y)
+
+    objective = Watching()
+    fit(small(), X, Y, **settings(objective=objective, batch_size=48))
+    assert objective.seen == [0.0, 0.25, 0.5, 0.75]
+
+
+def test_an_interrupted_run_returns_what_it_has():
+    """Catches a Ctrl-C that loses the history or leaves the model half set."""
+    calls = []
+
+    def objective(model, x, y):
+        calls.append(1)
+        if len(calls) == 8:
+            raise KeyboardInterrupt
+        return training.clean(model, x, y)
+
+    model = small()
+    before = weights(model)
+    with pytest.warns(training.TrainingWarning, match="interrupted in epoch 3 of 9"):
+        history = fit(model, X, Y, **settings(objective=objective, epochs=9, batch_size=32))
+    assert history.interrupted
+    assert len(history["loss"]) == 2
+    assert "interrupted" in repr(history)
+    assert not model.training
+    assert all(p.grad is None for p in model.parameters())
+    assert not torch.equal(weights(model), before)
+    assert model(X).isfinite().all()
+
+
+def test_validation_is_recorded_each_epoch():
+    """Catches measurements lost, or taken in train mode."""
+    modes = []
+
+    def validation(model):
+        modes.append(model.training)
+        return {"error": float(len(modes))}
+
+    history = fit(small(), X, Y, **settings(validation=validation))
+    assert history["error"] == [1.0, 2.0]
+    assert modes == [False, False]
+    with pytest.raises(KeyError, match="'eror' was not measured; there are loss, error"):
+        history["eror"]
+
+
+def test_a_diverging_run_says_so():
+    """Catches an hour of training on NaN."""
+
+    def objective(model, x, y):
+        return training.clean(model, x, y) * float("nan")
+
+    with pytest.raises(FloatingPointError, match="lower lr"):
+        fit(small(), X, Y, **settings(objective=objective))
+
+
+@pytest.mark.parametrize(
+    "objective",
+    [
+        lambda model, x, y: None,
+        lambda model, x, y: training.clean(model, x, y).item(),
+        lambda model, x, y: training.clean(model, x, y).detach(),
+        lambda model, x, y: F.cross_entropy(model(x), y, reduction="none"),
+    ],
+)
+def test_an_objective_that_cannot_be_trained_is_refused(objective):
+    """Catches torch's own words for a forgotten return, a float, a detached or a vector loss."""
+    with pytest.raises(ValueError, match="must return a scalar tensor"):
+        fit(small(), X, Y, **settings(objective=objective))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"epochs": 0}, "epochs is 0"),
+        ({"batch_size": 0}, "batch_size 0"),
+        ({"lr": 0.0}, "lr is 0.0"),
+        ({"lr": float("nan")}, "lr is nan"),
+    ],
+)
+def test_settings_out_of_range_are_refused(changes, words):
+    """Catches settings with which nothing is trained."""
+    with pytest.raises(ValueError, match=words):
+        fit(small(), X, Y, **settings(**changes))
+
+
+def test_data_that_do_not_fit_are_refused():
+    """Catches labels of another split."""
+    with pytest.raises(ValueError, match="one label for each"):
+        fit(small(), X, Y[:5], **settings())

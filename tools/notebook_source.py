@@ -1,0 +1,132 @@
+"""One percent script, two notebooks: the learner's with stubs, and the solved one."""
+
+import hashlib
+import re
+from pathlib import Path
+from typing import Literal
+
+import jupytext
+import nbformat
+from nbformat import NotebookNode
+
+Kind = Literal["learner", "solution"]
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOKS = ROOT / "notebooks"
+BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"  # nbgrader's marks
+LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#|/)[^)\s]+(?=\))")
+
+
+class SourceError(ValueError):
+    """A percent script from which no notebook can be made; the message says where."""
+
+
+def source_path(name: str, notebooks: Path = NOTEBOOKS) -> Path:
+    """The percent script of the notebook `name`."""
+    return notebooks / "source" / f"{name}.py"
+
+
+def notebook_path(name: str, kind: Kind, notebooks: Path = NOTEBOOKS) -> Path:
+    """Where the notebook `name` of that kind lies."""
+    folder = notebooks if kind == "learner" else notebooks / "solutions"
+    return folder / f"{name}.ipynb"
+
+
+def read_source(path: Path) -> str:
+    """The text of a percent script, with `\\n` between lines wherever it was checked out."""
+    return path.read_text(encoding="utf-8")
+
+
+def digest(source: str) -> str:
+    """The SHA-256 of a source text, in hexadecimal."""
+    return hashlib.sha256(source.encode("utf-8")).hexdigest()
+
+
+def stubbed(code: str) -> str:
+    """`code` with each marked block replaced by `...` at the indentation of its first mark."""
+    return _without_marks(code, keep_solution=False)
+
+
+def solved(code: str) -> str:
+    """`code` with the marks taken away and the blocks kept."""
+    return _without_marks(code, keep_solution=True)
+
+
+def _without_marks(code: str, keep_solution: bool) -> str:
+    kept, inside = [], False
+    for number, line in enumerate(code.split("\n"), start=1):
+        mark = line.strip()
+        if mark == (END if inside else BEGIN):
+            inside = not inside
+            if inside and not keep_solution:
+                kept.append(line[: len(line) - len(line.lstrip())] + "...")
+        elif mark in (BEGIN, END):
+            raise SourceError(f"line {number} of a cell: {mark!r} where the other mark is due")
+        elif keep_solution or not inside:
+            kept.append(line)
+    if inside:
+        raise SourceError(f"a cell ends before {END!r}")
+    return "\n".join(kept)
+
+
+def unexecuted(source: str, name: str, kind: Kind, version: str) -> NotebookNode:
+    """The notebook that a source text describes, before it has been run.
+
+    Raises SourceError with the notebook, the cell and the reason where the text is no good source.
+    """
+    cells = jupytext.reads(source, fmt="py:percent").cells
+    if not cells or cells[0].cell_type != "markdown" or not cells[0].source.startswith("# "):
+        raise SourceError(f"{name}: the first cell has to be Markdown that begins '# Title'")
+    made = [_cell(cell, index, name, kind) for index, cell in enumerate(cells)]
+    if kind == "solution":
+        made[0].source = solved_title(made[0].source, name)
+    notebook = nbformat.v4.new_notebook(cells=made)
+    notebook.nbformat_minor = 5
+    notebook.metadata = NotebookNode(
+        kernelspec={"display_name": "Python 3", "language": "python", "name": "python3"},
+        language_info={"name": "python"},
+        advtutor={"kind": kind, "source_sha256": digest(source), "version": version},
+    )
+    return notebook
+
+
+def _cell(cell: NotebookNode, index: int, name: str, kind: Kind) -> NotebookNode:
+    text = cell.source
+    if cell.cell_type == "code":
+        try:
+            text = solved(text) if kind == "solution" else stubbed(text)
+        except SourceError as error:
+            raise SourceError(f"{name}, cell {index}: {error}") from None
+        made = nbformat.v4.new_code_cell(text)
+    else:
+        text = relinked(text) if kind == "solution" else text
+        made = nbformat.v4.new_markdown_cell(text)
+    made.id = f"cell-{index:03d}"
+    if tags := cell.metadata.get("tags"):
+        made.metadata["tags"] = list(tags)
+    return made
+
+
+def solved_title(text: str, name: str) -> str:
+    """The first cell of a solved notebook: a title that says so, and the way to the learner's."""
+    title, _, rest = text.partition("\n")
+    link = f"[{name}](../{name}.ipynb)"
+    back = f"*The exercises are filled in here. The notebook to work in: {link}.*"
+    return f"{title} (solved)\n\n{back}\n{rest}".rstrip("\n")
+
+
+def relinked(text: str) -> str:
+    """`text` with its relative links as they read from `solutions/`, one folder further down.
+
+    A link to a neighbour stays: the solved notebook then points at the solved neighbour.
+    """
+
+    def from_solutions(link: re.Match[str]) -> str:
+        target = link[0]
+        if target.startswith("../"):
+            return "../" + target
+        if target.startswith("solutions/"):
+            return target.removeprefix("solutions/")
+        return target if target.split("#")[0].endswith(".ipynb") else "../" + target
+
+    return LINK.sub(from_solutions, text)

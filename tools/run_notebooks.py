@@ -1,0 +1,193 @@
+"""Run the learner's notebooks without a browser, and write them as pages into build/.
+
+The pages need no network: formulas become MathML, which browsers show by themselves, and no script
+is taken from anywhere. The notebooks themselves are only read.
+"""
+
+import html
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import nbformat
+import typer
+from latex2mathml.converter import convert
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbconvert.exporters.html import HTMLExporter
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from nbformat import NotebookNode
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from tqdm import tqdm
+
+ROOT = Path(__file__).resolve().parent.parent
+SECONDS_PER_CELL = 600
+SKIPPED = "nbval-skip"
+COLOUR_CODE = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One notebook's run: how long it took, where its page lies, and what stopped it, if any."""
+
+    name: str
+    seconds: float
+    page: Path
+    failure: str = ""
+
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def main(
+    notebooks: Annotated[Path, typer.Option(help="The folder of the notebooks.")] = (
+        ROOT / "notebooks"
+    ),
+    output: Annotated[Path, typer.Option(help="The folder for the pages.")] = ROOT / "build",
+) -> None:
+    """Run every notebook from top to bottom; exit status 1 if one fails."""
+    console = Console()
+    paths = sorted(notebooks.glob("[0-9]*.ipynb"))
+    if not paths:
+        console.print(f"There are no notebooks in {notebooks}.")
+        raise typer.Exit(1)
+    output.mkdir(parents=True, exist_ok=True)
+    runs = [run(path, output) for path in paths]
+    print_report(runs, console)
+    raise typer.Exit(int(any(one.failure for one in runs)))
+
+
+def run(path: Path, output: Path) -> Run:
+    """Execute the notebook at path in a fresh kernel and write its page, also if a cell fails."""
+    notebook = nbformat.read(path, as_version=4)
+    started = time.monotonic()
+    with tqdm(total=len(code_cells(notebook)), desc=path.stem, unit="cell") as bar:
+        failure = execute(notebook, path.parent, bar)
+    seconds = time.monotonic() - started
+    page = output / f"{path.stem}.html"
+    page.write_text(page_of(notebook, path.stem), encoding="utf-8")
+    return Run(path.stem, seconds, page, failure)
+
+
+def execute(notebook: NotebookNode, folder: Path, bar: tqdm) -> str:
+    """Fill notebook's outputs by running it in folder; what stopped it, or nothing."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    client = NotebookClient(
+        notebook,
+        kernel_name="python3",
+        timeout=SECONDS_PER_CELL,
+        resources={"metadata": {"path": str(folder)}},
+        store_widget_state=False,
+        skip_cells_with_tag=SKIPPED,
+        # The kernel's warnings on its own start would tear the progress bar.
+        extra_arguments=["--IPKernelApp.log_level=ERROR"],
+        on_cell_executed=lambda **_: bar.update(),
+    )
+    try:
+        client.execute()
+    except CellExecutionError as fault:
+        return f"cell {cell_number(notebook)}: {fault.ename}: {COLOUR_CODE.sub('', fault.evalue)}"
+    except CellTimeoutError:
+        return f"cell {cell_number(notebook)}: not done after {SECONDS_PER_CELL} s"
+    except DeadKernelError:
+        return f"cell {cell_number(notebook)}: the kernel died, perhaps for want of memory"
+    return ""
+
+
+def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
+    """The cells that a run executes: code, not empty, not left out of runs by its tag."""
+    return [
+        cell
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+        and cell.source.strip()
+        and SKIPPED not in cell.metadata.get("tags", [])
+    ]
+
+
+def cell_number(notebook: NotebookNode) -> int:
+    """The number, from 1, of the code cell that stopped the run: the last one that was started."""
+    code = code_cells(notebook)
+    done = [number for number, cell in enumerate(code, 1) if cell.execution_count is not None]
+    failed = [number for number, cell in enumerate(code, 1) if has_error(cell)]
+    return failed[-1] if failed else len(done) + 1
+
+
+def has_error(cell: NotebookNode) -> bool:
+    """Whether an error is among the cell's outputs."""
+    return any(output.output_type == "error" for output in cell.outputs)
+
+
+class OfflineRenderer(IPythonRenderer):
+    """Markdown whose formulas are MathML; one that cannot be translated stays legible as TeX."""
+
+    def block_math(self, body: str) -> str:
+        """A formula on its own line."""
+        return mathml(body, "block")
+
+    def inline_math(self, body: str) -> str:
+        """A formula in the text."""
+        return mathml(body, "inline")
+
+    def latex_environment(self, name: str, body: str) -> str:
+        """An environment such as align, outside dollar signs."""
+        return mathml(rf"\begin{{{name}}}{body}\end{{{name}}}", "block")
+
+
+def mathml(tex: str, display: str) -> str:
+    """The formula tex as MathML, or as code where latex2mathml does not know it."""
+    try:
+        return convert(tex.strip(), display=display)
+    except Exception:  # the library raises what its tables raise: KeyError, IndexError, its own
+        return f"<code>{html.escape(tex)}</code>"
+
+
+def offline_markdown(source: str) -> str:
+    """Markdown as HTML, formulas included: the filter in the place of nbconvert's own."""
+    renderer = OfflineRenderer(escape=False, exclude_anchor_links=True)
+    return MarkdownWithMath(renderer=renderer).render(source)
+
+
+# nbconvert's page without the scripts that it would take from the network.
+TEMPLATE = """{%- extends 'lab/index.html.j2' -%}
+{%- block html_head_js_requirejs -%}{%- endblock -%}
+{%- block html_head_js_mathjax -%}{%- endblock -%}
+{%- block html_head_js_mermaidjs -%}{%- endblock -%}
+{%- block jupyter_widgets -%}{%- endblock -%}
+"""
+
+
+def page_of(notebook: NotebookNode, name: str) -> str:
+    """The notebook as one HTML page that needs nothing but itself."""
+    # Without a stored widget state, nbconvert shows the picture or text that a widget also carries.
+    exporter = HTMLExporter(raw_template=TEMPLATE)
+    exporter.register_filter("markdown2html", offline_markdown)
+    page, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": name}})
+    # A link from one notebook to the next leads to the next page.
+    return re.sub(r'(href="[^":/]+)\.ipynb(["#])', r"\1.html\2", page)
+
+
+def print_report(runs: list[Run], console: Console) -> None:
+    """Seconds per notebook, what failed, and where the pages lie."""
+    table = Table("notebook", "seconds", "result", title="Notebooks", title_justify="left")
+    table.columns[1].justify = "right"
+    for one in runs:
+        result = f"[bold red]failed[/] {escape(one.failure)}" if one.failure else "[green]ran[/]"
+        table.add_row(one.name, f"{one.seconds:.1f}", result)
+    table.add_section()
+    table.add_row("together", f"{sum(one.seconds for one in runs):.1f}", "")
+    console.print(table)
+    console.print("Read them in a browser:")
+    for one in runs:
+        console.print(f"  {one.page.resolve().as_uri()}", soft_wrap=True, highlight=False)
+
+
+if __name__ == "__main__":
+    app()
