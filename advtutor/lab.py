@@ -113,6 +113,8 @@ def _command(root: Path, port: int, browser: bool) -> list[str]:
         "--ServerApp.answer_yes=True",
         "--ServerApp.log_level=WARN",
         "--LabApp.log_level=WARN",
+        # What a kernel is sent stays unreadable to other users; old versions pass over the option.
+        "--KernelManager.transport_encryption=auto",
         # The course asks nobody for anything: no news, no updates, no list of extensions.
         "--LabApp.news_url=",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",

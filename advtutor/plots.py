@@ -4,6 +4,7 @@ import io
 from collections.abc import Mapping, Sequence
 
 import matplotlib as mpl
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure as _MatplotlibFigure
 from matplotlib.ticker import PercentFormatter
 from PIL import Image
@@ -14,7 +15,8 @@ BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#E69F00", "#009E73", "#CC79A7", 
 _CYCLE = [BLUE, ORANGE, GREEN, PURPLE, "#56B4E9", "#D55E00"]
 _DASHES = ["-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1))]
 _MARKERS = ["o", "s", "^", "D", "v", "P"]
-_SIGNED = "PuOr"  # symmetric and diverging: purple down, orange up, white where nothing moves
+# Symmetric and diverging: purple down, orange up, white where nothing moves.
+_SIGNED = LinearSegmentedColormap.from_list("signed", ["#5e3c99", "#ffffff", "#e66101"])
 _STYLE = {
     "font.size": 12,
     "axes.spines.top": False,
@@ -92,7 +94,7 @@ def step(
     moved = (x_adv - x).detach().cpu()
     strongest = moved.gather(0, moved.abs().argmax(dim=0, keepdim=True))[0]
     _show(left, x, before)
-    middle.imshow(strongest, cmap=_SIGNED, vmin=-eps, vmax=eps, interpolation="nearest")
+    middle.imshow(strongest.numpy(), cmap=_SIGNED, vmin=-eps, vmax=eps, interpolation="nearest")
     middle.set_title(f"the step\nmagnified {1 / (2 * eps):.3g} times", fontsize=12)
     middle.set_axis_off()
     _show(right, x_adv, after)
@@ -120,7 +122,8 @@ def curves(
         axis = figure.add_subplot()
         for i, (name, values) in enumerate(series.items()):
             look = {"color": _CYCLE[i], "linestyle": _DASHES[i], "marker": _MARKERS[i]}
-            axis.plot(list(x), [float(v) for v in values], label=name, **look)
+            every = -(-len(values) // 10)
+            axis.plot(x, [float(v) for v in values], label=name, markevery=every, **look)
         axis.set_xlabel(xlabel)
         axis.set_ylabel(ylabel)
         if log:
@@ -148,7 +151,7 @@ def weights(
         axis.set_axis_off()
     for axis, picture, words in zip(axes, w.detach().cpu(), titles, strict=False):
         most = picture.abs().max().item() or 1.0
-        axis.imshow(picture, cmap=_SIGNED, vmin=-most, vmax=most, interpolation="nearest")
+        axis.imshow(picture.numpy(), cmap=_SIGNED, vmin=-most, vmax=most, interpolation="nearest")
         axis.set_title(words, fontsize=12)
     return _described(figure, title, f"{title}, orange where positive, purple where negative.")
 
@@ -161,11 +164,11 @@ def _grid(rows: int, columns: int, cell: tuple[float, float]) -> tuple[Figure, l
 
 
 def _show(axis, image: Tensor, words: str) -> None:
-    picture = image.detach().cpu().float()
+    picture = image.detach().cpu().float().numpy()
     if picture.shape[0] == 1:
         axis.imshow(picture[0], cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     else:
-        axis.imshow(picture.permute(1, 2, 0).clamp(0, 1), interpolation="nearest")
+        axis.imshow(picture.transpose(1, 2, 0).clip(0, 1), interpolation="nearest")
     axis.set_title(words, fontsize=12)
     axis.set_axis_off()
 

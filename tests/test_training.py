@@ -10,7 +10,7 @@ from advtutor.training import fit
 
 GENERATOR = torch.Generator().manual_seed(0)
 X = torch.rand(96, 1, 4, 4, generator=GENERATOR)
-Y = (X.flatten(1).mean(dim=1) > X.mean()).long()
+Y = (X[:, 0, 0, 0] > 0.5).long()
 
 
 def small(seed=0):
@@ -29,7 +29,7 @@ def test_it_learns():
     """Catches a loop that never steps, or steps uphill."""
     model = small()
     history = fit(model, X, Y, **settings(epochs=40, lr=0.1))
-    assert history["loss"][-1] < history["loss"][0] / 2
+    assert history["loss"][-1] < 0.5 * history["loss"][0]
     assert (model(X).argmax(dim=1) == Y).float().mean() > 0.9
     assert len(history.epochs) == 40
     assert not history.interrupted

@@ -75,10 +75,14 @@ def run(path: Path, output: Path) -> Run:
 
 
 def execute(notebook: NotebookNode, folder: Path, bar: tqdm) -> str:
-    """Fill notebook's outputs by running it in folder; what stopped it, or nothing."""
+    """Fill notebook's outputs by running it in folder; what stopped it, or nothing.
+
+    Cells are counted from 1, as the page numbers them: code only, and none that is left out.
+    """
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
+    started: list[int] = []
     client = NotebookClient(
         notebook,
         kernel_name="python3",
@@ -88,17 +92,20 @@ def execute(notebook: NotebookNode, folder: Path, bar: tqdm) -> str:
         skip_cells_with_tag=SKIPPED,
         # The kernel's warnings on its own start would tear the progress bar.
         extra_arguments=["--IPKernelApp.log_level=ERROR"],
+        on_cell_execute=lambda cell_index, **_: started.append(cell_index),
         on_cell_executed=lambda **_: bar.update(),
     )
     try:
         client.execute()
     except CellExecutionError as fault:
-        return f"cell {cell_number(notebook)}: {fault.ename}: {COLOUR_CODE.sub('', fault.evalue)}"
+        failure = f"{fault.ename}: {COLOUR_CODE.sub('', fault.evalue)}"
     except CellTimeoutError:
-        return f"cell {cell_number(notebook)}: not done after {SECONDS_PER_CELL} s"
+        failure = f"not done after {SECONDS_PER_CELL} s"
     except DeadKernelError:
-        return f"cell {cell_number(notebook)}: the kernel died, perhaps for want of memory"
-    return ""
+        failure = "the kernel died, perhaps for want of memory"
+    else:
+        return ""
+    return f"cell {len(started)}: {failure}"
 
 
 def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
@@ -110,19 +117,6 @@ def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
         and cell.source.strip()
         and SKIPPED not in cell.metadata.get("tags", [])
     ]
-
-
-def cell_number(notebook: NotebookNode) -> int:
-    """The number, from 1, of the code cell that stopped the run: the last one that was started."""
-    code = code_cells(notebook)
-    done = [number for number, cell in enumerate(code, 1) if cell.execution_count is not None]
-    failed = [number for number, cell in enumerate(code, 1) if has_error(cell)]
-    return failed[-1] if failed else len(done) + 1
-
-
-def has_error(cell: NotebookNode) -> bool:
-    """Whether an error is among the cell's outputs."""
-    return any(output.output_type == "error" for output in cell.outputs)
 
 
 class OfflineRenderer(IPythonRenderer):

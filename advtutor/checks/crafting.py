@@ -13,7 +13,7 @@ from advtutor.checks.cases import (
     pictures,
     tanh_network,
 )
-from advtutor.checks.engine import Case, Exercise, Mistake
+from advtutor.checks.engine import Case, Exercise, Mistake, Run
 
 # --- fgsm ---
 
@@ -180,7 +180,7 @@ FGSM_MISTAKES = [
         "the clip keeps x_adv within eps of x, which the step does anyway; what it can leave is "
         "the range of an image: clamp to [0, 1]",
         {"clip": lambda x_adv, x, eps: x_adv},
-        source=r"clamp|clip|minimum|maximum",
+        source=r"\b(clamp|clip|minimum|maximum)\w*\(",
     ),
     Mistake(
         "no-clip",
@@ -225,11 +225,33 @@ RANDOM_STEP = (
     "and random signs of the same size do next to nothing"
 )
 
+
+def no_better_than_a_coin(runs: list[Run], wanted: list[Run]) -> tuple[str, str] | None:
+    """Whether the changes are within eps, but in directions that the gradient did not choose."""
+    agree = []
+    for run, right in zip(runs, wanted, strict=True):
+        x, eps = run.arguments["x"], run.arguments["eps"]
+        moved, should = run.result.detach() - x, right.result - x
+        if (moved.abs() > eps + 1e-6).any():
+            return None
+        free = (moved != 0) & (should != 0)
+        agree.append((moved.sign() == should.sign())[free])
+    together = torch.cat(agree).float()
+    if together.numel() < 50 or not 0.3 < together.mean() < 0.7:
+        return None
+    return (
+        "coin",
+        "no pixel moves by more than eps, but the directions agree with the gradient's no more "
+        "often than a coin's would: noise is no attack",
+    )
+
+
 FGSM = Exercise(
     reference=fgsm,
     recipe=fgsm_recipe,
     cases=attack_cases(),
     mistakes=FGSM_MISTAKES,
+    otherwise=no_better_than_a_coin,
     says={"random": RANDOM_STEP},
     hints=(
         "Which change of x raises the loss? Make a copy of x that requires a gradient, compute "
@@ -376,7 +398,6 @@ def bim_recipe(
     size: Callable[..., float] = lambda eps, step_size, steps: step_size,
     repeats: Callable[[int], int] = lambda steps: steps,
     gradient_at: Callable[..., Tensor] = lambda x_adv, x: x_adv,
-    centre: Callable[..., Tensor] = lambda x_adv, x: x,
     clip: Callable[[Tensor], Tensor] = lambda x_adv: x_adv.clamp(0, 1),
     project: Callable[..., Tensor] = into_ball,
     at_the_end: Callable[..., Tensor] = lambda x_adv, x, eps: x_adv,
@@ -390,7 +411,7 @@ def bim_recipe(
         for _ in range(repeats(steps)):
             grad = loss_gradient(model, gradient_at(x_adv, x), y, loss)
             moved = x_adv + way * size(eps, step_size, steps) * step(grad, x_adv, eps)
-            x_adv = clip(project(moved, centre(x_adv, x), eps))
+            x_adv = clip(project(moved, x, eps))
         return at_the_end(x_adv, x, eps)
 
     return made
@@ -434,12 +455,6 @@ BIM_MISTAKES = [
         {"repeats": lambda steps: steps + 1},
     ),
     Mistake(
-        "moving-ball",
-        "the ball moves along with x_adv, so the walk goes as far as it likes: the ball is around "
-        "the image you started from, x",
-        {"centre": lambda x_adv, x: x_adv},
-    ),
-    Mistake(
         "late-projection",
         "the walk goes outside and is only cut back at its end: project after each step, so that "
         "the next gradient is one of an allowed image",
@@ -451,7 +466,8 @@ BIM_MISTAKES = [
     ),
     Mistake(
         "no-ball",
-        "the steps add up to more than eps: after each one, back into the ball around x",
+        "the steps add up to more than eps: after each one, back into the ball around x, the image "
+        "you started from",
         {"project": lambda x_adv, x, eps: x_adv},
     ),
     Mistake(
@@ -477,6 +493,7 @@ BIM = Exercise(
         )
     ],
     mistakes=BIM_MISTAKES,
+    otherwise=no_better_than_a_coin,
     says={"random": RANDOM_STEP},
     hints=(
         "It is fgsm in a loop, with a shorter step. Where does the second step start, and of "

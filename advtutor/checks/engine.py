@@ -31,7 +31,7 @@ MEANINGS = {
     "One of the differentiated Tensors": "the gradient's input is not the tensor the model saw",
     "a leaf Variable that requires grad": "make a new tensor instead of changing one in place",
     "scalar outputs": "a gradient needs one number: reduce the loss over the batch",
-    "second time": "the graph is gone after one backward: compute the loss again",
+    "second time": "backward() has been called on it already: compute the loss afresh",
     "Can't call numpy()": "stay with torch: nothing here needs NumPy",
 }
 
@@ -95,8 +95,9 @@ class Exercise:
     `reference` is the course's own answer, `recipe(**parts)` makes the same function with parts
     replaced, `cases` are the inputs, `mistakes` the known ones, the most basic first. `look` takes
     (result, arguments) and returns what has to agree with the reference, where that is more than
-    the result. `says` replaces the text of a general fault. `may_change` names the changes of its
-    arguments (`watch.changes`) that the exercise is meant to make.
+    the result. `otherwise` takes the runs of an answer that is wrong in no known way, and those of
+    the reference, and may still find (fault, text). `says` replaces the text of a general fault.
+    `may_change` names the changes of its arguments (`watch.changes`) that are meant.
     """
 
     reference: Function
@@ -105,6 +106,7 @@ class Exercise:
     mistakes: Sequence[Mistake]
     hints: tuple[str, str, str]
     look: Callable[[Any, dict[str, Any]], Any] | None = None
+    otherwise: Callable[[list[Run], list[Run]], tuple[str, str] | None] | None = None
     says: dict[str, str] = field(default_factory=dict)
     may_change: frozenset[str] = frozenset()
     _hints_given: int = 0
@@ -293,8 +295,8 @@ class Exercise:
 
     def _is_not_random(self, function: Function, runs: list[Run]) -> None:
         with self._named_errors(function), time_limit(SECONDS):
-            again = self._run(function, self.cases[0], seed=12345)
-        if not _same(runs[0].result, again.result):
+            again = [self._run(function, case, seed=12345) for case in self.cases]
+        if not all(_same(run.result, other.result) for run, other in zip(runs, again, strict=True)):
             self._fail("random", "two calls with the same input give different results")
 
     def _has_the_right_values(self, function: Function, runs: list[Run], wanted: list[Run]) -> None:
@@ -309,6 +311,8 @@ class Exercise:
             self._fail("one-only", "right for a single image, wrong for a batch of several")
         if all(ok == (batch != 1) for ok, batch in zip(agrees, batches, strict=True)):
             self._fail("several-only", "right for several images, wrong for a batch of one")
+        if self.otherwise and (found := self.otherwise(runs, wanted)):
+            raise _Found(*found)
         first = agrees.index(False)
         self._fail("values", _difference(seen[first], right[first]))
 
@@ -447,8 +451,9 @@ def _difference(seen: Any, right: Any) -> str:
             share = 100 * wrong.float().mean().item()
             place = wrong.nonzero()[0].tolist()
             at = f" at {place}" if place else ""
+            is_now, should_be = (tensor[tuple(place)].item() for tensor in (one, right_one))
             return (
-                f"{share:.0f} % of the values are off: the first{at} is "
-                f"{one[tuple(place)].item():.4f}, and should be {right_one[tuple(place)].item():.4f}"
+                f"{share:.0f} % of the values are off: the first{at} is {is_now:.4f}, "
+                f"and should be {should_be:.4f}"
             )
     return "the result differs from the course's own"

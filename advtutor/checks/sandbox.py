@@ -107,7 +107,7 @@ def restored() -> Iterator[None]:
     dtype, recording = torch.get_default_dtype(), torch.is_grad_enabled()
     try:
         torch.set_default_dtype(torch.float32)
-        with torch.inference_mode(False), torch.enable_grad(), torch.device("cpu"):
+        with torch.inference_mode(False), torch.enable_grad(), _on_the_cpu():
             yield
     finally:
         torch.set_default_dtype(dtype)
@@ -118,6 +118,12 @@ def restored() -> Iterator[None]:
         torch.set_rng_state(states[2])
         if cuda is not None:
             torch.cuda.set_rng_state_all(cuda)
+
+
+def _on_the_cpu() -> contextlib.AbstractContextManager[Any]:
+    # The context slows every call into torch, so it is entered only where it changes something.
+    cpu = torch.device("cpu")
+    return contextlib.nullcontext() if torch.get_default_device() == cpu else cpu
 
 
 def seed_everything(seed: int) -> None:

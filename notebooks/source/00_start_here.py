@@ -30,6 +30,7 @@ network, photo.shape
 #
 # The network is EfficientNet-Lite0, trained on ImageNet: over a million photos in 1,000 classes. The photo shows a man with a camera on a tripod. Pixels are numbers between 0 (black) and 1 (white), in three colour channels of 224 × 224.
 
+
 # %%
 def read(image):
     """The most likely class of one image [1, 3, H, W], and its probability."""
@@ -59,6 +60,7 @@ guess
 # $$x_{\mathrm{adv}} = x + \epsilon\,\mathrm{sign}(\nabla_x J(x, y)).$$
 #
 # Three lines of code. The last one keeps the pixels in $[0, 1]$.
+
 
 # %%
 def gradient_sign_step(image, label, eps):
@@ -133,6 +135,7 @@ claim(
 #
 # **Exercise.** Write the conversion from grey levels of a file to $\epsilon$ in $[0, 1]$. Put your code in the place of the `...` and run the cell. An untouched exercise never stops a notebook: the check hands you the course's own function and you go on.
 
+
 # %%
 def levels_to_eps(levels):
     """eps in units of [0, 1] for a change of `levels` grey levels in a file of 0 to 255."""
@@ -158,6 +161,7 @@ for levels in (1, 2, 4, 8, 16):
 # ## 5. Where does it tip over?
 #
 # Move the slider. Each position makes the step anew with that $\epsilon$, and asks the network again. (With the keyboard: Tab to the slider, then the arrow keys.)
+
 
 # %%
 def step_of(eps):

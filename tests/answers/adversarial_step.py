@@ -1,0 +1,128 @@
+"""Answers to `adversarial_step`."""
+
+import torch
+import torch.nn.functional as F
+
+from advtutor.attacks import fgsm
+
+
+def objective(model, x, y, eps, alpha=0.5):
+    x_adv = fgsm(model, x, y, eps)
+    return alpha * F.cross_entropy(model(x), y) + (1 - alpha) * F.cross_entropy(model(x_adv), y)
+
+
+def right_cleared_first(model, optimizer, x, y, eps):
+    optimizer.zero_grad(set_to_none=False)
+    loss = objective(model, x, y, eps)
+    loss.backward()
+    optimizer.step()
+    return float(loss)
+
+
+def right_two_backwards(model, optimizer, x, y, eps):
+    x_adv = fgsm(model, x, y, eps)
+    model.zero_grad()
+    total = 0.0
+    for images in (x, x_adv):
+        half = 0.5 * F.cross_entropy(model(images), y)
+        half.backward()
+        total += half.item()
+    optimizer.step()
+    return total
+
+
+def right_by_closure(model, optimizer, x, y, eps):
+    def closure():
+        loss = objective(model, x, y, eps)
+        weights = [p for group in optimizer.param_groups for p in group["params"]]
+        for weight, grad in zip(weights, torch.autograd.grad(loss, weights), strict=True):
+            weight.grad = grad
+        return loss.item()
+
+    return optimizer.step(closure)
+
+
+def stub(model, optimizer, x, y, eps):
+    """One step."""
+    ...
+
+
+def step(optimizer, loss, updates=1):
+    optimizer.zero_grad()
+    loss.backward()
+    for _ in range(updates):
+        optimizer.step()
+    return loss.item()
+
+
+def wrong_no_update(model, optimizer, x, y, eps):
+    return step(optimizer, objective(model, x, y, eps), updates=0)
+
+
+def wrong_ascent(model, optimizer, x, y, eps):
+    return -step(optimizer, -objective(model, x, y, eps))
+
+
+def wrong_clean_only(model, optimizer, x, y, eps):
+    return step(optimizer, F.cross_entropy(model(x), y))
+
+
+def wrong_adversarial_only(model, optimizer, x, y, eps):
+    return step(optimizer, objective(model, x, y, eps, alpha=0))
+
+
+def wrong_plain_sum(model, optimizer, x, y, eps):
+    return step(optimizer, 2 * objective(model, x, y, eps))
+
+
+def wrong_no_zero_grad(model, optimizer, x, y, eps):
+    loss = objective(model, x, y, eps)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def wrong_attack_gradients(model, optimizer, x, y, eps):
+    optimizer.zero_grad()
+    copy = x.clone().requires_grad_()
+    F.cross_entropy(model(copy), y).backward()
+    x_adv = (x + eps * copy.grad.sign()).clamp(0, 1)
+    loss = 0.5 * F.cross_entropy(model(x), y) + 0.5 * F.cross_entropy(model(x_adv), y)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def wrong_two_updates(model, optimizer, x, y, eps):
+    return step(optimizer, objective(model, x, y, eps), updates=2)
+
+
+def wrong_no_clip(model, optimizer, x, y, eps):
+    x_adv = fgsm(model, x, y, eps, clip=None)
+    loss = 0.5 * F.cross_entropy(model(x), y) + 0.5 * F.cross_entropy(model(x_adv), y)
+    return step(optimizer, loss)
+
+
+def wrong_loss_afterwards(model, optimizer, x, y, eps):
+    step(optimizer, objective(model, x, y, eps))
+    return objective(model, x, y, eps).item()
+
+
+def wrong_no_update__clean(model, optimizer, x, y, eps):
+    return step(optimizer, F.cross_entropy(model(x), y), updates=0)
+
+
+def wrong_type(model, optimizer, x, y, eps):
+    loss = objective(model, x, y, eps)
+    step(optimizer, loss)
+    return loss
+
+
+def wrong_nothing(model, optimizer, x, y, eps):
+    step(optimizer, objective(model, x, y, eps))
+
+
+def wrong_mode_left(model, optimizer, x, y, eps):
+    loss = step(optimizer, objective(model, x, y, eps))
+    model.eval()
+    return loss

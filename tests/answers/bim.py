@@ -1,0 +1,200 @@
+"""Answers to `bim`."""
+
+import torch
+import torch.nn.functional as F
+
+from advtutor.attacks import bim as bim_of_the_package
+
+
+def right_by_the_package(model, x, y, eps, step_size, steps):
+    return bim_of_the_package(model, x, y, eps, step_size=step_size, steps=steps)
+
+
+def right_by_delta(model, x, y, eps, step_size, steps):
+    delta = torch.zeros_like(x)
+    for _ in range(steps):
+        delta.requires_grad_()
+        loss = F.cross_entropy(model(x + delta), y, reduction="sum")
+        (grad,) = torch.autograd.grad(loss, delta)
+        with torch.no_grad():
+            delta = (delta + step_size * grad.sign()).clamp(-eps, eps)
+            delta = (x + delta).clamp(0, 1) - x
+    return x + delta
+
+
+def right_by_recursion(model, x, y, eps, step_size, steps, start=None):
+    start = x if start is None else start
+    if steps == 0:
+        return start
+    copy = start.detach().clone().requires_grad_()
+    loss = -model(copy).log_softmax(1).gather(1, y[:, None]).mean()
+    moved = start + step_size * torch.autograd.grad(loss, copy)[0].sign()
+    boxed = torch.max(torch.min(moved, (x + eps).clamp(max=1)), (x - eps).clamp(min=0))
+    return right_by_recursion(model, x, y, eps, step_size, steps - 1, boxed)
+
+
+def stub(model, x, y, eps, step_size, steps):
+    x_adv = x.clone()
+    for _ in range(steps):
+        ...
+    return x_adv
+
+
+def gradient(model, x, y):
+    x_in = x.clone().detach().requires_grad_()
+    return torch.autograd.grad(F.cross_entropy(model(x_in), y), x_in)[0]
+
+
+def box(x_adv, x, eps):
+    return x_adv.clamp(x - eps, x + eps).clamp(0, 1)
+
+
+def walk(model, x, y, eps, steps, step):
+    x_adv = x
+    for _ in range(steps):
+        x_adv = box(x_adv + step(gradient(model, x_adv, y), x_adv), x, eps)
+    return x_adv
+
+
+def wrong_no_step(model, x, y, eps, step_size, steps):
+    x_adv = x.clone()
+    for _ in range(steps):
+        (x_adv + step_size * gradient(model, x_adv, y).sign()).clamp(0, 1)
+    return x_adv
+
+
+def wrong_one_step(model, x, y, eps, step_size, steps):
+    for _ in range(steps):
+        return box(x + step_size * gradient(model, x, y).sign(), x, eps)
+
+
+def wrong_old_gradient(model, x, y, eps, step_size, steps):
+    sign = gradient(model, x, y).sign()
+    return walk(model, x, y, eps, steps, lambda grad, x_adv: step_size * sign)
+
+
+def wrong_probability(model, x, y, eps, step_size, steps):
+    x_adv = x.clone()
+    for _ in range(steps):
+        x_adv = x_adv.detach().requires_grad_()
+        right = model(x_adv).softmax(1).gather(1, y[:, None]).log().sum()
+        x_adv = box(x_adv + step_size * torch.autograd.grad(right, x_adv)[0].sign(), x, eps)
+    return x_adv.detach()
+
+
+def wrong_minus(model, x, y, eps, step_size, steps):
+    return walk(model, x, y, eps, steps, lambda grad, x_adv: -step_size * grad.sign())
+
+
+def with_loss(loss):
+    def answer(model, x, y, eps, step_size, steps):
+        x_adv = x.clone()
+        for _ in range(steps):
+            x_adv = x_adv.detach().requires_grad_()
+            value = loss(model(x_adv), y)
+            x_adv = box(x_adv + step_size * torch.autograd.grad(value, x_adv)[0].sign(), x, eps)
+        return x_adv.detach()
+
+    return answer
+
+
+wrong_softmax_output = with_loss(lambda logits, y: logits.softmax(1).max(1).values.sum())
+wrong_softmax_twice = with_loss(lambda logits, y: F.cross_entropy(logits.softmax(1), y))
+wrong_logit = with_loss(F.nll_loss)
+wrong_wrong_label = with_loss(lambda logits, y: F.cross_entropy(logits, logits.argmax(1)))
+wrong_first_only = with_loss(lambda logits, y: F.cross_entropy(logits[0], y[0]))
+
+
+def wrong_image_sign(model, x, y, eps, step_size, steps):
+    return walk(model, x, y, eps, steps, lambda grad, x_adv: step_size * x_adv.sign())
+
+
+def wrong_no_sign(model, x, y, eps, step_size, steps):
+    return walk(model, x, y, eps, steps, lambda grad, x_adv: step_size * grad)
+
+
+def wrong_gradient_clipped(model, x, y, eps, step_size, steps):
+    # Scaled by step_size / eps, so that one step is at most step_size long.
+    return walk(
+        model, x, y, eps, steps, lambda grad, x_adv: step_size / eps * grad.clamp(-eps, eps)
+    )
+
+
+def wrong_divided_by_max(model, x, y, eps, step_size, steps):
+    def step(grad, x_adv):
+        return step_size * grad / grad.abs().amax((1, 2, 3), keepdim=True)
+
+    return walk(model, x, y, eps, steps, step)
+
+
+def wrong_divided_by_norm(model, x, y, eps, step_size, steps):
+    def step(grad, x_adv):
+        return step_size * F.normalize(grad.flatten(1)).reshape(grad.shape)
+
+    return walk(model, x, y, eps, steps, step)
+
+
+def wrong_mean_step(model, x, y, eps, step_size, steps):
+    def step(grad, x_adv):
+        return step_size * grad.mean((1, 2, 3), keepdim=True).sign()
+
+    return walk(model, x, y, eps, steps, step)
+
+
+def wrong_eps_steps(model, x, y, eps, step_size, steps):
+    return walk(model, x, y, eps, steps, lambda grad, x_adv: eps * grad.sign())
+
+
+def wrong_divided_steps(model, x, y, eps, step_size, steps):
+    return walk(model, x, y, eps, steps, lambda grad, x_adv: eps / steps * grad.sign())
+
+
+def wrong_one_step_less(model, x, y, eps, step_size, steps):
+    return walk(model, x, y, eps, steps - 1, lambda grad, x_adv: step_size * grad.sign())
+
+
+def wrong_one_step_more(model, x, y, eps, step_size, steps):
+    return walk(model, x, y, eps, steps + 1, lambda grad, x_adv: step_size * grad.sign())
+
+
+def wrong_late_projection(model, x, y, eps, step_size, steps):
+    x_adv = x
+    for _ in range(steps):
+        x_adv = x_adv + step_size * gradient(model, x_adv, y).sign()
+    return box(x_adv, x, eps)
+
+
+def wrong_no_ball(model, x, y, eps, step_size, steps):
+    x_adv = x
+    for _ in range(steps):
+        x_adv = (x_adv + step_size * gradient(model, x_adv, y).sign()).clamp(0, 1)
+    return x_adv
+
+
+def wrong_no_ball__ball_moves_along(model, x, y, eps, step_size, steps):
+    x_adv = x
+    for _ in range(steps):
+        x_adv = box(x_adv + step_size * gradient(model, x_adv, y).sign(), x_adv, eps)
+    return x_adv
+
+
+def wrong_no_range(model, x, y, eps, step_size, steps):
+    x_adv = x
+    for _ in range(steps):
+        x_adv = x_adv + step_size * gradient(model, x_adv, y).sign()
+        x_adv = x_adv.clamp(x - eps, x + eps)
+    return x_adv
+
+
+def wrong_random(model, x, y, eps, step_size, steps):
+    start = box(x + eps * (2 * torch.rand_like(x) - 1), x, eps)
+    for _ in range(steps):
+        start = box(start + step_size * gradient(model, start, y).sign(), x, eps)
+    return start
+
+
+def wrong_endless(model, x, y, eps, step_size, steps):
+    x_adv = x
+    while steps > 0:
+        x_adv = box(x_adv + step_size * gradient(model, x_adv, y).sign(), x, eps)
+    return x_adv

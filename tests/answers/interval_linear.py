@@ -1,0 +1,87 @@
+"""Answers to `interval_linear`."""
+
+import torch
+
+
+def right_by_signs(weight, bias, lower, upper):
+    up, down = weight.clamp(min=0), weight.clamp(max=0)
+    return lower @ up.T + upper @ down.T + bias, upper @ up.T + lower @ down.T + bias
+
+
+def right_by_corners(weight, bias, lower, upper):
+    best = torch.where(weight > 0, upper[:, None], lower[:, None])
+    worst = torch.where(weight > 0, lower[:, None], upper[:, None])
+    return [(weight * corner).sum(-1) + bias for corner in (worst, best)]
+
+
+def right_by_torch_linear(weight, bias, lower, upper):
+    layer = torch.nn.functional.linear
+    at_lower = layer(lower, weight, bias)
+    rise = upper - lower
+    return at_lower + layer(rise, -(-weight).relu()), at_lower + layer(rise, weight.relu())
+
+
+def stub(weight, bias, lower, upper):
+    """The bounds."""
+    ...
+
+
+def parts(lower, upper):
+    return (lower + upper) / 2, (upper - lower) / 2
+
+
+def wrong_no_width(weight, bias, lower, upper):
+    middle = parts(lower, upper)[0] @ weight.T + bias
+    return middle, middle
+
+
+def wrong_signs_ignored(weight, bias, lower, upper):
+    return lower @ weight.T + bias, upper @ weight.T + bias
+
+
+def wrong_swapped(weight, bias, lower, upper):
+    return right_by_signs(weight, bias, lower, upper)[::-1]
+
+
+def wrong_positive_only(weight, bias, lower, upper):
+    weight = weight.clamp(min=0)
+    return lower @ weight.T + bias, upper @ weight.T + bias
+
+
+def wrong_abs_everywhere(weight, bias, lower, upper):
+    return lower @ weight.abs().T + bias, upper @ weight.abs().T + bias
+
+
+def wrong_no_bias(weight, bias, lower, upper):
+    return right_by_signs(weight, 0, lower, upper)
+
+
+def wrong_bias_in_the_width(weight, bias, lower, upper):
+    low, high = right_by_signs(weight, bias, lower, upper)
+    return low - bias, high + bias
+
+
+def wrong_whole_width(weight, bias, lower, upper):
+    middle = parts(lower, upper)[0] @ weight.T + bias
+    reach = (upper - lower) @ weight.abs().T
+    return middle - reach, middle + reach
+
+
+def wrong_centre_not_halved(weight, bias, lower, upper):
+    middle = (lower + upper) @ weight.T + bias
+    reach = parts(lower, upper)[1] @ weight.abs().T
+    return middle - reach, middle + reach
+
+
+def wrong_largest_radius(weight, bias, lower, upper):
+    centre, radius = parts(lower, upper)
+    radius = radius.max(dim=1, keepdim=True).values.expand_as(radius)
+    return right_by_signs(weight, bias, centre - radius, centre + radius)
+
+
+def wrong_swapped__no_bias(weight, bias, lower, upper):
+    return right_by_signs(weight, 0, lower, upper)[::-1]
+
+
+def wrong_type(weight, bias, lower, upper):
+    return torch.stack(right_by_signs(weight, bias, lower, upper))

@@ -1,0 +1,524 @@
+"""The exercise checks: right answers pass however they are written, each mistake has its message.
+
+`answers/NAME.py` holds the answers to one exercise. A function called `right…` has to pass,
+`stub…` has not been attempted, and `wrong_FAULT__more` has to be told FAULT.
+"""
+
+import functools
+import importlib
+import inspect
+import random
+import re
+import subprocess
+import sys
+import threading
+import types
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from advtutor import attacks, checks
+from advtutor.checks import engine, sandbox, training
+from advtutor.checks.crafting import fgsm as right_fgsm
+from advtutor.checks.engine import Exercise, Verdict
+
+EXERCISES = {name: getattr(checks, name) for name in checks.__all__}
+each_exercise = pytest.mark.parametrize("name", EXERCISES)
+
+
+def answers(name: str, prefix: str) -> dict[str, Callable[..., Any]]:
+    module = vars(importlib.import_module(f"answers.{name}"))
+    return {key: value for key, value in module.items() if re.match(rf"{prefix}(_|$)", key)}
+
+
+@functools.cache
+def verdict_on(name: str, key: str) -> Verdict:
+    """The verdict on one answer; several tests look at it."""
+    return EXERCISES[name].judge(answers(name, ".*")[key])
+
+
+def all_answers(prefix: str) -> list[Any]:
+    return [
+        pytest.param(name, key, id=f"{name}-{key}")
+        for name in EXERCISES
+        for key in answers(name, prefix)
+    ]
+
+
+def fault_of(key: str) -> str:
+    """'wrong_no_sign__unclipped' is told the fault 'no-sign'."""
+    return key.removeprefix("wrong_").split("__")[0].replace("_", "-")
+
+
+@pytest.fixture(autouse=True)
+def short_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An endless answer need not cost ten seconds here."""
+    monkeypatch.setattr(engine, "SECONDS", 2.0)
+
+
+def copy_of(function: types.FunctionType) -> types.FunctionType:
+    """The same function as another object, as when a learner has typed it in."""
+    return types.FunctionType(
+        function.__code__, function.__globals__, function.__name__, function.__defaults__
+    )
+
+
+# --- right answers, stubs, wrong answers ---
+
+
+@each_exercise
+def test_the_reference_passes(name: str) -> None:
+    """Catches a check that the course's own answer does not pass."""
+    exercise = EXERCISES[name]
+    assert exercise.judge(copy_of(exercise.reference)).mark == "✓"
+
+
+@each_exercise
+def test_the_recipe_is_the_reference(name: str) -> None:
+    """Catches a recipe whose mistakes are made of something else than the reference."""
+    exercise = EXERCISES[name]
+    assert exercise.judge(exercise.recipe()).mark == "✓"
+
+
+@pytest.mark.parametrize(("name", "key"), all_answers("right"))
+def test_right_answers_pass(name: str, key: str) -> None:
+    """Catches a check that looks at how an answer is written instead of what it does."""
+    assert verdict_on(name, key) == Verdict(
+        "✓", "", f"right on all {len(EXERCISES[name].cases)} inputs it was tried on"
+    )
+
+
+@pytest.mark.parametrize(("name", "key"), all_answers("stub"))
+def test_a_stub_is_not_attempted(name: str, key: str) -> None:
+    """Catches an open exercise that counts as a wrong answer, or as a right one."""
+    assert verdict_on(name, key) == Verdict("○", "stub", "not attempted yet")
+
+
+@pytest.mark.parametrize(("name", "key"), all_answers("wrong"))
+def test_each_mistake_is_told_by_its_name(name: str, key: str) -> None:
+    """Catches a mistake that passes, or is taken for another one."""
+    verdict = verdict_on(name, key)
+    assert (verdict.mark, verdict.fault) == ("✗", fault_of(key)), verdict.text
+
+
+@each_exercise
+def test_there_are_enough_answers(name: str) -> None:
+    """Catches a check that nobody has tried to fool: a stub, three right, each mistake wrong."""
+    known = {mistake.name for mistake in EXERCISES[name].mistakes}
+    assert len(known) >= 6
+    assert len(answers(name, "right")) >= 3
+    assert answers(name, "stub")
+    assert known <= {fault_of(key) for key in answers(name, "wrong")}
+
+
+@each_exercise
+def test_no_two_mistakes_share_a_message(name: str) -> None:
+    """Catches two mistakes that a learner cannot tell apart by what the check says."""
+    exercise = EXERCISES[name]
+    said = [mistake.message for mistake in exercise.mistakes] + list(exercise.says.values())
+    assert len(set(said)) == len(said)
+    names = [mistake.name for mistake in exercise.mistakes]
+    assert len(set(names)) == len(names)
+
+
+@each_exercise
+def test_what_the_wrong_answers_are_told_differs(name: str) -> None:
+    """Catches a general fault whose text is that of another one."""
+    told: dict[str, set[str]] = {}
+    for key in answers(name, "wrong"):
+        told.setdefault(verdict_on(name, key).text, set()).add(fault_of(key))
+    assert all(len(faults) == 1 for faults in told.values()), told
+
+
+@each_exercise
+def test_every_line_is_one_line(name: str) -> None:
+    """Catches a verdict that spills over several lines of output."""
+    for key in answers(name, "wrong"):
+        text = verdict_on(name, key).text
+        assert "\n" not in text and len(text) < 300
+
+
+# --- the inputs are fit to decide ---
+
+
+def test_signs_are_not_decided_by_rounding() -> None:
+    """Catches an input whose gradient nearly vanishes: its sign could differ between machines."""
+    for case in checks.fgsm.cases:
+        model, x, y, *_ = case.build()
+        grad = torch.autograd.grad(F.cross_entropy(model(x.requires_grad_()), y), x)[0]
+        assert (grad.abs().min() / grad.abs().max()).item() > 3e-5
+
+
+def test_bim_signs_are_not_decided_by_rounding() -> None:
+    """Catches the same anywhere along the path of the repeated step."""
+    for case in checks.bim.cases:
+        model, x, y, eps, step_size, steps = case.build()
+        for step in range(steps):
+            at = checks.bim.reference(model, x, y, eps, step_size, step).requires_grad_()
+            grad = torch.autograd.grad(F.cross_entropy(model(at), y), at)[0]
+            assert (grad.abs().min() / grad.abs().max()).item() > 1e-5
+
+
+@each_exercise
+def test_inputs_are_the_same_every_time(name: str) -> None:
+    """Catches an input that depends on what ran before: verdicts would differ between runs."""
+    for case in EXERCISES[name].cases:
+        first = [v for v in case.build() if isinstance(v, torch.Tensor)]
+        torch.rand(7)
+        again = [v for v in case.build() if isinstance(v, torch.Tensor)]
+        assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    assert {case.batch == 1 for case in EXERCISES[name].cases} == {True, False}
+
+
+def test_inputs_hold_what_mistakes_need() -> None:
+    """Catches inputs on which no clip, a wrong label or a frozen layer would not show."""
+    built = [case.build() for case in checks.fgsm.cases]
+    assert all((x == 0).any() and (x == 1).any() for _, x, _, _ in built)
+    assert any((model(x).argmax(1) != y).any() for model, x, y, _ in built)
+    assert any(not all(p.requires_grad for p in model.parameters()) for model, *_ in built)
+    assert any(p.grad is not None for model, *_ in built for p in model.parameters())
+
+
+# --- the references are the package's own ---
+
+
+def test_fgsm_is_the_packages() -> None:
+    """Catches two versions of one attack in the course."""
+    for case in checks.fgsm.cases:
+        assert torch.equal(checks.fgsm.reference(*case.build()), attacks.fgsm(*case.build()))
+
+
+def test_bim_is_the_packages() -> None:
+    """Catches two versions of one attack in the course."""
+    for case in checks.bim.cases:
+        *same, step_size, steps = case.build()
+        theirs = attacks.bim(*same, step_size=step_size, steps=steps)
+        ours = checks.bim.reference(*case.build())
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-6)
+
+
+def test_the_worst_case_is_the_worst() -> None:
+    """Catches a reference that some other step in the box beats."""
+    for case in checks.worst_case_linear.cases:
+        w, y, eps = case.build()
+        margin = y * (checks.worst_case_linear.reference(w, y, eps) @ w)
+        assert torch.allclose(margin, -eps * w.abs().sum().expand_as(margin), rtol=1e-5)
+
+
+def test_interval_bounds_are_sound_and_reached() -> None:
+    """Catches a reference that is no bound, or not the tightest."""
+    for case in checks.interval_linear.cases:
+        weight, bias, lower, upper = case.build()
+        low, high = checks.interval_linear.reference(weight, bias, lower, upper)
+        x = lower + (upper - lower) * torch.rand(200, *lower.shape)
+        values = x @ weight.T + bias
+        assert (values >= low - 1e-5).all() and (values <= high + 1e-5).all()
+        corner = torch.where(weight > 0, upper[:, None], lower[:, None])
+        torch.testing.assert_close((weight * corner).sum(-1) + bias, high, rtol=0, atol=1e-5)
+
+
+# --- what it prints and returns ---
+
+
+def test_a_right_answer_comes_back(capsys: pytest.CaptureFixture[str]) -> None:
+    """Catches a notebook that goes on with the course's function though the learner's is right."""
+    mine = copy_of(right_fgsm)
+    assert checks.fgsm(mine) is mine
+    assert capsys.readouterr().out == "✓ fgsm: right on all 4 inputs it was tried on\n"
+
+
+@pytest.mark.parametrize("key", ["stub", "wrong_minus", "wrong_raises"])
+def test_otherwise_the_courses_own_comes_back(key: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Catches a notebook that stops, or goes on with a wrong function."""
+    assert checks.fgsm(vars(importlib.import_module("answers.fgsm"))[key]) is right_fgsm
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 1 and re.match(r"[○✗] fgsm: ", lines[0])
+
+
+def test_the_courses_own_is_no_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    """Catches a ✓ for running the line of the check twice over an open exercise."""
+    assert checks.fgsm(right_fgsm) is right_fgsm
+    assert capsys.readouterr().out.startswith("○ fgsm: not attempted yet (")
+
+
+def test_hints_go_one_step_further(capsys: pytest.CaptureFixture[str]) -> None:
+    """Catches hints that come all at once, or end in an error."""
+    exercise = Exercise(
+        right_fgsm, checks.fgsm.recipe, checks.fgsm.cases, [], ("think", "look", "copy")
+    )
+    for _ in range(4):
+        exercise.hint()
+    assert capsys.readouterr().out.splitlines() == [
+        "hint 1 of 3: think",
+        "hint 2 of 3: look",
+        "hint 3 of 3: copy",
+        "hint 3 of 3: copy",
+    ]
+
+
+@each_exercise
+def test_the_solution_is_one_that_passes(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Catches a shown solution that cannot be typed in, or is not the one that is used."""
+    exercise = EXERCISES[name]
+    exercise.solution()
+    shown = capsys.readouterr().out
+    namespace = {
+        "torch": torch,
+        "F": F,
+        "nn": torch.nn,
+        "Tensor": torch.Tensor,
+        "adversarial_loss": training.adversarial_loss,
+    }
+    exec(shown, namespace)
+    assert exercise.judge(namespace[name]).mark == "✓"
+
+
+@each_exercise
+def test_the_signature_is_that_of_the_course(name: str) -> None:
+    """Catches a reference that is called otherwise than the notebooks call it."""
+    expected = {
+        "worst_case_linear": "w, y, eps",
+        "fgsm": "model, x, y, eps",
+        "project_linf": "x_adv, x, eps",
+        "bim": "model, x, y, eps, step_size, steps",
+        "adversarial_loss": "model, x, y, eps, alpha",
+        "adversarial_step": "model, optimizer, x, y, eps",
+        "interval_linear": "weight, bias, lower, upper",
+    }
+    assert EXERCISES[name].call == f"{name}({expected[name]})"
+    assert repr(EXERCISES[name]).startswith(f"<check of {name}(")
+
+
+# --- bad input ---
+
+
+@pytest.mark.parametrize(
+    ("given", "fault", "words"),
+    [
+        (None, "none", "run the cell that defines fgsm"),
+        (torch.nn.Linear, "class", "write a function, def fgsm(model, x, y, eps):"),
+        (3, "not-callable", "a value of type int"),
+        (lambda x: x, "arity", "called as fgsm(model, x, y, eps), and yours takes (x)"),
+        (lambda *a: 1 / 0, "raises", "ZeroDivisionError: division by zero"),
+        (lambda m, x, y, eps: checks.fgsm(right_fgsm), "calls-checks", "calls a check itself"),
+        (lambda m, x, y, eps: checks.bim.judge(right_fgsm), "calls-checks", "calls a check"),
+    ],
+)
+def test_bad_input_gets_one_clear_line(given: object, fault: str, words: str) -> None:
+    """Catches a check that raises, or says something that helps nobody."""
+    verdict = checks.fgsm.judge(given)
+    assert (verdict.mark, verdict.fault) == ("✗", fault)
+    assert words in verdict.text
+    assert checks.fgsm.judge(copy_of(right_fgsm)).mark == "✓"  # and the next one works
+
+
+def test_an_error_is_told_with_its_line_and_its_meaning() -> None:
+    """Catches an exception without the place to look at."""
+    text = checks.fgsm.judge(answers("fgsm", "wrong")["wrong_raises"]).text
+    assert "at `grad = torch.autograd.grad(loss, x)[0]`" in text
+    assert "RuntimeError: " in text and "requires_grad_()" in text
+
+
+def test_a_function_that_fails_for_one_image_is_told_so() -> None:
+    """Catches an error that only a batch of one causes, told without the batch."""
+
+    def squeezes(model, x, y, eps):  # type: ignore[no-untyped-def]
+        if x.squeeze().dim() != x[:, 0].dim():
+            raise IndexError("too few dimensions")
+        return right_fgsm(model, x, y, eps)
+
+    assert "stops with a batch of 1 at" in checks.fgsm.judge(squeezes).text
+
+
+def test_the_stop_button_still_stops() -> None:
+    """Catches a check that swallows the learner's own interrupt."""
+
+    def interrupted(model, x, y, eps):  # type: ignore[no-untyped-def]
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        checks.fgsm.judge(interrupted)
+    assert checks.fgsm.judge(copy_of(right_fgsm)).mark == "✓"
+
+
+def test_a_broken_check_does_not_stop_the_notebook() -> None:
+    """Catches an error of the check's own that reaches the learner as a traceback."""
+    broken = Exercise(right_fgsm, checks.fgsm.recipe, [None], [], ("", "", ""))  # type: ignore[list-item]
+    assert broken.judge(copy_of(right_fgsm)).fault == "internal"
+
+
+# --- endless answers ---
+
+
+def endless(model, x, y, eps):  # type: ignore[no-untyped-def]
+    while True:
+        pass
+
+
+def endless_and_deaf(model, x, y, eps):  # type: ignore[no-untyped-def]
+    while True:
+        try:
+            sum(range(1000))
+        except Exception:
+            continue
+
+
+@pytest.mark.parametrize("answer", [endless, endless_and_deaf])
+@pytest.mark.parametrize("way", ["main thread", "other thread", "no signals"])
+def test_an_endless_answer_is_stopped(
+    answer: Callable[..., Any], way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Catches a kernel that hangs: on Linux, in a thread, and where there are no signals."""
+    monkeypatch.setattr(engine, "SECONDS", 0.2)
+    if way == "no signals":
+        monkeypatch.delattr(sandbox.signal, "setitimer", raising=False)
+    said: list[Verdict] = []
+    if way == "other thread":
+        thread = threading.Thread(target=lambda: said.append(checks.fgsm.judge(answer)))
+        thread.start()
+        thread.join(timeout=60)
+    else:
+        said.append(checks.fgsm.judge(answer))
+    assert [verdict.fault for verdict in said] == ["endless"]
+    assert said[0].text == "still running after 0.2 s: is there an endless loop?"
+    assert sum(range(100_000)) == 4_999_950_000  # nothing goes off afterwards
+
+
+# --- what it leaves behind ---
+
+
+def meddling(model, x, y, eps):  # type: ignore[no-untyped-def]
+    torch.manual_seed(1)
+    random.seed(1)
+    np.random.seed(1)
+    torch.set_grad_enabled(False)
+    torch.set_default_dtype(torch.float64)
+    print("looking around")
+    print("and complaining", file=sys.stderr)
+    raise ValueError("enough")
+
+
+@pytest.mark.parametrize("key", ["meddling", "right_by_delta", "wrong_random", "wrong_values"])
+def test_the_notebook_is_as_before(key: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Catches a check after which the same notebook draws other random numbers, or worse."""
+    answer = meddling if key == "meddling" else vars(importlib.import_module("answers.fgsm"))[key]
+    torch.manual_seed(5)
+    random.seed(5)
+    np.random.seed(5)
+    expected = (torch.rand(3).tolist(), random.random(), np.random.rand())
+    torch.manual_seed(5)
+    random.seed(5)
+    np.random.seed(5)
+    with torch.no_grad():
+        checks.fgsm(answer)
+        assert not torch.is_grad_enabled()
+    assert torch.is_grad_enabled()
+    assert torch.get_default_dtype() == torch.float32
+    assert (torch.rand(3).tolist(), random.random(), np.random.rand()) == expected
+    captured = capsys.readouterr()
+    assert captured.out.count("\n") == 1 and captured.err == ""
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_it_works_where_no_gradients_are_recorded(mode: Callable[[], Any]) -> None:
+    """Catches a right answer that fails because the cell runs under no_grad."""
+    with mode():
+        assert checks.fgsm.judge(copy_of(right_fgsm)).mark == "✓"
+
+
+def test_it_works_with_another_default_dtype() -> None:
+    """Catches a right answer that fails because the notebook works in float64."""
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert checks.fgsm.judge(copy_of(right_fgsm)).mark == "✓"
+        assert torch.get_default_dtype() == torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+# --- stubs, seen without running them ---
+
+
+def test_a_stub_is_not_run() -> None:
+    """Catches a stub whose given lines have effects before anybody has begun."""
+    ran = []
+
+    def begun(model, x, y, eps):  # type: ignore[no-untyped-def]
+        ran.append(1)
+        ...
+
+    assert checks.fgsm.judge(begun).fault == "stub"
+    assert ran == []
+
+
+@pytest.mark.parametrize("body", ["...", "'doc'\n    ...", "pass", "'doc'"])
+def test_a_stub_without_source_is_seen(body: str) -> None:
+    """Catches a stub that Python has no source for, as after `exec`."""
+    namespace: dict[str, Any] = {}
+    exec(f"def fgsm(model, x, y, eps):\n    {body}", namespace)
+    assert checks.fgsm.judge(namespace["fgsm"]).fault == "stub"
+
+
+def test_dots_in_an_index_are_no_stub() -> None:
+    """Catches a right answer taken for an open one because it indexes with dots."""
+
+    def indexes(model, x, y, eps):  # type: ignore[no-untyped-def]
+        return right_fgsm(model, x[..., :], y, eps)
+
+    assert checks.fgsm.judge(indexes).mark == "✓"
+
+
+# --- in a notebook ---
+
+
+def test_in_a_kernel(tmp_path: Any) -> None:
+    """Catches what only a kernel shows: sources of cells, displays, signals, the kernel's life."""
+    nbclient = pytest.importorskip("nbclient")
+    import nbformat
+    from build_notebooks import ThisPython
+    from jupyter_client.manager import AsyncKernelManager
+
+    cells = [
+        "from advtutor import checks\nfrom advtutor.checks import engine\nengine.SECONDS = 0.5",
+        "def fgsm(model, x, y, eps):\n    ...\n\nfgsm = checks.fgsm(fgsm)",
+        "def fgsm(model, x, y, eps):\n    while True:\n        pass\n\nfgsm = checks.fgsm(fgsm)",
+        "from IPython.display import display\nfrom tqdm.auto import tqdm\n"
+        "def fgsm(model, x, y, eps):\n    display(1)\n    list(tqdm([1]))\n    return x.wrong\n\n"
+        "fgsm = checks.fgsm(fgsm)",
+        "checks.fgsm.hint()",
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
+    manager = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=ThisPython())
+    nbclient.NotebookClient(
+        notebook, km=manager, timeout=120, resources={"metadata": {"path": str(tmp_path)}}
+    ).execute()
+    outputs = [[output.text for output in cell.outputs] for cell in notebook.cells]
+    assert outputs[:3] == [
+        [],
+        ["○ fgsm: not attempted yet\n"],
+        ["✗ fgsm: still running after 0.5 s: is there an endless loop?\n"],
+    ]
+    assert outputs[3] == [
+        "✗ fgsm: it stops at `return x.wrong` with AttributeError: "
+        "'Tensor' object has no attribute 'wrong'\n"
+    ]
+    assert outputs[4][0].startswith("hint 1 of 3: ")
+
+
+def test_importing_the_checks_stays_cheap() -> None:
+    """Catches an import of something heavy that the checks do not need."""
+    code = (
+        "import advtutor.checks, sys; print([m for m in ('torchvision', 'matplotlib', 'IPython', "
+    )
+    code += "'ipywidgets', 'skimage') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_exercises_have_sources() -> None:
+    """Catches a reference that `.solution()` could not show."""
+    assert all(inspect.getsource(exercise.reference) for exercise in EXERCISES.values())
