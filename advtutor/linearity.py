@@ -160,9 +160,9 @@ def straightness(
     Raises ValueError if fewer than three distances lie in the window: two are always on a line.
     """
     low, high = window or (-torch.inf, torch.inf)
-    inside = (distances >= low) & (distances <= high)
-    t, values = distances[inside].double(), values[inside.to(values.device)].double().to("cpu")
-    t = t.to(values)
+    t = distances.to(values.device, torch.float64)
+    inside = (t >= low) & (t <= high)
+    t, values = t[inside], values[inside].double()
     if len(t.unique()) < 3:
         raise ValueError(
             f"window={window} holds {len(t.unique())} different distances; it needs three or more"
@@ -223,7 +223,7 @@ def first_order_gain(
         before = loss(logits, y)
         (gradient,) = torch.autograd.grad(before.sum(), x)
         with torch.no_grad():
-            moved = x + eps * gradient.sign()
-            moved = moved if clip is None else moved.clamp(*clip)
-            predicted = (gradient * (moved - x)).flatten(1).sum(dim=1)
-            return Gain(predicted, loss(model(moved), y) - before)
+            step = eps * gradient.sign()
+            step = step if clip is None else (x + step).clamp(*clip) - x
+            predicted = (gradient * step).flatten(1).sum(dim=1)
+            return Gain(predicted, loss(model(x + step), y) - before)

@@ -278,7 +278,7 @@ def test_a_moved_clone_is_mended_without_a_network(course: Path, tmp_path: Path)
 
 def test_a_long_path_works_after_a_move(course: Path, tmp_path: Path) -> None:
     """Catches a script whose first line is longer than the system reads."""
-    root = copy_of(course, tmp_path / ("n" * 60) / ("m" * 80))
+    root = copy_of(course, tmp_path / ("n" * 120) / ("m" * 120))
     assert set_up(root).returncode == 0
     assert where_it_imports(root) == root
 

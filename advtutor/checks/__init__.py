@@ -10,6 +10,7 @@ from advtutor.checks.crafting import BIM as bim
 from advtutor.checks.crafting import FGSM as fgsm
 from advtutor.checks.crafting import PROJECT_LINF as project_linf
 from advtutor.checks.linear import WORST_CASE_LINEAR as worst_case_linear
+from advtutor.checks.start import LEVELS_TO_EPS as levels_to_eps
 from advtutor.checks.training import ADVERSARIAL_LOSS as adversarial_loss
 from advtutor.checks.training import ADVERSARIAL_STEP as adversarial_step
 
@@ -19,6 +20,7 @@ __all__ = [
     "bim",
     "fgsm",
     "interval_linear",
+    "levels_to_eps",
     "project_linf",
     "worst_case_linear",
 ]
