@@ -1,0 +1,476 @@
+"""Certificates: exact on linear models, sound on all others, and tight where they can be."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from advtutor import attacks, certify, data, models, training
+
+CLIPS = [(0.0, 1.0), None]
+each_clip = pytest.mark.parametrize("clip", CLIPS)
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def images(n: int, *shape: int, seed: int = 0) -> Tensor:
+    return torch.rand(n, *shape, generator=generator(seed))
+
+
+def labels(n: int, classes: int, seed: int = 0) -> Tensor:
+    return torch.randint(classes, (n,), generator=generator(seed))
+
+
+# ---------------------------------------------------------------------------------------------
+# Linear models.
+
+
+def errs_at_worst(
+    model: nn.Module, x: Tensor, y: Tensor, eps: Tensor, clip: attacks.Clip
+) -> Tensor:
+    """Whether the gradient-sign step towards some class makes the model err, example by example.
+
+    On a linear model the step down the gradient of `logit_y - logit_j` is the best there is.
+    """
+    errs = []
+    for image, label, radius in zip(x, y, eps, strict=True):
+        wrong = False
+        for j in range(model(image[None]).shape[1]):
+
+            def lead(logits: Tensor, _: Tensor, j: int = j, label: Tensor = label) -> Tensor:
+                return logits[:, j] - logits[:, label]
+
+            if j != label:
+                x_adv = attacks.fgsm(
+                    model, image[None], label[None], radius.item(), clip=clip, loss=lead
+                )
+                wrong = wrong or bool(model(x_adv).argmax() != label)
+        errs.append(wrong)
+    return torch.tensor(errs)
+
+
+@pytest.mark.filterwarnings("ignore::advtutor.attacks.AttackWarning")
+@each_clip
+@pytest.mark.parametrize("classes", [2, 5])
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 10**6))
+def test_linear_certificate_equals_the_attack(seed, clip, classes):
+    """Catches a wrong norm, a class forgotten, and clipping left out: eps is exact both ways.
+
+    Just below the certified eps the best step fails, just above it succeeds.
+    """
+    if classes == 2:
+        model = models.LogisticRegression(16, seed=seed).double()
+    else:
+        model = models.SoftmaxRegression(16, classes, seed=seed).double()
+    x = images(6, 1, 4, 4, seed=seed).double().round(decimals=1)  # some pixels at the edges
+    y = model(x).argmax(dim=1)
+    eps = certify.linear_epsilon(model, x, y, clip=clip)
+    assert eps.dtype == torch.float64 and (eps > 0).all()
+    can = eps.isfinite()
+    eps = torch.where(can, eps, torch.tensor(2.0).double())  # 2 reaches the whole range
+    assert not errs_at_worst(model, x, y, eps * (1 - 1e-9), clip).any()
+    assert torch.equal(errs_at_worst(model, x, y, eps * (1 + 1e-9), clip), can)
+    assert clip is not None or can.all()
+
+
+def test_linear_certificate_in_closed_form():
+    """Catches any slip in `|w.x + b| / ||w||_1`, and errors that are not counted as eps = 0."""
+    model = models.LogisticRegression(16).double()
+    x = images(20, 1, 4, 4).double()
+    expected = (model.score(x).abs() / model.linear.weight.abs().sum()).detach()
+    right = (model.score(x) > 0).long()
+    torch.testing.assert_close(certify.linear_epsilon(model, x, right, clip=None), expected)
+    assert (certify.linear_epsilon(model, x, 1 - right, clip=None) == 0).all()
+
+
+def test_clipping_can_only_help_the_model():
+    """Catches a clipped certificate that is smaller than the unclipped one, or never larger."""
+    model = models.SoftmaxRegression(16, 4).double()
+    x, y = images(50, 1, 4, 4).double(), labels(50, 4)
+    free, clipped = (certify.linear_epsilon(model, x, y, clip=c) for c in (None, (0.0, 1.0)))
+    assert (clipped >= free * (1 - 1e-12)).all()
+    assert (clipped > free * 1.01).any()
+
+
+def test_linear_certificate_where_no_image_of_the_range_will_do():
+    """Catches a finite eps for a model that cannot err: its bias outweighs all pixels."""
+    model = models.LogisticRegression(4)
+    with torch.no_grad():
+        model.linear.weight.copy_(torch.tensor([[1.0, 1.0, 0.0, -1.0]]))
+        model.linear.bias.fill_(2.0)
+    x, y = torch.full((1, 1, 2, 2), 0.5), torch.tensor([1])
+    assert certify.linear_epsilon(model, x, y) == math.inf
+    assert certify.linear_epsilon(model, x, y, clip=None).item() == pytest.approx(2.5 / 3)
+    with torch.no_grad():
+        model.linear.bias.fill_(0.25)  # the gap 0.75 is closed when three pixels move by 0.25
+    assert certify.linear_epsilon(model, x, y).item() == pytest.approx(0.25)
+
+
+def test_linear_certificate_through_two_layers_and_wrappers():
+    """Catches weights composed in the wrong order, and a bias lost on the way."""
+    deep = nn.Sequential(nn.Flatten(), nn.Linear(16, 7), nn.Dropout(), nn.Linear(7, 3, bias=False))
+    deep = deep.double().eval()
+    flat = models.SoftmaxRegression(16, 3).double()
+    with torch.no_grad():
+        first, last = deep[1], deep[3]
+        flat.linear.weight.copy_(last.weight @ first.weight)
+        flat.linear.bias.copy_(last.weight @ first.bias)
+    x, y = images(9, 1, 4, 4).double(), labels(9, 3)
+    expected = certify.linear_epsilon(flat, x, y)
+    torch.testing.assert_close(certify.linear_epsilon(deep, x, y), expected)
+    torch.testing.assert_close(certify.linear_epsilon(models.Sigmoids(flat), x, y), expected)
+
+
+def test_linear_certificate_refuses_what_is_not_linear():
+    """Catches a certificate that ignores a ReLU, and an index error for a label out of range."""
+    with pytest.raises(TypeError, match=r"ReLU.*certified_error"):
+        certify.linear_epsilon(models.MLP((4,)), images(2, 1, 28, 28), labels(2, 10))
+    with pytest.raises(ValueError, match="labels from"):
+        certify.linear_epsilon(
+            models.SoftmaxRegression(4, 3), images(1, 1, 2, 2), torch.tensor([3])
+        )
+    empty = certify.linear_epsilon(models.SoftmaxRegression(4), images(0, 1, 2, 2), labels(0, 10))
+    assert empty.shape == (0,)
+
+
+# ---------------------------------------------------------------------------------------------
+# Layers.
+
+LAYERS = {
+    "linear": (lambda: nn.Linear(6, 4), (6,)),
+    "linear without bias": (lambda: nn.Linear(6, 4, bias=False), (6,)),
+    "conv": (lambda: nn.Conv2d(2, 3, 3, stride=2, padding=1), (2, 6, 6)),
+    "grouped, dilated conv": (lambda: nn.Conv2d(2, 4, 2, groups=2, dilation=2), (2, 6, 6)),
+    "conv without bias": (lambda: nn.Conv2d(2, 3, 3, padding="same", bias=False), (2, 6, 6)),
+    "relu": (nn.ReLU, (2, 6, 6)),
+    "relu in place": (lambda: nn.ReLU(inplace=True), (6,)),
+    "maxout": (lambda: models.MaxoutLayer(6, 4, 3), (6,)),
+    "max pool": (lambda: nn.MaxPool2d(3, stride=2, padding=1), (2, 6, 6)),
+    "average pool": (lambda: nn.AvgPool2d(2), (2, 6, 6)),
+    "adaptive pool": (lambda: nn.AdaptiveAvgPool2d(2), (2, 6, 6)),
+    "batch norm 2d": (lambda: used(nn.BatchNorm2d(2)), (2, 6, 6)),
+    "batch norm 1d": (lambda: used(nn.BatchNorm1d(6, affine=False)), (6,)),
+    "flatten": (nn.Flatten, (2, 3, 3)),
+    "dropout": (lambda: nn.Dropout(0.5), (6,)),
+    "identity": (nn.Identity, (6,)),
+    "two logits": (models.TwoLogits, (1,)),
+}
+
+
+def used(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> nn.Module:
+    """The layer with statistics and weights, of both signs, that are not the initial ones."""
+    with torch.no_grad():
+        norm.running_mean.normal_()
+        norm.running_var.uniform_(0.1, 3)
+        if norm.affine:
+            norm.weight.normal_()
+            norm.bias.normal_()
+    return norm
+
+
+@pytest.mark.parametrize("build, shape", LAYERS.values(), ids=LAYERS)
+def test_an_interval_holds_the_layers_results_and_no_rule_is_idle(build, shape):
+    """Catches bounds that a point of the box crosses, swapped bounds, and train-mode layers."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        layer = build().double()
+        centre, radius = torch.randn(4, *shape).double(), torch.rand(4, *shape).double()
+        box = certify.Interval(centre - radius, centre + radius)
+        with torch.no_grad():
+            out = certify._propagate([layer], box)
+            layer.eval()
+            assert (out.lower <= out.upper).all()
+            for _ in range(300):
+                inside = centre + radius * (2 * torch.rand(4, *shape).double() - 1).sign()
+                result = layer(inside)
+                assert (out.lower - 1e-9 <= result).all() and (result <= out.upper + 1e-9).all()
+            # A box of no size goes through exactly.
+            point = certify._propagate([layer], certify.Interval(centre, centre.clone()))
+            torch.testing.assert_close(point.lower, layer(centre))
+            torch.testing.assert_close(point.upper, layer(centre))
+
+
+def test_an_affine_layers_interval_is_reached():
+    """Catches bounds looser than need be: a corner of the box attains each one."""
+    weight, bias = torch.randn(5, 8, generator=generator()), torch.randn(5, generator=generator(1))
+    lower = torch.randn(3, 8, generator=generator(2))
+    upper = lower + torch.rand(3, 8, generator=generator(3))
+    low, high = certify.interval_linear(weight, bias, lower, upper)
+    for row in range(5):
+        worst = torch.where(weight[row] > 0, lower, upper) @ weight[row] + bias[row]
+        best = torch.where(weight[row] > 0, upper, lower) @ weight[row] + bias[row]
+        torch.testing.assert_close(low[:, row], worst)
+        torch.testing.assert_close(high[:, row], best)
+    torch.testing.assert_close(certify.interval_linear(weight, None, lower, upper)[0], low - bias)
+
+
+def test_a_layer_without_a_rule_is_named():
+    """Catches an unknown layer that is passed over, and a message that does not help."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(4, 3), nn.GELU(), nn.Linear(3, 2))
+    with pytest.raises(TypeError, match=r"GELU.*Conv2d.*interval\.register"):
+        certify.certified_error(model, images(2, 1, 2, 2), labels(2, 2), 0.1)
+
+
+def test_a_subclass_that_computes_something_else_has_no_rule():
+    """Catches a rule found by type alone: an unsound bound for another function."""
+
+    class Doubled(nn.Linear):
+        def forward(self, x: Tensor) -> Tensor:
+            return 2 * super().forward(x)
+
+    class Residual(nn.Sequential):
+        def forward(self, x: Tensor) -> Tensor:
+            return x + super().forward(x)
+
+    x, y = images(2, 4), labels(2, 3)
+    for model in (Doubled(4, 3), nn.Sequential(Residual(nn.Linear(4, 4)), nn.Linear(4, 3))):
+        with pytest.raises(TypeError, match=r"Doubled|Residual"):
+            certify.certified_error(model, x, y, 0.1)
+
+
+def test_layers_that_cannot_be_bounded_one_by_one_are_refused():
+    """Catches zero padding assumed for circular padding, and statistics of the batch."""
+    x = images(2, 1, 4, 4)
+    circular = nn.Conv2d(1, 2, 3, padding=1, padding_mode="circular")
+    batch = nn.BatchNorm2d(1, track_running_stats=False)
+    for layer, name in ((circular, "circular"), (batch, "track_running_stats")):
+        model = nn.Sequential(layer, nn.Flatten(), nn.LazyLinear(2))
+        model(x)
+        with pytest.raises(TypeError, match=name):
+            certify.certified_error(model, x, labels(2, 2), 0.1)
+
+
+# ---------------------------------------------------------------------------------------------
+# Classifiers.
+
+
+def random_model(kind: str, seed: int, scale: float) -> nn.Module:
+    """A small network on [N, 2, 6, 6], its weights `scale` times the usual, as if trained."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = {
+            "softmax": lambda: models.SoftmaxRegression(72, 4, seed=seed),
+            "logistic": lambda: models.LogisticRegression(72, seed=seed),
+            "mlp": lambda: models.MLP((8, 6), inputs=72, classes=4, seed=seed),
+            "maxout": lambda: nn.Sequential(
+                nn.Flatten(), models.MaxoutLayer(72, 6, 3), nn.Dropout(), nn.Linear(6, 4)
+            ),
+            "conv": lambda: nn.Sequential(
+                nn.Conv2d(2, 4, 3, stride=2, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(36, 4)
+            ),
+            "pools": lambda: nn.Sequential(
+                nn.Conv2d(2, 4, 3, padding=1),
+                used(nn.BatchNorm2d(4)),
+                nn.ReLU(),
+                nn.MaxPool2d(2),
+                nn.AvgPool2d(3),
+                nn.Flatten(),
+                models.Sigmoids(nn.Linear(4, 3)),
+            ),
+            "no linear top": lambda: nn.Sequential(nn.Flatten(), nn.Linear(72, 4), nn.ReLU()),
+        }[kind]()
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.mul_(scale)
+    return model
+
+
+KINDS = ["softmax", "logistic", "mlp", "maxout", "conv", "pools", "no linear top"]
+
+
+@pytest.mark.filterwarnings("ignore::advtutor.attacks.AttackWarning")
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    kind=st.sampled_from(KINDS),
+    seed=st.integers(0, 10**6),
+    scale=st.sampled_from([0.3, 1.0, 3.0, 30.0]),
+    eps=st.sampled_from([0.0, 1e-4, 0.003, 0.01, 0.03, 0.1, 0.3]),
+    clip=st.sampled_from(CLIPS),
+    double=st.booleans(),
+)
+def test_no_attack_beats_the_certificate(kind, seed, scale, eps, clip, double):
+    """Catches any unsound bound: an example proved right that PGD makes the model err on."""
+    model = random_model(kind, seed, scale)
+    x = images(12, 2, 6, 6, seed=seed)
+    model, x = (model.double(), x.double()) if double else (model, x)
+    model.eval()
+    y = model(x).argmax(dim=1)
+    y[:2] = (y[:2] + 1) % model(x).shape[1]  # two that are wrong from the start
+    proved = certify.certified(model, x, y, eps, clip=clip)
+    bounds = certify.margin_bounds(model, x, y, eps, clip=clip)
+    for loss in (None, attacks.margin_loss):
+        x_adv = attacks.pgd(
+            model, x, y, eps, steps=15, clip=clip, loss=loss, generator=generator(seed)
+        )
+        logits = model(x_adv)
+        assert not (proved & (logits.argmax(dim=1) != y)).any()
+        leads = logits - logits.gather(1, y[:, None])
+        assert (leads.double() <= bounds + 1e-12).all()
+    assert not proved[:2].any()
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10**6), scale=st.sampled_from([1.0, 1e3]), kind=st.sampled_from(KINDS))
+def test_bounds_hold_for_what_float32_computes(seed, scale, kind):
+    """Catches bounds without room for rounding.
+
+    At eps = 0 the bounds close around the logits, which rounding moves: another batch size sums
+    in another order.
+    """
+    model = random_model(kind, seed, scale).eval()
+    x = images(5, 2, 6, 6, seed=seed)
+    y = labels(5, 2, seed)
+    with torch.no_grad():
+        box = certify._ball(x.double(), 0.0, None, rounding=torch.finfo(torch.float32).eps)
+        out = certify._propagate(certify._chain(model), box)
+        for logits in (model(x), torch.cat([model(one[None]) for one in x])):
+            assert (out.lower <= logits).all() and (logits <= out.upper).all()
+        leads = model(x) - model(x).gather(1, y[:, None])
+        bounds = certify._advantages(certify._chain(model), box, y)
+    assert (leads.double() <= bounds).all()
+    if scale == 1:
+        assert (out.upper - out.lower).max() < 0.01  # and little room it is
+
+
+def test_a_cancelling_sum_needs_the_room_for_rounding():
+    """Catches rounding left out: float32 gets this sum wrong by far more than float64's bounds."""
+    model = nn.Sequential(nn.Linear(3, 2))
+    with torch.no_grad():
+        model[0].weight.copy_(torch.tensor([[1e8, 1.0, -1e8], [0.0, 0.5, 0.0]]))
+        model[0].bias.zero_()
+    x, y = torch.ones(1, 3), torch.tensor([0])
+    # Exactly, class 0 leads by 0.5; in float32 1e8 + 1 is 1e8, and class 1 leads.
+    assert (model.double()(x.double()).argmax(dim=1) == 0).all()
+    assert not certify.certified(model.float(), x, y, 0.0).any()
+
+
+@each_clip
+def test_for_a_linear_model_the_bounds_are_exact(clip):
+    """Catches bounds of single logits where their difference should be bounded, and no clip."""
+    model = models.SoftmaxRegression(16, 5).double()
+    x = images(40, 1, 4, 4).double()
+    y = model(x).argmax(dim=1)
+    eps = certify.linear_epsilon(model, x, y, clip=clip)
+    for i in range(40):
+        if eps[i].isfinite():
+            one = model, x[i : i + 1], y[i : i + 1]
+            assert certify.certified(*one, max(0.0, eps[i].item() - 2e-6), clip=clip)
+            assert not certify.certified(*one, eps[i].item() + 1e-9, clip=clip)
+
+
+def test_the_difference_of_logits_is_bounded_as_one():
+    """Catches the last layer bounded logit by logit, which is looser."""
+    model = models.MLP((8,), inputs=16, classes=4).double()
+    x, y = images(10, 1, 4, 4).double(), labels(10, 4)
+    box = certify._ball(x, 0.1, (0.0, 1.0))
+    with torch.no_grad():
+        tight = certify._advantages(certify._chain(model), box, y)
+        logits = certify._propagate(certify._chain(model), box)
+    loose = logits.upper - logits.lower.gather(1, y[:, None])
+    others = torch.arange(4) != y[:, None]
+    assert (tight[others] < loose[others]).all()
+    assert (tight.gather(1, y[:, None]) == 0).all()
+
+
+def test_certified_error_on_a_model_known_by_heart():
+    """Catches shares of the wrong whole, proved counted as errors, and a batch lost."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(1, 2, bias=False))
+    with torch.no_grad():
+        model[1].weight.copy_(torch.tensor([[-1.0], [1.0]]))
+    x = torch.tensor([-0.9, -0.3, 0.1, 0.3, 0.9]).reshape(5, 1, 1, 1)
+    y = (x.flatten() > 0).long()
+    errors = {0.0: 0.0, 0.2: 0.2, 0.5: 0.6, 1.0: 1.0}
+    for eps, expected in errors.items():
+        for batch_size in (2, 5, 100):
+            error = certify.certified_error(model, x, y, eps, clip=None, batch_size=batch_size)
+            assert error == pytest.approx(expected)
+    assert certify.certified_error(model, x, 1 - y, 0.0, clip=None) == 1
+    # Inside [0, 1] no image is negative, and the positive ones are safe at any eps below them.
+    assert certify.certified_error(model, x[2:], y[2:], 0.05) == 0
+
+
+def test_the_range_of_the_pixels_is_used():
+    """Catches a box that leaves [0, 1]: black and white pixels can move one way only."""
+    model = models.MLP((8,), inputs=16, classes=4)
+    x, y = images(10, 1, 4, 4).round(), labels(10, 4)
+    clipped, free = (certify.margin_bounds(model, x, y, 0.2, clip=clip) for clip in CLIPS)
+    others = torch.arange(4) != y[:, None]
+    assert (clipped[others] < free[others]).all()
+
+
+def test_the_model_is_left_as_it_was():
+    """Catches eval mode for good, gradients in the weights, and a model turned to float64."""
+    model = models.Maxout(6, 2).train()
+    x, y = images(3, 1, 28, 28), labels(3, 10)
+    first = certify.margin_bounds(model, x, y, 0.1)
+    assert torch.equal(first, certify.margin_bounds(model.eval(), x, y, 0.1))
+    model.train()
+    certify.certified_error(model, x, y, 0.1)
+    assert all(module.training for module in model.modules())
+    assert all(p.grad is None and p.dtype == torch.float32 for p in model.parameters())
+    assert not first.requires_grad
+
+
+def test_bad_input_is_refused():
+    """Catches a certificate of nothing, of images out of range, and of weights that are NaN."""
+    model, x, y = models.MLP((4,), inputs=4), images(2, 1, 2, 2), labels(2, 10)
+    with pytest.raises(ValueError, match="at least one"):
+        certify.certified_error(model, x[:0], y[:0], 0.1)
+    with pytest.raises(ValueError, match="eps"):
+        certify.certified_error(model, x, y, -0.1)
+    with pytest.raises(ValueError, match="outside clip"):
+        certify.certified_error(model, x + 1, y, 0.1)
+    with pytest.raises(ValueError, match="labels from"):
+        certify.certified_error(model, x, y + 10, 0.1)
+    with pytest.raises(TypeError, match=r"model\.float\(\)"):
+        certify.certified_error(models.MLP((4,), inputs=4).bfloat16(), x, y, 0.1)
+    with torch.no_grad():
+        model.layers[1].weight.fill_(math.nan)
+    with pytest.raises(ValueError, match="NaN"):
+        certify.certified_error(model, x, y, 0.1)
+    assert certify.certified(models.MLP((4,), inputs=4), x[:0], y[:0], 0.1).shape == (0,)
+
+
+# ---------------------------------------------------------------------------------------------
+# Training for the certificate.
+
+
+def test_the_objective_warms_up_from_the_clean_loss():
+    """Catches eps or the second term at full strength from the start, or never."""
+    model = models.MLP((8,), inputs=16, classes=4)
+    x, y = images(10, 1, 4, 4), labels(10, 4)
+    objective = certify.IntervalBound(0.2, kappa=0.3, warm_up=0.5)
+    clean = training.clean(model, x, y)
+    worst = nn.functional.cross_entropy(certify.margin_bounds(model, x, y, 0.2).float(), y)
+    half = nn.functional.cross_entropy(certify.margin_bounds(model, x, y, 0.1).float(), y)
+    expected = {0.0: clean, 0.25: 0.65 * clean + 0.35 * half, 0.5: 0.3 * clean + 0.7 * worst}
+    expected[1.0] = expected[0.5]
+    for progress, value in expected.items():
+        objective.progress = progress
+        loss = objective(model, x, y)
+        assert loss.item() == pytest.approx(value.item(), rel=1e-3)
+    assert worst > clean
+    loss.backward()
+    assert all(p.grad.abs().sum() > 0 for p in model.parameters() if p.dim() > 1)
+
+
+def test_training_for_the_certificate_earns_it():
+    """Catches an objective that does not lower the certified error, or loses the digits for it."""
+    digits = data.mnist()
+    x, y = (part[:4000] for part in digits.train)
+    x_test, y_test = (part[:500] for part in digits.test)
+    errors = {}
+    for name, objective in (("clean", training.clean), ("bound", certify.IntervalBound(0.1))):
+        model = models.MLP((50,))
+        training.fit(model, x, y, objective=objective, epochs=6, lr=5e-3, progress=False)
+        attacked = attacks.pgd(model, x_test, y_test, 0.05, steps=10)
+        errors[name] = certify.certified_error(model, x_test, y_test, 0.05)
+        assert errors[name] >= (model(attacked).argmax(dim=1) != y_test).float().mean().item()
+    assert errors["clean"] > 0.9
+    assert errors["bound"] < 0.5
