@@ -222,7 +222,7 @@ def climb(
     for i in range(steps):
         gradient, logits, open_ = _look(goal, point, stop)
         if i == 0 and warn:
-            _warn_of_weak_signals(logits, gradient, None if stop else open_)
+            warn_of_weak_signals(logits, gradient, None if stop else open_)
         if stop and not open_.all():
             result[rows] = point
             rows, point = rows[open_], point[open_]
@@ -362,7 +362,8 @@ def warn_caller(message: str) -> None:
     warnings.warn(message, AttackWarning, stacklevel=level)
 
 
-def _warn_of_weak_signals(logits: Tensor, gradient: Tensor, open_: Tensor | None) -> None:
+def warn_of_weak_signals(logits: Tensor, gradient: Tensor, open_: Tensor | None = None) -> None:
+    """Warn of probabilities, and of zero gradients where an example is still `open_`."""
     if logits.min() >= 0 and (logits.sum(dim=1) - 1).abs().max() < 5e-3:
         warn_caller(
             "the model's outputs look like probabilities, not logits: cross-entropy takes the "

@@ -58,6 +58,8 @@ def serve(port: int, browser: bool | None = None) -> int:
     token = os.environ.get("JUPYTER_TOKEN") or secrets.token_hex(24)
     if browser is None:
         browser = has_browser()
+    # Without a terminal to ask in, the server ends on the first Ctrl-C; behind make, its question
+    # would get lost.
     server = subprocess.Popen(
         _command(root, free, browser), cwd=root, env=_environment(token), stdin=subprocess.DEVNULL
     )
@@ -109,8 +111,6 @@ def _command(root: Path, port: int, browser: bool) -> list[str]:
         "--ServerApp.ip=127.0.0.1",
         f"--ServerApp.port={port}",
         "--ServerApp.port_retries=0",
-        # Ctrl-C ends the server; the question that Jupyter would ask gets lost behind make.
-        "--ServerApp.answer_yes=True",
         "--ServerApp.log_level=WARN",
         "--LabApp.log_level=WARN",
         # What a kernel is sent stays unreadable to other users; old versions pass over the option.

@@ -66,9 +66,9 @@ def images(
     titles = [""] * len(x) if titles is None else list(titles)
     if len(titles) != len(x):
         raise ValueError(f"titles has {len(titles)} entries for {len(x)} images; give one for each")
-    columns = min(columns, len(x))
+    side, columns = 7 / columns, min(columns, len(x))
     rows = -(-len(x) // columns)
-    figure, axes = _grid(rows, columns, cell=(7 / columns, 7 / columns + 0.35))
+    figure, axes = _grid(rows, columns, cell=(side, side + 0.35))
     for axis, image, words in zip(axes, x, titles, strict=False):
         _show(axis, image, words)
     for axis in axes[len(x) :]:
@@ -95,7 +95,7 @@ def step(
     strongest = moved.gather(0, moved.abs().argmax(dim=0, keepdim=True))[0]
     _show(left, x, before)
     middle.imshow(strongest.numpy(), cmap=_SIGNED, vmin=-eps, vmax=eps, interpolation="nearest")
-    middle.set_title(f"the step\nmagnified {1 / (2 * eps):.3g} times", fontsize=12)
+    middle.set_title(f"the step\nmagnified {1 / (2 * eps):.0f} times", fontsize=12)
     middle.set_axis_off()
     _show(right, x_adv, after)
     alt = f"Left: {before}. Middle: the step, at most {eps:g} in each pixel. Right: {after}."

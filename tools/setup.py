@@ -160,7 +160,7 @@ class Progress:
         elif line.startswith("Downloading ") and (self.terminal or "MB)" in line or "GB)" in line):
             self._show(line)
         elif line.startswith("Installing collected packages"):
-            self._show("installing {} packages, a minute or two".format(line.count(",") + 1))
+            self._show("installing packages ({}), a minute or two".format(line.count(",") + 1))
             if self.terminal:
                 print(flush=True)
 

@@ -128,8 +128,6 @@ class Exercise:
 
     def __call__(self, function: Function) -> Function:
         """Print one line on `function`; return it if it is right, and else the course's own."""
-        if Exercise._running:
-            raise CheckedInside
         verdict = self.judge(function)
         print(f"{verdict.mark} {self.name}: {verdict.text}")
         return function if verdict.mark == "✓" else self.reference
@@ -230,7 +228,10 @@ class Exercise:
         seed_everything(seed + 1)
         torch.set_grad_enabled(True)  # the run before may have left it off
         result = function(*values)
-        return Run(arguments, result, changes(before, arguments))
+        changed = changes(before, arguments)
+        if not torch.is_grad_enabled():
+            changed["grad-off"] = "torch"
+        return Run(arguments, result, changed)
 
     @contextlib.contextmanager
     def _named_errors(self, function: Function, runs: Sequence[Run] = ()) -> Iterator[None]:
@@ -368,6 +369,8 @@ LEFT_BEHIND = {
     "(train or eval) than it came in",
     "param-grads": "the result is right, but the gradients stored in the parameters of the {name} "
     "have changed; backward() fills them, torch.autograd.grad(loss, x) does not",
+    "grad-off": "the result is right, but your function leaves the recording of gradients switched "
+    "off, and the next one fails: write with torch.no_grad(): around the lines that need it",
     "frozen": "the result is right, but your function changes requires_grad of the parameters of "
     "the {name}: a frozen layer has to stay frozen, and the others trainable",
     "requires-grad-left": "the result is right, but the {name} it was given now requires a "

@@ -104,14 +104,13 @@ def restored() -> Iterator[None]:
     numpy = sys.modules.get("numpy")
     states = random.getstate(), numpy and numpy.random.get_state(), torch.get_rng_state()
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None
-    dtype, recording = torch.get_default_dtype(), torch.is_grad_enabled()
+    dtype = torch.get_default_dtype()
     try:
         torch.set_default_dtype(torch.float32)
         with torch.inference_mode(False), torch.enable_grad(), _on_the_cpu():
             yield
     finally:
         torch.set_default_dtype(dtype)
-        torch.set_grad_enabled(recording)
         random.setstate(states[0])
         if numpy:
             numpy.random.set_state(states[1])

@@ -122,12 +122,12 @@ x, y = threes_and_sevens(digits.test)
 logistic = models.LogisticRegression()
 training.fit(logistic, x_train, y_train, objective=training.clean, epochs=10, lr=1e-2)
 
+# %% [markdown]
+# **Your prediction:** of the threes and sevens, the share that is misread after the worst step with $\epsilon = 0.25$.
+
 # %%
 error_guess = predict("error-37", low=0, high=1, unit="%")
 error_guess
-
-# %% [markdown]
-# The slider asks: of the threes and sevens, which share is misread after the worst step with $\epsilon = 0.25$?
 
 # %%
 w = logistic.linear.weight[0].detach()
@@ -197,6 +197,8 @@ claim(
 # ## 4. Is a real network linear enough?
 #
 # A network bends: its ReLUs switch. But along *one* line through a picture few of them may. Train a small convolutional network on all 60,000 digits, take one test digit, and walk along the sign of its gradient, from $-10$ to $10$ steps of unit size in every pixel: far beyond any picture, as in the paper's Figure 4.
+#
+# **Your prediction.** Seen along this line, the ten logits are …
 
 # %%
 network = models.ConvNet()

@@ -45,7 +45,7 @@ print(f"measured {clean}")
 claim(
     "convnet-clean",
     clean.error,
-    high=0.03,
+    high=0.05,
     statement="clean error of the convolutional network after one epoch",
     unit="%",
 )
@@ -81,7 +81,7 @@ def fgsm(model, x, y, eps):
 fgsm = checks.fgsm(fgsm)
 
 # %% [markdown]
-# Now use it. Of the test digits, which share does the network misread after this one step with $\epsilon = 0.25$?
+# Now use it. **Your prediction:** of the test digits, which share does the network misread after this one step with $\epsilon = 0.25$?
 
 # %%
 guess = predict("fgsm-error", low=0, high=1, unit="%")
@@ -119,13 +119,12 @@ plots.step(one[0], one_adv[0], read(one), read(one_adv), eps=0.25, title="a digi
 # ## 3. Is it the size of the step, or its direction?
 #
 # "Of course the network errs, the picture got noisy." Test that. Two controls change the picture as much, but without the gradient: `sign_noise` moves every pixel by exactly $\epsilon$, up or down by a coin; `uniform_noise` moves it by a number drawn between $-\epsilon$ and $\epsilon$.
+#
+# **Your prediction:** the error after coin-toss noise with $\epsilon = 0.25$, the same size as the step above.
 
 # %%
 control_guess = predict("noise-error", low=0, high=1, unit="%")
 control_guess
-
-# %% [markdown]
-# The slider asks for the error after coin-toss noise with $\epsilon = 0.25$, the same size as the step above.
 
 # %%
 strengths = [0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3]

@@ -70,12 +70,12 @@ def watch(model):
 train = partial(training.fit, x=digits.train.x, y=digits.train.y, epochs=3, lr=3e-3)
 plain, hardened = models.ConvNet(), models.ConvNet()
 
+# %% [markdown]
+# The plain network misreads nearly all digits after FGSM. **Your prediction:** the share that is left after adversarial training.
+
 # %%
 fgsm_guess = predict("at-fgsm", low=0, high=1, unit="%")
 fgsm_guess
-
-# %% [markdown]
-# The plain network misreads nearly all digits after FGSM. After adversarial training, which share is left?
 
 # %%
 plain_history = train(plain, objective=training.clean, validation=watch)
@@ -122,6 +122,8 @@ claim(
 # ## 3. Would any perturbation have done?
 #
 # Perhaps the network has only learnt to ignore small changes, and noise would teach it the same. Train a third one with coin-toss noise of the same size in the place of the adversarial step, and everything else equal.
+#
+# **Your prediction.** After FGSM, it misreads …
 
 # %%
 noise_guess = predict("noise-trained", ["below 20 %", "20 to 60 %", "above 60 %"])
@@ -148,6 +150,8 @@ claim(
 # ## 4. What is still broken?
 #
 # Attack the hardened network with the repeated step of the last notebook: 20 short steps from a random start, inside the same ball of radius 0.25.
+#
+# **Your prediction:** the share of digits that the hardened network misreads then.
 
 # %%
 pgd = partial(attacks.pgd, eps=eps, steps=20, early_stop=True)

@@ -314,6 +314,12 @@ def wrong_frozen(model, x, y, eps):
     return (x + eps * x_in.grad.sign()).clamp(0, 1)
 
 
+def wrong_grad_off(model, x, y, eps):
+    grad = gradient(model, x, y)
+    torch.set_grad_enabled(False)
+    return (x + eps * grad.sign()).clamp(0, 1)
+
+
 def wrong_weights(model, x, y, eps):
     x_adv = (x + eps * gradient(model, x, y).sign()).clamp(0, 1)
     with torch.no_grad():
