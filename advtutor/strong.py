@@ -148,16 +148,15 @@ def minimal_epsilon(
         raise ValueError("tolerance is 0; give the accuracy you need, e.g. 1e-3")
     check_images(x, clip)
     check_labels(x, y)
-    result = x.detach().new_zeros(len(x))
     if x.numel() == 0:
-        return result
+        return x.new_zeros(len(x))
     with attacking(model):
         x, y = x.detach().clone(), y.clone()
-        open_ = ~Goal(model, y).reached_at(x)
+        eps, open_ = x.new_zeros(len(x)), ~Goal(model, y).reached_at(x)
         if open_.any():
             goal = Goal(model, y[open_], margin_loss)
-            result[open_] = _smallest(goal, x[open_], eps_max, tolerance, clip)
-    return result
+            eps[open_] = _smallest(goal, x[open_], eps_max, tolerance, clip)
+    return eps
 
 
 def _smallest(goal: Goal, x: Tensor, eps_max: float, tolerance: float, clip: Clip) -> Tensor:
@@ -168,16 +167,13 @@ def _smallest(goal: Goal, x: Tensor, eps_max: float, tolerance: float, clip: Cli
         point = start(LinfBall(x, per_example(eps, x), clip))
         for step in range(_STEPS):
             fading = (1 + math.cos(math.pi * step / _STEPS)) / 2
-            point.requires_grad_()
+            point = point.detach().requires_grad_()
             logits = goal.logits(point)
-            gradient, point, gap = (
-                goal.gradient(point, logits),
-                point.detach(),
-                -margin_loss(logits.detach(), goal.y),
-            )
+            gradient, logits, point = goal.gradient(point, logits), logits.detach(), point.detach()
             if step == 0 and start is _unmoved:
-                warn_of_weak_signals(logits.detach(), gradient)
-            outside, length = goal.reached(logits), (point - x).abs().flatten(1).amax(dim=1)
+                warn_of_weak_signals(logits, gradient)
+            outside, gap = goal.reached(logits), -margin_loss(logits, goal.y)
+            length = (point - x).abs().flatten(1).amax(dim=1)
             best = torch.where(outside & (length < best), length, best)
 
             change = (0.1 * fading * eps).clamp(min=tolerance / 2)
