@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import matplotlib as mpl
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure as _MatplotlibFigure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 from PIL import Image
 from torch import Tensor
 
@@ -126,13 +126,16 @@ def curves(
             axis.plot(x, [float(v) for v in values], label=name, markevery=every, **look)
         axis.set_xlabel(xlabel)
         axis.set_ylabel(ylabel)
+        if all(float(v).is_integer() for v in x):
+            axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         if log:
             axis.set_xscale("log")
             axis.set_yscale("log")
         if percent:
             axis.yaxis.set_major_formatter(PercentFormatter(1.0))
             axis.set_ylim(-0.03, 1.03)
-        figure.legend(loc="outside upper center", ncols=min(len(series), 3))
+        room = 60 // (max(map(len, series)) + 6)  # in letters, with the sample of the line
+        figure.legend(loc="outside upper center", ncols=max(1, min(len(series), room, 3)))
     shown = "{:.0%}" if percent else "{:.3g}"
     alt = "; ".join(
         f"{name} from {shown.format(float(v[0]))} at {x[0]:g} to {shown.format(float(v[-1]))} "

@@ -242,9 +242,7 @@ def test_images_that_require_gradients(case: Case, name: str) -> None:
 
 @every_attack
 @properties
-@given(
-    case=cases(dtypes=(torch.float64,)), layout=st.sampled_from(["last", "strided", "expand"])
-)
+@given(case=cases(dtypes=(torch.float64,)), layout=st.sampled_from(["last", "strided", "expand"]))
 def test_memory_layout_makes_no_difference(case: Case, name: str, layout: str) -> None:
     """Catches `view` on what is not contiguous, and writing into expanded memory."""
     if layout == "last":
@@ -266,22 +264,6 @@ def test_autocast(case: Case, name: str) -> None:
         x_adv = case.run(name)
     assert x_adv.dtype == torch.float32
     assert_inside(case, name, x_adv)
-
-
-@every_attack
-def test_training_goes_on_after_an_attack_under_autocast(name: str) -> None:
-    """Catches weights that autocast casts once, without gradients, and then reuses: training
-    inside the same autocast block would stand still."""
-    torch.manual_seed(0)
-    model, x = Net((1, 6, 6), 3, torch.float32), torch.rand(4, 1, 6, 6)
-    with torch.no_grad(), attacks.measuring(model):
-        y = (model(x).argmax(1) + 1) % 3  # else strongest and square have nothing to do
-        y[0] = (y[0] + 2) % 3
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        x_adv = Case(model, x, y, 0.1, (0.0, 1.0)).run(name)
-        model(x_adv).sum().backward()
-    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
-    assert model.top.weight.grad.abs().sum() > 0
 
 
 @every_attack
@@ -331,8 +313,11 @@ def test_modes_come_back_after_an_exception(name: str, calls: int) -> None:
     assert torch.is_grad_enabled()
 
 
-@properties
-@given(case=cases(), st.sampled_from([contextlib.nullcontext, torch.no_grad, torch.inference_mode]))
+@settings(properties, max_examples=40)
+@given(
+    case=cases(),
+    off=st.sampled_from([contextlib.nullcontext, torch.no_grad, torch.inference_mode]),
+)
 def test_minimal_epsilon_keeps_the_promises(case: Case, off: Callable[[], object]) -> None:
     """Catches the same defects in the attack that returns radii."""
     x, y, before = case.x.clone(), case.y.clone(), state_of(case.model)

@@ -388,6 +388,7 @@ def sanitised(text: str) -> str:
         ("a   ≈ 9.1 % | b", "a  ≈ 11.7 % | b"),
         ("<td>≈ 1,024.5</td>", "<td>≈ -3e-05</td>"),
         ("training:   0%|   | 0/3 [00:00<?, ?it/s]", "training:   0%|   | 0/3 [00:09<?, ?it/s]"),
+        ("(a progress bar runs here)", "  0%|          | 0/970 [00:00<?, ?batch/s]"),
         ("3/3 [00:01<00:00, 12.1it/s]", "3/3 [00:02<00:01, 2s/it]"),
         ("<f at 0x7f3a01b2>", "<f at 0x10ffe3a4c>"),
         ("took 3.1 s", "took 12 s"),

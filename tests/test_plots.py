@@ -96,3 +96,20 @@ def test_no_window_is_left_open():
 
     curves()
     assert plt.get_fignums() == []
+
+
+@pytest.mark.parametrize("words", ["FGSM", "adversarial training, clean", "x" * 52])
+def test_the_legend_stays_inside_the_figure(words):
+    """Catches long names cut off at the figure's edge."""
+    series = {f"{words} {i}": [0.1, 0.2] for i in range(4)}
+    figure = plots.curves([0, 1], series, xlabel="eps", ylabel="error")
+    figure.png()
+    box = figure.legends[0].get_window_extent()
+    assert box.x0 >= 0
+    assert box.x1 <= figure.bbox.width
+
+
+def test_whole_numbers_have_whole_ticks():
+    """Catches an epoch number 1.25."""
+    figure = plots.curves([1, 2, 3], {"a": [0.1, 0.2, 0.3]}, xlabel="epoch", ylabel="error")
+    assert all(float(tick).is_integer() for tick in figure.axes[0].get_xticks())

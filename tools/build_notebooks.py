@@ -35,6 +35,7 @@ from tqdm import tqdm
 
 CELL_SECONDS = 300  # a cell that takes longer hangs
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
+PROGRESS_BAR = re.compile(r"\s*(\S.*: +)?\d+%\|")  # tqdm's text, which is stored at 0 %
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 KINDS: tuple[Kind, ...] = ("learner", "solution")
 
@@ -154,8 +155,10 @@ def normal_output(output: NotebookNode, count: int) -> NotebookNode:
     """
     if "execution_count" in output:
         output.execution_count = count
-    if WIDGET_VIEW in output.get("data", {}):
-        del output.data[WIDGET_VIEW]
+    data = output.get("data", {})
+    data.pop(WIDGET_VIEW, None)
+    if PROGRESS_BAR.match(data.get("text/plain", "")):
+        data["text/plain"] = "(a progress bar runs here)"
     return output
 
 

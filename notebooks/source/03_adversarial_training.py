@@ -173,18 +173,17 @@ claim(
 
 # %%
 strengths = [0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3]
-steps = {
+attacks_tried = {
     "one step (FGSM)": attacks.fgsm,
     "20 steps (PGD)": partial(attacks.pgd, steps=20, early_stop=True),
 }
+errors = {
+    name: [evaluate(hardened, x[:1000], y[:1000], partial(attack, eps=e)).error for e in strengths]
+    for name, attack in attacks_tried.items()
+}
 plots.curves(
     strengths,
-    {
-        f"adversarially trained, {name}": [
-            evaluate(hardened, x[:1000], y[:1000], partial(a, eps=e)).error for e in strengths
-        ]
-        for name, a in steps.items()
-    },
+    errors,
     xlabel="eps",
     ylabel="error on 1,000 test digits",
     percent=True,
@@ -192,13 +191,21 @@ plots.curves(
 )
 
 # %%
+one_step, many_steps = errors["one step (FGSM)"], errors["20 steps (PGD)"]
+claim(
+    "convnet-at-gap",
+    many_steps[4] - one_step[4],
+    low=0.3,
+    statement="what 20 steps add to the error of one, on 1,000 digits (eps=0.2)",
+    unit="%",
+)
 confidence = after.confidence_on_errors
 claim(
     "S6-at-confidence", confidence, low=0.5, high=0.95, statement="mean confidence on the mistakes"
 )
 
 # %% [markdown]
-# **What it shows.** The curve of the single step is flat; the curve of the repeated one climbs to nearly all digits. The network has learnt to bend its loss around the one step it was trained on. The paper reports 17.9 % for its network, and that number is the error under FGSM, not the error under attack. On the mistakes that remain, the network is still sure of itself.
+# **What it shows.** The single step's curve stays low; the repeated one's climbs to nearly all digits. The network has learnt to bend its loss around the one step it was trained on. The paper reports 17.9 % for its network, and that number is the error under FGSM, not the error under attack. On the mistakes that remain, the network is still sure of itself.
 #
 # **What it does not show.** That adversarial training is useless. Trained on the repeated step, networks resist the repeated step; a later notebook trains one.
 
