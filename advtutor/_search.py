@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 Clip = tuple[float, float] | None
-Size = float | Tensor  # one number, or one for each example: [N, 1, 1, 1]
 
 
 class AttackWarning(UserWarning):
@@ -69,11 +68,11 @@ def attacking(model: nn.Module) -> Iterator[None]:
 class LinfBall:
     """All images in which no pixel of `x` has moved by more than `eps`."""
 
-    def __init__(self, x: Tensor, eps: Size, clip: Clip) -> None:
-        self.x, self.eps, self.clip = x, eps, clip
+    def __init__(self, x: Tensor, eps: float | Tensor, clip: Clip) -> None:
+        self.x, self.eps, self.clip = x, eps, clip  # eps: one number, or [N, 1, 1, 1]
         low, high = clip or (-math.inf, math.inf)
-        self.lower = _nudged(x - eps, x, eps).clamp(min=low)
-        self.upper = _nudged(x + eps, x, eps).clamp(max=high)
+        self.lower = _nudged((x - eps).to(x.dtype), x, eps).clamp(min=low)
+        self.upper = _nudged((x + eps).to(x.dtype), x, eps).clamp(max=high)
 
     def random_point(self, generator: torch.Generator | None) -> Tensor:
         step = draw(torch.rand, self.x, generator).mul_(2).sub_(1).mul_(self.eps)
@@ -89,7 +88,7 @@ class LinfBall:
 class L2Ball:
     """All images whose difference from `x` has a Euclidean length of at most `eps`."""
 
-    def __init__(self, x: Tensor, eps: Size, clip: Clip) -> None:
+    def __init__(self, x: Tensor, eps: float, clip: Clip) -> None:
         self.x, self.eps, self.clip = x, eps, clip
 
     def random_point(self, generator: torch.Generator | None) -> Tensor:
@@ -122,11 +121,10 @@ Ball = LinfBall | L2Ball
 
 def rows_of(ball: Ball, keep: Tensor) -> Ball:
     """The balls of some of the examples."""
-    eps = ball.eps[keep] if isinstance(ball.eps, Tensor) else ball.eps
-    return type(ball)(ball.x[keep], eps, ball.clip)
+    return type(ball)(ball.x[keep], ball.eps, ball.clip)
 
 
-def _nudged(point: Tensor, x: Tensor, limit: Size) -> Tensor:
+def _nudged(point: Tensor, x: Tensor, limit: float | Tensor) -> Tensor:
     """`point`, one representable number nearer to `x` where rounding went beyond `limit`."""
     too_far = (widened(point) - widened(x)).abs() > limit + 5e-7
     return torch.where(too_far, torch.nextafter(point, x), point)

@@ -25,6 +25,7 @@ from advtutor._search import (
     rows_of,
     warn_caller,
     warn_of_weak_signals,
+    widened,
 )
 
 
@@ -155,34 +156,35 @@ def minimal_epsilon(
         eps, open_ = x.new_zeros(len(x)), ~Goal(model, y).reached_at(x)
         if open_.any():
             goal = Goal(model, y[open_], margin_loss)
-            eps[open_] = _smallest(goal, x[open_], eps_max, tolerance, clip)
+            eps[open_] = _smallest(goal, x[open_], eps_max, tolerance, clip).to(x.dtype)
     return eps
 
 
 def _smallest(goal: Goal, x: Tensor, eps_max: float, tolerance: float, clip: Clip) -> Tensor:
-    best = x.new_full((len(x),), math.inf)
+    best = widened(x).new_full((len(x),), math.inf)
     # From the image, and from a brighter and a darker one: masked gradients may lead nowhere.
     for start in (_unmoved, _brighter, _darker):
         eps = best.clamp(max=eps_max)
         point = start(LinfBall(x, per_example(eps, x), clip))
-        for step in range(_STEPS):
-            fading = (1 + math.cos(math.pi * step / _STEPS)) / 2
+        for i in range(_STEPS):
+            fading = (1 + math.cos(math.pi * i / _STEPS)) / 2
             point = point.detach().requires_grad_()
             logits = goal.logits(point)
             gradient, logits, point = goal.gradient(point, logits), logits.detach(), point.detach()
-            if step == 0 and start is _unmoved:
+            if i == 0 and start is _unmoved:
                 warn_of_weak_signals(logits, gradient)
             outside, gap = goal.reached(logits), -margin_loss(logits, goal.y)
-            length = (point - x).abs().flatten(1).amax(dim=1)
+            length = (widened(point) - widened(x)).abs().flatten(1).amax(dim=1)
             best = torch.where(outside & (length < best), length, best)
 
             change = (0.1 * fading * eps).clamp(min=tolerance / 2)
-            slope = gradient.abs().flatten(1).sum(dim=1)
+            slope = widened(gradient).abs().flatten(1).sum(dim=1).nan_to_num()
             first_order = length + gap / slope.clamp(min=1e-12) + tolerance / 2
             inside = torch.where(best <= eps_max, eps + change, first_order)
             eps = torch.where(outside, length - change, inside).minimum(best).clamp(0, eps_max)
             ball = LinfBall(x, per_example(eps, x), clip)
-            point = ball.project(point + max(fading, 0.01) * ball.eps * ball.uphill(gradient))
+            step_size = max(fading, 0.01) * ball.eps
+            point = ball.project((point + step_size * ball.uphill(gradient)).to(x.dtype))
     return best
 
 

@@ -41,7 +41,7 @@ QUERYING = {name: attack for name, attack in ALL.items() if "noise" not in name}
 
 every_attack = pytest.mark.parametrize("name", sorted(ALL))
 properties = settings(
-    max_examples=12,
+    max_examples=8,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
@@ -88,8 +88,10 @@ def cases(
     dtypes: tuple[torch.dtype, ...] = (torch.float32, torch.float64, torch.bfloat16, torch.float16),
     smallest: int = 1,
 ) -> Case:
-    shape = (draw(st.integers(1, 3)), draw(st.integers(1, 6)), draw(st.integers(1, 6)))
-    n, classes = draw(st.integers(smallest, 5)), draw(st.integers(2, 5))
+    # Few sizes: for each new one, torch compiles its convolution anew.
+    shape = draw(st.sampled_from([(1, 1, 1), (1, 6, 6), (2, 1, 7), (3, 5, 4)]))
+    n, classes = draw(st.sampled_from([1, 2, 5])), draw(st.sampled_from([2, 5]))
+    n = max(n, smallest)
     dtype = draw(st.sampled_from(dtypes))
     clip = draw(st.sampled_from([(0.0, 1.0), (-1.0, 2.0), (0.0, 255.0), None]))
     eps = draw(st.sampled_from([0.0, 0.007, 0.1, 0.3, 2.0]))
@@ -313,7 +315,7 @@ def test_modes_come_back_after_an_exception(name: str, calls: int) -> None:
     assert torch.is_grad_enabled()
 
 
-@settings(properties, max_examples=40)
+@settings(properties, max_examples=15)
 @given(
     case=cases(),
     off=st.sampled_from([contextlib.nullcontext, torch.no_grad, torch.inference_mode]),

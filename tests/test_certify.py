@@ -346,8 +346,21 @@ def test_a_cancelling_sum_needs_the_room_for_rounding():
         model[0].bias.zero_()
     x, y = torch.ones(1, 3), torch.tensor([0])
     # Exactly, class 0 leads by 0.5; in float32 1e8 + 1 is 1e8, and class 1 leads.
-    assert (model.double()(x.double()).argmax(dim=1) == 0).all()
-    assert not certify.certified(model.float(), x, y, 0.0).any()
+    point = certify.Interval(x.double(), x.double())
+    with torch.no_grad():
+        assert certify._advantages([model[0]], point, y)[0, 1] == -0.5
+        rounded = certify.Interval(*[x.double()] * 2, rounding=torch.finfo(torch.float32).eps)
+        assert certify._advantages([model[0]], rounded, y)[0, 1] > 0
+
+
+def test_the_ball_is_as_wide_as_attacks_may_go():
+    """Catches a certificate for less than the 1e-6 beyond eps that an attack is allowed."""
+    model = nn.Sequential(nn.Linear(1, 2, bias=False)).double()
+    with torch.no_grad():
+        model[0].weight.copy_(torch.tensor([[-1.0], [1.0]]))
+    x, y = torch.tensor([[0.3]]).double(), torch.tensor([1])
+    assert not certify.certified(model, x, y, x.item() - 5e-7, clip=None)
+    assert certify.certified(model, x, y, x.item() - 2e-6, clip=None)
 
 
 @each_clip
@@ -405,8 +418,9 @@ def test_the_range_of_the_pixels_is_used():
 
 
 def test_the_model_is_left_as_it_was():
-    """Catches eval mode for good, gradients in the weights, and a model turned to float64."""
-    model = models.Maxout(6, 2).train()
+    """Catches eval mode for good, gradients, a model turned to float64, and statistics moved."""
+    model = nn.Sequential(models.Maxout(6, 2), used(nn.BatchNorm1d(10))).train()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
     x, y = images(3, 1, 28, 28), labels(3, 10)
     first = certify.margin_bounds(model, x, y, 0.1)
     assert torch.equal(first, certify.margin_bounds(model.eval(), x, y, 0.1))
@@ -414,6 +428,7 @@ def test_the_model_is_left_as_it_was():
     certify.certified_error(model, x, y, 0.1)
     assert all(module.training for module in model.modules())
     assert all(p.grad is None and p.dtype == torch.float32 for p in model.parameters())
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert not first.requires_grad
 
 
