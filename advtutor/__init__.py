@@ -7,13 +7,17 @@ __version__ = "0.1.0"
 
 _MODULES = (
     "attacks",
+    "certify",
     "checks",
     "claims",
     "data",
     "evaluation",
+    "linearity",
     "models",
     "plots",
+    "predictions",
     "training",
+    "widgets",
 )
 
 

@@ -278,4 +278,5 @@ def fooling_image(
         return x.detach().clone()
     with attacking(model):
         x, y = x.detach().clone(), y.clone()
-        return climb(Goal(model, y, targeted=True), LinfBall(x, eps, clip), x, 1, stop=False)
+        goal, ball = Goal(model, y, targeted=True), LinfBall(x, eps, clip)
+        return climb(goal, ball, x, steps=1, stop=False, warn=True)

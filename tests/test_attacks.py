@@ -31,7 +31,10 @@ every_labelled = pytest.mark.parametrize("attack", WITH_LABELS.values(), ids=WIT
 
 
 class Slopes(nn.Module):
-    """Logits that are linear in the flattened image; counts the examples it is asked about."""
+    """Logits that are linear in the flattened image; counts the examples it is asked about.
+
+    They lie around -5, so that nobody takes them for probabilities.
+    """
 
     def __init__(self, weight: Tensor) -> None:
         super().__init__()
@@ -40,7 +43,7 @@ class Slopes(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         self.asked += len(x)
-        return x.flatten(1) @ self.weight.T
+        return x.flatten(1) @ self.weight.T - 5
 
 
 class Steps(Slopes):
@@ -242,17 +245,16 @@ def test_strongest_averages_a_model_that_answers_at_random() -> None:
 
     class Noisy(Slopes):
         def forward(self, x: Tensor) -> Tensor:
-            return super().forward(x) + 0.5 * torch.randn(len(x), 2)
+            return super().forward(x) + 0.3 * torch.randn(len(x), 2)
 
     torch.manual_seed(0)
     model = Noisy(torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
-    x, y = pixels((0.95, 0.05)).expand(200, -1, -1, -1), labels(*[0] * 200)
+    x, y = pixels((0.8, 0.2)).expand(200, -1, -1, -1), labels(*[0] * 200)
     with pytest.warns(AttackWarning, match="answers differently each time"):
-        x_adv = attacks.strongest(model, x, y, 0.1, steps=5, queries=5)
-    # No point of the ball is wrong on the average; one answer in six is.
-    torch.testing.assert_close(
-        x_adv.mean(dim=0, keepdim=True), pixels((0.85, 0.15)), rtol=0, atol=0.02
-    )
+        x_adv = attacks.strongest(model, x, y, 0.03, steps=5, queries=5)
+    # No point of the ball is wrong on the average, so that the last attack, whose points lie at
+    # the edge, still works on all of them. One single answer in ten is wrong.
+    torch.testing.assert_close((x_adv - x).abs(), torch.full_like(x, 0.03))
 
 
 def test_minimal_epsilon_on_two_pixels(model: Slopes) -> None:

@@ -1,0 +1,137 @@
+"""Attacks against those of other libraries, on trained networks (the extra `peers`)."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from advtutor import attacks, data
+from advtutor.models import ConvNet
+
+MISSING = "needs the extra `peers`: pip install foolbox && pip install --no-deps torchattacks"
+torchattacks = pytest.importorskip("torchattacks", reason=MISSING)
+foolbox = pytest.importorskip("foolbox", reason=MISSING)
+
+Craft = Callable[[nn.Module, Tensor, Tensor, float], Tensor]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """On batches as small as these a second thread costs more than it brings."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def digits() -> data.MNIST:
+    return data.mnist()
+
+
+def train(digits: data.MNIST, craft: Craft, epochs: int = 2) -> nn.Module:
+    """A network trained for seconds on examples from `craft`, whose eps grows up to 0.2."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = ConvNet()
+        optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+        x, y = digits.train.x[:12_000], digits.train.y[:12_000]
+        batches = [rows for _ in range(epochs) for rows in torch.randperm(len(x)).split(128)]
+        for i, rows in enumerate(batches):
+            eps = 0.2 * min(1, 2 * i / len(batches))
+            loss = F.cross_entropy(model(craft(model, x[rows], y[rows], eps)), y[rows])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    return model.eval()
+
+
+@pytest.fixture(scope="module")
+def undefended(digits: data.MNIST) -> nn.Module:
+    return train(digits, lambda model, x, y, eps: x)
+
+
+@pytest.fixture(scope="module")
+def fgsm_trained(digits: data.MNIST) -> nn.Module:
+    return train(digits, attacks.fgsm)
+
+
+@pytest.fixture(scope="module")
+def pgd_trained(digits: data.MNIST) -> nn.Module:
+    return train(digits, lambda *case: attacks.pgd(*case, steps=3))
+
+
+class Saturated(nn.Module):
+    """Logits so large that cross-entropy has no gradient left."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor) -> Tensor:
+        return 400 * self.model(x)
+
+
+class Rounded(Saturated):
+    """Pixels in eight steps: a layer whose derivative is zero wherever it has one."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.model((x * 8).round() / 8)
+
+
+def error(model: nn.Module, x: Tensor, y: Tensor) -> float:
+    with torch.no_grad():
+        return float((model(x).argmax(dim=1) != y).float().mean())
+
+
+@pytest.mark.parametrize("eps", [0.1, 0.25])
+def test_fgsm_is_theirs_bit_for_bit(undefended: nn.Module, digits: data.MNIST, eps: float) -> None:
+    """Catches any other rounding, clipping or sign than the well-known libraries'."""
+    x, y = digits.test.x[:512], digits.test.y[:512]
+    ours = attacks.fgsm(undefended, x, y, eps)
+    assert torch.equal(ours, torchattacks.FGSM(undefended, eps=eps)(x, y))
+    fmodel = foolbox.PyTorchModel(undefended, bounds=(0, 1), device="cpu")
+    fast_gradient = foolbox.attacks.LinfFastGradientAttack()
+    assert torch.equal(ours, fast_gradient(fmodel, x, y, epsilons=eps)[1])
+
+
+def test_pgd_breaks_as_many_as_theirs(undefended: nn.Module, digits: data.MNIST) -> None:
+    """Catches one step less, or a ball or a step of another size, than asked for."""
+    x, y = digits.test.x[:500], digits.test.y[:500]
+    settings = {"steps": 7, "random_start": False}
+    ours = attacks.pgd(undefended, x, y, 0.1, step_size=0.02, **settings)
+    theirs = torchattacks.PGD(undefended, eps=0.1, alpha=0.02, **settings)(x, y)
+    assert 0.4 < error(undefended, ours, y) < 0.95
+    assert abs(error(undefended, ours, y) - error(undefended, theirs, y)) <= 0.002 + 1e-6
+
+
+@pytest.mark.filterwarnings("ignore::advtutor.attacks.AttackWarning")
+@pytest.mark.parametrize(
+    ("name", "wrap", "eps"),
+    [
+        ("fgsm_trained", lambda model: model, 0.15),
+        ("pgd_trained", lambda model: model, 0.2),
+        ("undefended", Saturated, 0.1),
+        ("undefended", Rounded, 0.15),
+    ],
+    ids=["trained by FGSM", "trained by PGD", "saturated logits", "no derivative"],
+)
+def test_strongest_finds_what_autoattack_finds(
+    request: pytest.FixtureRequest,
+    digits: data.MNIST,
+    name: str,
+    wrap: Callable[[nn.Module], nn.Module],
+    eps: float,
+) -> None:
+    """Catches an ensemble that a masked gradient deceives, and one that stops too early."""
+    model, n = wrap(request.getfixturevalue(name)), 100
+    x, y = digits.test.x[:n], digits.test.y[:n]
+    g = torch.Generator().manual_seed(0)
+    ours = error(model, attacks.strongest(model, x, y, eps, generator=g), y)
+    theirs = error(model, torchattacks.AutoAttack(model, eps=eps, seed=0)(x, y), y)
+    print(name, wrap, ours, theirs)
+    print(name, wrap, ours, theirs)
+    assert theirs > 0.05
+    assert ours >= theirs - 0.005
