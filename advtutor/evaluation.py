@@ -251,7 +251,7 @@ def _about_the_examples(
     untouched = torch.equal(x, before)
     by = float((still - before).abs().max())
     moved = float((x_adv - before).abs().max())
-    outside = max(float(-x_adv.min()), float(x_adv.max()) - 1, 0.0)
+    outside = max(0.0, -float(x_adv.min()), float(x_adv.max()) - 1)
     return [
         Finding(untouched, "leaves the images alone", "yes" if untouched else "it changes them"),
         Finding(by == 0, "eps = 0 changes nothing", f"moves pixels by up to {by:.3g}"),

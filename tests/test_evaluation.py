@@ -1,12 +1,14 @@
 """`evaluate` against numbers worked out by hand."""
 
 import math
+from functools import partial
 
 import pytest
 import torch
 from torch import nn
 
-from advtutor.evaluation import Report, evaluate
+from advtutor import attacks, models, training
+from advtutor.evaluation import Report, attack_report, evaluate, robustness_curve, transfer_matrix
 
 
 class Reader(nn.Module):
@@ -114,3 +116,173 @@ def test_repr_reads_like_a_report():
     assert "n=10000" in text
     assert "11.70%" in text
     assert "0.25" in text
+
+
+# --- curves, transfer, and whether an attack can be believed ---
+
+GENERATOR = torch.Generator().manual_seed(0)
+IMAGES = torch.rand(60, 1, 6, 6, generator=GENERATOR)
+LABELS = ((IMAGES.flatten(1) - 0.5) @ torch.randn(36, 3, generator=GENERATOR)).argmax(dim=1)
+
+
+@pytest.fixture(scope="module")
+def learnt():
+    model = models.SoftmaxRegression(36, 3)
+    settings = {"objective": training.clean, "epochs": 60, "lr": 0.05, "progress": False}
+    training.fit(model, IMAGES, LABELS, **settings)
+    return model
+
+
+def test_confidence_is_read_as_the_model_reads_it():
+    """Catches a softmax over independent yes-or-no outputs, which never says 'I do not know'."""
+    model = models.RBF(2, 2)
+    x = torch.full((1, 1, 1, 2), 9.0)
+    assert model(x).softmax(dim=1).max() >= 0.5
+    wrong = 1 - model(x).argmax(dim=1)
+    assert evaluate(model, x, wrong).confidence_on_errors < 0.1
+
+
+def test_a_robustness_curve_has_a_report_for_each_eps(learnt):
+    """Catches an eps that does not reach the attack, or reports out of order."""
+    curve = robustness_curve(learnt, IMAGES, LABELS, attacks.fgsm, [0.3, 0.0, 0.1])
+    assert list(curve) == [0.3, 0.0, 0.1]
+    assert curve[0.0].max_linf == 0
+    assert curve[0.3].max_linf == pytest.approx(0.3, abs=1e-6)
+    assert curve[0.0].error < curve[0.1].error < curve[0.3].error
+    assert curve[0.3] == evaluate(learnt, IMAGES, LABELS, partial(attacks.fgsm, eps=0.3))
+
+
+def test_transfer_by_hand():
+    """Catches rows and columns swapped, and agreement over all examples instead of joint errors."""
+
+    class Fixed(nn.Module):
+        def __init__(self, answers, changed):
+            super().__init__()
+            self.answers, self.changed = answers, changed
+
+        def forward(self, x):
+            answers = self.changed if x[0, 0, 0, 0] == 1 else self.answers
+            return nn.functional.one_hot(torch.tensor(answers), 3).float()
+
+    first, second = Fixed([0, 0, 0, 0], [1, 1, 0, 0]), Fixed([0, 0, 0, 0], [1, 2, 2, 0])
+    x, y = torch.zeros(4, 1, 1, 1), torch.zeros(4, dtype=torch.int64)
+
+    def attack(model, x, y):
+        return torch.ones_like(x) if model is first else x
+
+    measured = transfer_matrix({"first": first, "second": second}, x, y, attack)
+    assert measured.names == ("first", "second")
+    assert measured.error.tolist() == [[0.5, 0.75], [0.0, 0.0]]
+    assert measured.agreement[0].tolist() == [1.0, 0.5]
+    assert measured.agreement[1].isnan().all()
+
+
+def soundness(report):
+    return {finding.question: finding.sound for finding in report.findings}
+
+
+def test_a_sound_attack_is_believed(learnt):
+    """Catches a report that doubts everything."""
+    report = attack_report(learnt, IMAGES, LABELS, partial(attacks.pgd, steps=10), eps=0.05)
+    assert report.sound, repr(report)
+    assert "nothing speaks against it" in repr(report)
+    assert repr(report).count("✓") == len(report.findings)
+
+
+def no_better_than_noise(model, x, y, eps):
+    return attacks.sign_noise(model, x, y, eps)
+
+
+def unclipped(model, x, y, eps):
+    return attacks.fgsm(model, x, y, eps, clip=None)
+
+
+def too_far(model, x, y, eps):
+    return attacks.fgsm(model, x, y, min(1.0, 1.5 * eps))
+
+
+def in_place(model, x, y, eps):
+    return x.copy_(attacks.fgsm(model, x, y, eps))
+
+
+def offset(model, x, y, eps):
+    return (attacks.fgsm(model, x, y, eps) + 1e-3).clamp(0, 1)
+
+
+def only_some(model, x, y, eps):
+    return torch.cat([attacks.fgsm(model, x[::2], y[::2], eps), x[1::2]])
+
+
+@pytest.mark.parametrize(
+    ("attack", "question"),
+    [
+        (no_better_than_noise, "is no weaker than FGSM"),
+        (no_better_than_noise, "beats noise of its size"),
+        (no_better_than_noise, "eps = 1 breaks everything"),
+        (unclipped, "stays in [0, 1]"),
+        (too_far, "stays in the ball"),
+        (in_place, "leaves the images alone"),
+        (offset, "eps = 0 changes nothing"),
+        (only_some, "moves every example"),
+    ],
+)
+def test_a_broken_attack_is_found_out(learnt, attack, question):
+    """Catches a report that lets this defect of an attack pass."""
+    report = attack_report(learnt, IMAGES.clone(), LABELS, attack, eps=0.2)
+    assert not soundness(report)[question], repr(report)
+    assert "do not believe it yet" in repr(report)
+
+
+def test_an_attack_that_loses_its_way_is_found_out(learnt):
+    """Catches a report that does not look at how the error grows with eps."""
+
+    def gives_up(model, x, y, eps):
+        return attacks.fgsm(model, x, y, eps if eps < 0.15 else 0.0)
+
+    report = attack_report(learnt, IMAGES, LABELS, gives_up, eps=0.1)
+    assert not soundness(report)["more eps breaks more"]
+
+
+class Masked(nn.Module):
+    """Reads the logits off saturated, so that no gradient of the cross-entropy arrives."""
+
+    def __init__(self, model, change):
+        super().__init__()
+        self.model, self.change = model, change
+
+    def forward(self, x):
+        return self.change(self.model(x))
+
+
+@pytest.mark.filterwarnings("ignore::advtutor.attacks.AttackWarning")
+def test_masked_gradients_are_found_out(learnt):
+    """Catches trust in an attack that a gradient-free one beats, or that leaves examples."""
+    masked = Masked(learnt, lambda logits: 4000 * logits)
+    found = soundness(attack_report(masked, IMAGES, LABELS, attacks.bim, eps=0.2))
+    assert not found["is no weaker than 200 blind queries"]
+    assert not found["moves every example"]
+
+
+@pytest.mark.filterwarnings("ignore::advtutor.attacks.AttackWarning")
+def test_probabilities_and_train_mode_are_found_out(learnt):
+    """Catches a model handed over with a softmax on top, or with dropout still on."""
+    soft = Masked(learnt, lambda logits: logits.softmax(dim=1))
+    assert not soundness(attack_report(soft, IMAGES, LABELS, attacks.bim, eps=0.1))[
+        "returns logits"
+    ]
+    dropping = nn.Sequential(nn.Dropout(0.5), learnt).train()
+    found = soundness(attack_report(dropping, IMAGES, LABELS, attacks.bim, eps=0.1))
+    assert not found["stands in eval mode"]
+    dropping.eval()
+    found = soundness(attack_report(dropping, IMAGES, LABELS, attacks.bim, eps=0.1))
+    assert found["stands in eval mode"]
+
+
+def test_a_report_leaves_the_callers_randomness_alone(learnt):
+    """Catches a report after which everything random comes out differently."""
+    torch.manual_seed(3)
+    expected = torch.rand(2)
+    torch.manual_seed(3)
+    first = attack_report(learnt, IMAGES, LABELS, eps=0.1, queries=20)
+    assert torch.equal(torch.rand(2), expected)
+    assert first == attack_report(learnt, IMAGES, LABELS, eps=0.1, queries=20)

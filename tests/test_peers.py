@@ -131,7 +131,5 @@ def test_strongest_finds_what_autoattack_finds(
     g = torch.Generator().manual_seed(0)
     ours = error(model, attacks.strongest(model, x, y, eps, generator=g), y)
     theirs = error(model, torchattacks.AutoAttack(model, eps=eps, seed=0)(x, y), y)
-    print(name, wrap, ours, theirs)
-    print(name, wrap, ours, theirs)
     assert theirs > 0.05
     assert ours >= theirs - 0.005
