@@ -5,6 +5,7 @@ import time
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -100,7 +101,7 @@ class RandomStart:
     step_size: float | None = None
     warm_up: float = 0.3
     clip: Clip = (0.0, 1.0)
-    progress: float = 1.0
+    progress: float = field(default=1.0, repr=False, compare=False)
 
     def __call__(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         """The objective on one batch, as a scalar to be differentiated."""
@@ -124,7 +125,7 @@ class PGD:
     step_size: float | None = None
     warm_up: float = 0.3
     clip: Clip = (0.0, 1.0)
-    progress: float = 1.0
+    progress: float = field(default=1.0, repr=False, compare=False)
 
     def __call__(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         """The objective on one batch, as a scalar to be differentiated."""
@@ -178,52 +179,64 @@ def fit(
     seed: int = 0,
     progress: bool = True,
     validation: Validation | None = None,
+    keep_best: str | None = None,
+    patience: int | None = None,
+    checkpoint: Path | str | None = None,
 ) -> History:
     """Train `model` in place on images `x` `[N, C, H, W]` and labels `y` `[N]`.
 
     `objective(model, x, y)` returns the scalar to minimise on a batch: `clean`, an `Adversarial`,
     or your own function. Adam, with a learning rate that rises to `lr` and falls to zero over the
-    whole training (one cycle). `validation(model)` is called after each epoch and returns named
-    numbers for the history. The batches and everything random in the objective follow from
-    `seed`; the caller's random state is left as it was. The model ends in eval mode.
+    whole training (one cycle). A model with a method `constrain()` has it called after each step.
+    `validation(model)` is called after each epoch and returns named numbers for the history. The
+    batches and everything random in the objective follow from `seed`; the caller's random state is
+    left as it was. The model trains on the device it is on, and ends in eval mode.
+
+    `keep_best` names a number of the validation: the model ends with the weights of the epoch in
+    which it was lowest. With `patience`, training stops after so many epochs without a new lowest;
+    with an adversarial error this is the early stopping of the paper's section 6. `checkpoint` is
+    a file that receives the state after each epoch; called again with the same settings, training
+    goes on from there and ends as if it had never stopped.
 
     Interrupt it (Ctrl-C, or Lab's stop button) and it returns what it has, with a warning: the
     model is usable and the history says `interrupted`.
 
-    Raises ValueError for data that do not fit or settings out of range, FloatingPointError if the
-    loss is no longer finite.
+    Raises ValueError for data that do not fit, settings out of range, or a checkpoint of another
+    run; FloatingPointError if the loss is no longer finite.
     """
     _check(x, y, epochs, batch_size, lr)
-    device = next(model.parameters()).device
-    x, y = x.to(device), y.to(device)
-    batches = math.ceil(len(x) / batch_size)
-    optimizer = torch.optim.Adam(model.parameters(), lr=lr, fused=device.type in ("cpu", "cuda"))
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=epochs * batches)
-    history, start = History(), time.perf_counter()
-    cuda = [device] if device.type == "cuda" else []
-    bar = tqdm(total=epochs * batches, disable=not progress, unit="batch")
-    with torch.random.fork_rng(devices=cuda), bar:
+    if (patience is not None or keep_best) and not (keep_best and validation):
+        raise ValueError("keep_best and patience need a validation, and keep_best names its number")
+    settings = f"{model!r} {_name(objective)} {epochs} {batch_size} {lr} {seed} {tuple(x.shape)}"
+    start = time.perf_counter()
+    run = _Run(model, epochs * math.ceil(len(x) / batch_size), lr)
+    x, y = x.to(run.device), y.to(run.device)
+    bar = tqdm(total=run.steps, disable=not progress, unit="batch")
+    with torch.random.fork_rng(devices=[run.device] if run.device.type == "cuda" else []), bar:
         torch.manual_seed(seed)
+        if checkpoint is not None:
+            run.load(Path(checkpoint), settings)
+            bar.update(run.schedule.last_epoch)
+        epoch = len(run.history.epochs)
         try:
-            for epoch in range(1, epochs + 1):
+            while epoch < epochs and not run.stale(keep_best, patience):
+                epoch += 1
                 bar.set_description(f"epoch {epoch} of {epochs}")
-                model.train()
-                total = torch.zeros((), device=device)
-                for rows in torch.randperm(len(x)).to(device).split(batch_size):
-                    if hasattr(objective, "progress"):
-                        objective.progress = schedule.last_epoch / (epochs * batches)
-                    optimizer.zero_grad()
-                    total += _backward(objective, model, x[rows], y[rows]) * len(rows)
-                    optimizer.step()
-                    schedule.step()
-                    bar.update()
-                loss = _finite(total.item() / len(x), epoch)
-                model.eval()
-                measured = validation(model) if validation else {}
-                history.epochs.append({"loss": loss, **measured})
-                bar.set_postfix(history.epochs[-1])
+                loss = run.epoch(objective, x, y, batch_size, bar)
+                if not math.isfinite(loss):
+                    raise FloatingPointError(
+                        f"the loss is {loss} in epoch {epoch}: training diverged; lower lr and "
+                        "start anew"
+                    )
+                run.history.epochs.append(
+                    {"loss": loss, **(validation(model) if validation else {})}
+                )
+                run.remember(keep_best)
+                bar.set_postfix(run.history.epochs[-1])
+                if checkpoint is not None:
+                    run.save(Path(checkpoint), settings)
         except KeyboardInterrupt:
-            history.interrupted = True
+            run.history.interrupted = True
             warnings.warn(
                 f"training was interrupted in epoch {epoch} of {epochs}; "
                 "the model keeps what it has learnt so far",
@@ -232,9 +245,111 @@ def fit(
             )
         finally:
             model.eval()
-            optimizer.zero_grad()
-    history.seconds = time.perf_counter() - start
-    return history
+            run.optimizer.zero_grad()
+    if run.best:
+        model.load_state_dict(run.best)
+    run.history.seconds = time.perf_counter() - start
+    return run.history
+
+
+class _Run:
+    """The state of one training: what has to be kept to go on with it."""
+
+    def __init__(self, model: nn.Module, steps: int, lr: float) -> None:
+        self.model, self.steps = model, steps
+        self.device = next(model.parameters()).device
+        fused = self.device.type in ("cpu", "cuda")
+        self.optimizer = torch.optim.Adam(model.parameters(), lr=lr, fused=fused)
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(self.optimizer, lr, total_steps=steps)
+        self.history = History()
+        self.best: dict[str, Tensor] = {}
+
+    def epoch(self, objective: Objective, x: Tensor, y: Tensor, size: int, bar: tqdm) -> float:
+        """Train once through the data, in a new order; the mean objective."""
+        self.model.train()
+        total = torch.zeros((), device=self.device)
+        for rows in torch.randperm(len(x)).to(self.device).split(size):
+            if hasattr(objective, "progress"):
+                objective.progress = self.schedule.last_epoch / self.steps
+            self.optimizer.zero_grad()
+            total += _backward(objective, self.model, x[rows], y[rows]) * len(rows)
+            self.optimizer.step()
+            self.schedule.step()
+            if hasattr(self.model, "constrain"):
+                self.model.constrain()
+            bar.update()
+        self.model.eval()
+        return total.item() / len(x)
+
+    def remember(self, name: str | None) -> None:
+        """Keep the weights if `name` has just been lower than ever."""
+        if name and self._since_best(name) == 0:
+            self.best = {key: value.clone() for key, value in self.model.state_dict().items()}
+
+    def stale(self, name: str | None, patience: int | None) -> bool:
+        """Whether `patience` epochs have passed since `name` was lowest."""
+        return patience is not None and self._since_best(name) >= patience
+
+    def _since_best(self, name: str) -> int:
+        values = self.history[name]
+        return len(values) - 1 - values.index(min(values)) if values else 0
+
+    def save(self, path: Path, settings: str) -> None:
+        """Write the state, at one stroke; a disk that fails costs the file and not the training."""
+        state = {
+            "settings": settings,
+            "epochs": self.history.epochs,
+            "model": self.model.state_dict(),
+            "best": self.best,
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.last_epoch,
+            "random": torch.get_rng_state(),
+            "random_cuda": torch.cuda.get_rng_state(self.device) if self._on_cuda() else None,
+        }
+        new = path.with_name(path.name + ".new")
+        try:
+            torch.save(state, new)
+            new.replace(path)
+        except (OSError, RuntimeError) as error:  # torch's writer raises RuntimeError
+            new.unlink(missing_ok=True)
+            warnings.warn(
+                f"the checkpoint {path} could not be written ({error}); training goes on",
+                TrainingWarning,
+                stacklevel=3,
+            )
+
+    def load(self, path: Path, settings: str) -> None:
+        """Go on from the state at `path`, if there is one."""
+        if not path.exists():
+            return
+        try:
+            state = torch.load(path, map_location=self.device, weights_only=True)
+            same = state["settings"] == settings
+        except Exception as error:
+            raise ValueError(f"checkpoint {path} cannot be read ({error}); delete it") from error
+        if not same:
+            raise ValueError(
+                f"checkpoint {path} belongs to a training with other settings; name another file, "
+                "or delete it"
+            )
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.last_epoch = state["schedule"]
+        self.history.epochs, self.best = state["epochs"], state["best"]
+        torch.set_rng_state(state["random"].cpu())
+        if self._on_cuda():
+            torch.cuda.set_rng_state(state["random_cuda"].cpu(), self.device)
+
+    def _on_cuda(self) -> bool:
+        return self.device.type == "cuda"
+
+
+def _name(objective: Objective) -> str:
+    """The objective in words that are the same in another process."""
+    inner = getattr(objective, "func", None)
+    if inner is not None:  # functools.partial
+        return f"{_name(inner)} {objective.args} {objective.keywords}"
+    return getattr(objective, "__qualname__", None) or repr(objective)
 
 
 def _backward(objective: Objective, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
@@ -258,11 +373,3 @@ def _check(x: Tensor, y: Tensor, epochs: int, batch_size: int, lr: float) -> Non
         raise ValueError(f"epochs is {epochs}, batch_size {batch_size}; both must be at least 1")
     if not (lr > 0 and math.isfinite(lr)):
         raise ValueError(f"lr is {lr}; give a positive learning rate, e.g. 3e-3")
-
-
-def _finite(loss: float, epoch: int) -> float:
-    if not math.isfinite(loss):
-        raise FloatingPointError(
-            f"the loss is {loss} in epoch {epoch}: training diverged; lower lr and start anew"
-        )
-    return loss

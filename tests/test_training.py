@@ -250,3 +250,115 @@ def test_data_that_do_not_fit_are_refused():
     """Catches labels of another split."""
     with pytest.raises(ValueError, match="one label for each"):
         fit(small(), X, Y[:5], **settings())
+
+
+# --- early stopping, checkpoints, constraints ---
+
+
+def falls_then_rises(values):
+    """A validation that returns `values` one after the other, and the weights it saw."""
+    left, seen = list(values), []
+
+    def validation(model):
+        seen.append(weights(model))
+        return {"error": left.pop(0)}
+
+    return validation, seen
+
+
+def test_the_best_epochs_weights_are_kept():
+    """Catches early stopping that returns the last weights, or the first of equals' successors."""
+    validation, seen = falls_then_rises([0.5, 0.2, 0.2, 0.4])
+    model = small()
+    history = fit(model, X, Y, **settings(epochs=4, validation=validation, keep_best="error"))
+    assert len(history["error"]) == 4
+    assert torch.equal(weights(model), seen[1])
+
+
+def test_patience_ends_the_training():
+    """Catches a patience counted from the start, or never spent."""
+    validation, seen = falls_then_rises([0.5, 0.2, 0.3, 0.3, 0.1])
+    model = small()
+    changes = {"epochs": 5, "validation": validation, "keep_best": "error", "patience": 2}
+    history = fit(model, X, Y, **settings(**changes))
+    assert history["error"] == [0.5, 0.2, 0.3, 0.3]
+    assert torch.equal(weights(model), seen[1])
+
+
+@pytest.mark.parametrize(
+    "changes", [{"patience": 3}, {"keep_best": "error"}, {"patience": 3, "keep_best": "error"}]
+)
+def test_early_stopping_needs_something_to_watch(changes):
+    """Catches a patience without a number, which would never stop or fail in the first epoch."""
+    with pytest.raises(ValueError, match="need a validation"):
+        fit(small(), X, Y, **settings(**changes))
+
+
+def test_a_killed_training_goes_on_as_if_nothing_had_happened(tmp_path):
+    """Catches lost optimiser moments, a learning rate or random numbers that start over."""
+    noise = training.Noise(0.1)
+    whole, parts = small(), small()
+    expected = fit(whole, X, Y, **settings(objective=noise, epochs=4))
+
+    calls = []
+
+    class Killed(training.Noise):
+        def __call__(self, model, x, y):
+            calls.append(1)
+            if len(calls) == 3:
+                raise SystemExit
+            return super().__call__(model, x, y)
+
+    Killed.__repr__ = lambda self: repr(noise)
+    file = tmp_path / "run.pt"
+    with pytest.raises(SystemExit):
+        fit(parts, X, Y, **settings(objective=Killed(0.1), epochs=4, checkpoint=file))
+    again = small(seed=9)
+    history = fit(again, X, Y, **settings(objective=noise, epochs=4, checkpoint=file))
+    assert torch.equal(weights(again), weights(whole))
+    assert history.epochs == expected.epochs
+    assert [path.name for path in tmp_path.iterdir()] == ["run.pt"]
+
+
+def test_a_finished_training_is_not_repeated(tmp_path):
+    """Catches a checkpoint after which the epochs are trained once more."""
+    first, second = small(), small(seed=9)
+    changes = {"checkpoint": tmp_path / "run.pt"}
+    fit(first, X, Y, **settings(**changes))
+    history = fit(second, X, Y, **settings(**changes))
+    assert torch.equal(weights(first), weights(second))
+    assert len(history.epochs) == 2
+
+
+def test_a_checkpoint_of_another_training_is_refused(tmp_path):
+    """Catches the results of other settings passed off as these."""
+    file = tmp_path / "run.pt"
+    fit(small(), X, Y, **settings(checkpoint=file))
+    with pytest.raises(ValueError, match="other settings"):
+        fit(small(), X, Y, **settings(lr=2e-2, checkpoint=file))
+    file.write_bytes(b"no checkpoint")
+    with pytest.raises(ValueError, match="cannot be read"):
+        fit(small(), X, Y, **settings(checkpoint=file))
+
+
+def test_a_checkpoint_that_cannot_be_written_does_not_cost_the_training(tmp_path):
+    """Catches an hour lost to a full disk."""
+    with pytest.warns(training.TrainingWarning, match="could not be written"):
+        history = fit(small(), X, Y, **settings(checkpoint=tmp_path / "none" / "run.pt"))
+    assert len(history.epochs) == 2
+
+
+def test_constraints_hold_after_every_step():
+    """Catches weights of a maxout network that outgrow their bound."""
+    norms = []
+
+    class Constrained(models.SoftmaxRegression):
+        def constrain(self):
+            with torch.no_grad():
+                self.linear.weight.renorm_(p=2, dim=0, maxnorm=0.1)
+            norms.append(self.linear.weight.norm(dim=1).max().item())
+
+    model = Constrained(16, 2)
+    fit(model, X, Y, **settings(epochs=1, batch_size=32))
+    assert len(norms) == 3
+    assert model.linear.weight.norm(dim=1).max() <= 0.1 + 1e-6
