@@ -71,8 +71,8 @@ class LinfBall:
     def __init__(self, x: Tensor, eps: float | Tensor, clip: Clip) -> None:
         self.x, self.eps, self.clip = x, eps, clip  # eps: one number, or [N, 1, 1, 1]
         low, high = clip or (-math.inf, math.inf)
-        self.lower = _nudged((x - eps).to(x.dtype), x, eps).clamp(min=low)
-        self.upper = _nudged((x + eps).to(x.dtype), x, eps).clamp(max=high)
+        self.lower = _nudged((x - eps).to(x.dtype), x, eps).clamp_(min=low)
+        self.upper = _nudged((x + eps).to(x.dtype), x, eps).clamp_(max=high)
 
     def random_point(self, generator: torch.Generator | None) -> Tensor:
         step = draw(torch.rand, self.x, generator).mul_(2).sub_(1).mul_(self.eps)
@@ -126,8 +126,10 @@ def rows_of(ball: Ball, keep: Tensor) -> Ball:
 
 def _nudged(point: Tensor, x: Tensor, limit: float | Tensor) -> Tensor:
     """`point`, one representable number nearer to `x` where rounding went beyond `limit`."""
-    too_far = (widened(point) - widened(x)).abs() > limit + 5e-7
-    return torch.where(too_far, torch.nextafter(point, x), point)
+    excess = (widened(point) - widened(x)).abs_().sub_(limit + 5e-7)
+    if not (excess > 0).any():  # nearly always, and much cheaper to find out than to mend
+        return point
+    return torch.where(excess > 0, torch.nextafter(point, x), point)
 
 
 def widened(x: Tensor) -> Tensor:
@@ -215,7 +217,7 @@ def climb(
     ones find the right corner of the ball, the last ones the right place on its faces. With
     `stop`, an example whose goal is reached stays where it is and is computed no further.
     """
-    result = point.clone()
+    result = point.clone() if stop else point
     rows = torch.arange(len(point), device=point.device)
     for i in range(steps):
         gradient, logits, open_ = _look(goal, point, stop)
@@ -228,7 +230,9 @@ def climb(
             if len(rows) == 0:
                 return result
         size = ball.eps * 0.01 ** (i / steps) if step_size is None else step_size
-        point = ball.project(point + size * ball.uphill(gradient))
+        point = ball.project(torch.add(point, ball.uphill(gradient), alpha=size))
+    if not stop:
+        return point
     result[rows] = point
     return result
 
@@ -367,7 +371,7 @@ def warn_of_weak_signals(logits: Tensor, gradient: Tensor, open_: Tensor | None 
             "the model's outputs look like probabilities, not logits: cross-entropy takes the "
             "softmax a second time and its gradient shrinks. Return the logits instead"
         )
-    dead = (gradient == 0).flatten(1).all(dim=1)
+    dead = ~(gradient.abs().flatten(1).amax(dim=1) > 0)
     dead = dead if open_ is None else dead & open_
     if dead.any():
         warn_caller(

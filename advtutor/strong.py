@@ -217,11 +217,12 @@ def strongest(
     """The worst case over attacks that together see through masked gradients, in the Linf ball.
 
     Each attack works only on the examples that the cheaper ones before it did not break: FGSM;
-    then climbs of `steps` steps up the cross-entropy, up the margin, and towards each of the three
-    classes that come next, from random points and from the brightest and the darkest image of the
-    ball; last, `square` with up to `queries` queries, which needs no gradient. Square gives up
-    early where it finds nothing that the gradients missed, and goes on where they are masked.
-    A model that answers at random is attacked through the mean of several answers.
+    then climbs of `steps` steps up the cross-entropy, up the margin, and towards each of the four
+    classes that come next, from random points and, because masked gradients can be blind there,
+    from the brightest and the darkest image of the ball; last, `square` with up to `queries`
+    queries, which needs no gradient. Square gives up early where it finds nothing that the
+    gradients missed, and goes on where they are masked. A model that answers at random is attacked
+    through the mean of several answers.
 
     An example that the model errs on anyway is given back as it is. Otherwise as `fgsm`, except
     that it does not warn of gradients that are zero: it has other means.
@@ -237,9 +238,10 @@ def strongest(
         goal, ball, x_adv = Goal(_steady(model, x), y), LinfBall(x, eps, clip), x.clone()
         with torch.no_grad():
             logits = goal.logits(x.clone())
-        rivals = logits.scatter(1, y[:, None], -math.inf).topk(min(4, logits.shape[1])).indices
+        others = logits.scatter(1, y[:, None], -math.inf)
+        rivals = others.topk(min(4, logits.shape[1] - 1)).indices
         open_ = ~goal.reached(logits)
-        for attempt in _attempts(steps, queries, generator):
+        for attempt in _attempts(steps, queries, rivals.shape[1], generator):
             if not open_.any():
                 break
             left = goal.rows(open_)
@@ -251,18 +253,20 @@ def strongest(
 _Attempt = Callable[[Goal, LinfBall, Tensor], Tensor]
 
 
-def _attempts(steps: int, queries: int, generator: torch.Generator | None) -> list[_Attempt]:
+def _attempts(
+    steps: int, queries: int, rivals: int, generator: torch.Generator | None
+) -> list[_Attempt]:
     """The ensemble, cheapest first: functions of the goal, the ball and the ranked rivals."""
 
     def somewhere(ball: LinfBall) -> Tensor:
         return ball.random_point(generator)
 
     def up(loss: Loss, start: Callable[[LinfBall], Tensor], steps: int = steps) -> _Attempt:
-        return lambda goal, ball, rivals: climb(replace(goal, loss=loss), ball, start(ball), steps)
+        return lambda goal, ball, _: climb(replace(goal, loss=loss), ball, start(ball), steps)
 
     def towards(rank: int, start: Callable[[LinfBall], Tensor]) -> _Attempt:
-        return lambda goal, ball, rivals: climb(
-            replace(goal, rival=rivals[:, min(rank, rivals.shape[1] - 2)]), ball, start(ball), steps
+        return lambda goal, ball, ranked: climb(
+            replace(goal, rival=ranked[:, rank]), ball, start(ball), steps
         )
 
     return [
@@ -270,10 +274,10 @@ def _attempts(steps: int, queries: int, generator: torch.Generator | None) -> li
         up(cross_entropy, somewhere),
         up(margin_loss, _brighter),
         up(margin_loss, _darker),
-        towards(0, somewhere),
-        towards(1, _brighter),
-        towards(2, _darker),
-        lambda goal, ball, rivals: _square(goal, ball, queries, 200, generator),
+        up(margin_loss, somewhere),
+        *(towards(rank, _brighter) for rank in range(rivals)),
+        towards(rivals - 1, _darker),
+        lambda goal, ball, _: _square(goal, ball, queries, 200, generator),
     ]
 
 

@@ -340,5 +340,10 @@ def test_minimal_epsilon_keeps_the_promises(case: Case, off: Callable[[], object
     assert ((eps >= 0) & ((eps <= limit + 1e-6) | eps.isinf())).all()
     with torch.no_grad(), attacks.measuring(case.model):
         assert torch.equal(eps == 0, case.model(x).argmax(1) != y)
+    with torch.inference_mode():
+        x_inference, y_inference = x.clone(), y.clone()
+    more = {"clip": case.clip, "eps_max": 0.5}
+    again = attacks.minimal_epsilon(case.model, x_inference, y_inference, **more)
+    assert torch.equal(again, eps)
     assert torch.equal(case.x, x) and torch.equal(case.y, y)
     assert_same_state(before, state_of(case.model))

@@ -150,6 +150,7 @@ def test_restarts_keep_the_first_success() -> None:
     assert share_broken(3) == pytest.approx(0.875, abs=0.05)
 
 
+@pytest.mark.filterwarnings("ignore:the gradient is exactly zero")
 def test_weak_gradient_pixels_do_not_turn_into_nan() -> None:
     """Catches NaN from a gradient of 0/0 that spreads into the images."""
 
@@ -162,6 +163,14 @@ def test_weak_gradient_pixels_do_not_turn_into_nan() -> None:
     for norm in ("linf", "l2"):
         x_adv = pgd(Root(), x, labels(0), 0.1, norm=norm, steps=2, random_start=False)
         assert x_adv.isfinite().all()
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_loss_is_taken_in_float32(dtype: torch.dtype) -> None:
+    """Catches a probability near 1 that half precision rounds to 1, so that a pixel stays."""
+    model = Slopes(torch.tensor([[12.0, 0.0], [0.0, 12.0]])).to(dtype)
+    x_adv = fgsm(model, pixels((0.875, 0.125)).to(dtype), labels(0), 0.125)
+    assert torch.equal(x_adv, pixels((0.75, 0.25)).to(dtype))
 
 
 def test_sign_noise_moves_every_pixel_by_eps() -> None:
@@ -199,6 +208,10 @@ def test_square_asks_no_more_than_its_queries(model: Slopes) -> None:
     model.asked = 0
     attacks.square(model, x, 1 - y, 0.1, queries=7)
     assert model.asked == 10
+    model.asked = 0
+    x = pixels((0.9, 0.1), (0.51, 0.5))  # the second falls soon
+    attacks.square(model, x, labels(0, 0), 0.1, queries=60)
+    assert 60 < model.asked < 100
 
 
 def test_square_needs_no_gradient() -> None:
@@ -268,6 +281,27 @@ def test_minimal_epsilon_on_two_pixels(model: Slopes) -> None:
     torch.testing.assert_close(eps, torch.tensor([0.15]), rtol=0, atol=1e-3)
     eps = attacks.minimal_epsilon(model, pixels((1.0, 0.7)), labels(0), clip=(0.0, 1.0))
     torch.testing.assert_close(eps, torch.tensor([0.15]), rtol=0, atol=1e-3)
+
+
+def test_minimal_epsilon_on_a_curve() -> None:
+    """Catches a search whose last steps are longer than its tolerance: here the first-order
+    estimate leads far beyond the boundary, or stops well before it."""
+
+    class Curve(nn.Module):
+        def __init__(self, power: float) -> None:
+            super().__init__()
+            self.power = power
+
+        def forward(self, x: Tensor) -> Tensor:
+            score = x.flatten(1).sum(1) ** self.power - 0.5**self.power
+            return torch.stack([-score, score], dim=1)
+
+    x = torch.tensor([0.1, 0.2, 0.43]).reshape(-1, 1, 1, 1)
+    for power in (0.3, 4.0):
+        for tolerance in (1e-2, 1e-3):
+            eps = attacks.minimal_epsilon(Curve(power), x, labels(0, 0, 0), tolerance=tolerance)
+            exact = torch.tensor([0.4, 0.3, 0.07])
+            assert (eps >= exact - 1e-6).all() and (eps <= exact + tolerance).all()
 
 
 def test_minimal_epsilon_without_a_gradient() -> None:
