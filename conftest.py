@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from advtutor._threads import share_cores
+
 ROOT = Path(__file__).resolve().parent
 NO_NETWORK = ROOT / "tests" / "no_network"
 
@@ -30,6 +32,7 @@ def pytest_configure(config: pytest.Config) -> None:
     cut_the_network()
     # A backend chosen outside would keep the figures out of the notebooks' cells.
     os.environ.pop("MPLBACKEND", None)
+    share_cores(os.environ)
     # nbval opens the sanitiser's file relative to the folder that pytest was called in.
     sanitiser = getattr(config.option, "nbval_sanitize_with", None)
     if sanitiser and not Path(sanitiser).is_absolute():

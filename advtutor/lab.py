@@ -12,6 +12,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from advtutor._threads import share_cores
+
 from rich.console import Console
 
 import advtutor
@@ -132,7 +134,9 @@ def _environment(token: str) -> dict[str, str]:
     ours = str(Path(advtutor.__file__).parent / "assets" / "jupyter")
     theirs = os.environ.get("JUPYTER_CONFIG_PATH")
     path = os.pathsep.join([ours, theirs] if theirs else [ours])
-    return os.environ | {"JUPYTER_TOKEN": token, "JUPYTER_CONFIG_PATH": path}
+    environment = os.environ | {"JUPYTER_TOKEN": token, "JUPYTER_CONFIG_PATH": path}
+    share_cores(environment)  # two open notebooks compute at once
+    return environment
 
 
 def _wait_until_it_answers(server: subprocess.Popen[bytes], port: int, token: str) -> None:

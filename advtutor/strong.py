@@ -152,7 +152,7 @@ def minimal_epsilon(
     if x.numel() == 0:
         return x.new_zeros(len(x))
     with attacking(model):
-        x, y = x.detach().clone(), y.clone()
+        x = x.detach()
         eps, open_ = x.new_zeros(len(x)), ~Goal(model, y).reached_at(x)
         if open_.any():
             goal = Goal(model, y[open_], margin_loss)

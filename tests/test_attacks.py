@@ -304,6 +304,35 @@ def test_minimal_epsilon_on_a_curve() -> None:
             assert (eps >= exact - 1e-6).all() and (eps <= exact + tolerance).all()
 
 
+@pytest.mark.filterwarnings("ignore:the gradient is exactly zero")
+@pytest.mark.parametrize("x", [0.1, 0.9])
+def test_they_see_past_a_gradient_that_is_zero_at_the_image(x: float) -> None:
+    """Catches a search that only ever starts at the image."""
+
+    class Flat(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            score = ((x.flatten(1).mean(1) - 0.5).abs() - 0.1).clamp(max=0.1)
+            return torch.stack([score, -score], dim=1)
+
+    images, y = torch.full((1, 1, 2, 2), x), labels(0)
+    eps = attacks.minimal_epsilon(Flat(), images, y, eps_max=0.38)
+    torch.testing.assert_close(eps, torch.tensor([0.3]), rtol=0, atol=1e-3)
+    assert Flat()(attacks.strongest(Flat(), images, y, 0.35, queries=1)).argmax(1) == 1
+
+
+def test_square_with_a_model_that_works_in_place() -> None:
+    """Catches images that a model's first layer overwrites, and that are then handed back."""
+
+    class InPlace(Slopes):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x.mul_(2))
+
+    model = InPlace(torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
+    x = pixels((0.9, 0.5))
+    x_adv = attacks.square(model, x, labels(0), 0.1, queries=50)
+    torch.testing.assert_close(x_adv, pixels((0.8, 0.6)))
+
+
 def test_minimal_epsilon_without_a_gradient() -> None:
     """Catches a radius of 0, or NaN, where no gradient says anything."""
     model = Steps(torch.tensor([[1.0, 0.0], [0.0, 1.0]]))

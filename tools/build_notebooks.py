@@ -33,6 +33,8 @@ from notebook_source import (
 )
 from tqdm import tqdm
 
+from advtutor._threads import share_cores
+
 CELL_SECONDS = 300  # a cell that takes longer hangs
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 PROGRESS_BAR = re.compile(r"\s*(\S.*: +)?\d+%\|")  # tqdm's text, which is stored at 0 %
@@ -87,6 +89,7 @@ def execute(notebook: NotebookNode, name: str, folder: Path, bar: tqdm) -> Noteb
 
     # A backend chosen outside would keep the figures out of the cells.
     environment = {key: value for key, value in os.environ.items() if key != "MPLBACKEND"}
+    share_cores(environment)
     client = NotebookClient(
         notebook,
         km=AsyncKernelManager(kernel_name="python3", kernel_spec_manager=ThisPython()),

@@ -5,6 +5,7 @@ is taken from anywhere. The notebooks themselves are only read.
 """
 
 import html
+import os
 import re
 import time
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from tqdm import tqdm
+
+from advtutor._threads import share_cores
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS_PER_CELL = 600
@@ -82,6 +85,7 @@ def execute(notebook: NotebookNode, folder: Path, bar: tqdm) -> str:
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
+    share_cores(os.environ)
     started: list[int] = []
     client = NotebookClient(
         notebook,

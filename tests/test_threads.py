@@ -1,0 +1,26 @@
+"""Threads that give way to other programs."""
+
+from advtutor import lab
+from advtutor._threads import share_cores
+
+
+def test_waiting_threads_are_told_to_give_way():
+    """Catches notebooks that starve each other on two cores."""
+    environment = {}
+    share_cores(environment)
+    assert environment == {"GOMP_SPINCOUNT": "1000"}
+
+
+def test_a_choice_already_made_stays():
+    """Catches a setting of the user's that is overwritten or contradicted."""
+    for chosen in ({"GOMP_SPINCOUNT": "5"}, {"OMP_WAIT_POLICY": "active"}):
+        environment = dict(chosen)
+        share_cores(environment)
+        assert environment == chosen
+
+
+def test_the_kernels_of_lab_inherit_it(monkeypatch):
+    """Catches a Lab whose kernels spin."""
+    monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    assert lab._environment("token")["GOMP_SPINCOUNT"] == "1000"
