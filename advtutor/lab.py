@@ -12,11 +12,10 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from advtutor._threads import share_cores
-
 from rich.console import Console
 
 import advtutor
+from advtutor._threads import share_cores
 
 START = "notebooks/00_start_here.ipynb"
 PORTS_TRIED = 100
