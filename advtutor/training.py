@@ -162,7 +162,9 @@ class History:
         return [epoch[name] for epoch in self.epochs]
 
     def __repr__(self) -> str:
-        last = ", ".join(f"{k} {v:.4g}" for k, v in self.epochs[-1].items()) if self.epochs else "-"
+        last = (
+            ", ".join(f"{k} ≈ {v:.4g}" for k, v in self.epochs[-1].items()) if self.epochs else "-"
+        )
         end = ", interrupted" if self.interrupted else ""
         return f"History({len(self.epochs)} epochs{end}; last: {last})"
 
