@@ -6,7 +6,7 @@ PORT ?= 8888
 VENV_PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test run notebooks doctor clean
+.PHONY: help setup lab test run notebooks doctor bench clean
 
 help:
 	@echo 'make lab         open the course in JupyterLab (PORT=8888)'
@@ -14,6 +14,7 @@ help:
 	@echo 'make run         run the notebooks without a browser, write them as pages into build/'
 	@echo 'make doctor      what is installed, and whether the course runs here'
 	@echo 'make notebooks   rebuild the notebooks from notebooks/source/'
+	@echo 'make bench       attacks and training against their floors and other libraries'
 	@echo 'make clean       delete build/, dist/ and caches (rm -r .venv deletes the environment)'
 	@echo
 	@echo 'The first of them sets up .venv, which takes some minutes and the network.'
@@ -37,6 +38,9 @@ notebooks: setup
 
 doctor: setup
 	@$(VENV_PYTHON) -m advtutor doctor
+
+bench: setup
+	$(VENV_PYTHON) benchmarks/bench.py
 
 clean:
 	rm -rf build dist .pytest_cache .ruff_cache .hypothesis

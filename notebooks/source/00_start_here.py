@@ -40,7 +40,7 @@ def read(image):
 
 
 before, sure_before = read(photo)
-print(f"the network says: {before}")
+claim("photo-clean", sure_before, low=0.9, unit="%", statement=f"the network reads '{before}'")
 plots.images(photo, [f"{before} ({sure_before:.0%} sure)"], columns=2, title="the photo")
 
 # %% [markdown]
