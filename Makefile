@@ -6,7 +6,7 @@ PORT ?= 8888
 VENV_PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test run notebooks doctor bench clean
+.PHONY: help setup lab test run notebooks doctor peers bench clean
 
 help:
 	@echo 'make lab         open the course in JupyterLab (PORT=8888)'
@@ -14,6 +14,7 @@ help:
 	@echo 'make run         run the notebooks without a browser, write them as pages into build/'
 	@echo 'make doctor      what is installed, and whether the course runs here'
 	@echo 'make notebooks   rebuild the notebooks from notebooks/source/'
+	@echo 'make peers       also install the libraries that the attacks are compared with'
 	@echo 'make bench       attacks and training against their floors and other libraries'
 	@echo 'make clean       delete build/, dist/ and caches (rm -r .venv deletes the environment)'
 	@echo
@@ -39,7 +40,10 @@ notebooks: setup
 doctor: setup
 	@$(VENV_PYTHON) -m advtutor doctor
 
-bench: setup
+peers:
+	@"$(PYTHON)" tools/setup.py --peers $(if $(filter command,$(origin PYTHON)),--use-this-python)
+
+bench: peers
 	$(VENV_PYTHON) benchmarks/bench.py
 
 clean:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 import tomllib
+import zipfile
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -71,11 +72,13 @@ def distributions(names: set[str]) -> set[str]:
 
 @pytest.mark.parametrize(
     ("folder", "with_extras"),
-    [("advtutor", False), ("notebooks/source", False), ("tools", True), ("tests", True)],
+    [("advtutor", False), ("notebooks/source", False), ("tools", True), ("tests", True), ("benchmarks", True)],
 )
 def test_every_import_is_declared(folder: str, with_extras: bool) -> None:
     """Catches a package that is there by chance, because another one brings it."""
     runtime, extras = declared((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    peers = (ROOT / "benchmarks" / "peers.txt").read_text(encoding="utf-8").splitlines()
+    extras |= ranges([line for line in peers if not line.startswith("#")])
     allowed = runtime.keys() | (extras.keys() if with_extras else set())
     missing = distributions(imported(ROOT / folder)) - allowed
     assert not missing, f"{folder}/ imports {sorted(missing)}: declare them in pyproject.toml"
@@ -95,9 +98,9 @@ def test_every_dependency_is_pinned_within_its_range() -> None:
 
 
 def differences(pyproject: str, environment: str) -> set[str]:
-    """What pyproject.toml and environment.yml do not say alike, from either side."""
+    """What pyproject.toml, less the peers, and environment.yml do not say alike."""
     project = tomllib.loads(pyproject)["project"]
-    runtime, extras = declared(pyproject)
+    runtime, extras = ranges(project["dependencies"]), ranges(project["optional-dependencies"]["dev"])
     ours = {CONDA_NAMES.get(name, name): bounds for name, bounds in (runtime | extras).items()}
     ours |= ranges([f"python{project['requires-python']}", "pip"])
 
@@ -163,7 +166,12 @@ BACKEND = """
 import zipfile
 from pathlib import Path
 
-METADATA = "Metadata-Version: 2.1\\nName: advtutor\\nVersion: 0.1.0\\nProvides-Extra: dev\\n"
+METADATA = '''Metadata-Version: 2.1
+Name: advtutor
+Version: 0.1.0
+Provides-Extra: dev
+Provides-Extra: peers
+'''
 
 
 def build_editable(folder, config_settings=None, metadata_directory=None):
@@ -309,6 +317,27 @@ def test_changed_pins_are_installed(course: Path, tmp_path: Path) -> None:
     assert mended.returncode == 0 and "up to date" in mended.stdout
 
 
+def test_peers_are_installed_once(course: Path, tmp_path: Path) -> None:
+    """Catches peers that are installed at every call, or not again when their list changes."""
+    root = copy_of(course, tmp_path / "course")
+    (root / "benchmarks").mkdir()
+    peers = root / "benchmarks" / "peers.txt"
+    peers.write_text("./peer-1.0-py3-none-any.whl\n")
+    with zipfile.ZipFile(root / "peer-1.0-py3-none-any.whl", "w") as wheel:
+        info = "peer-1.0.dist-info"
+        wheel.writestr("peer.py", "")
+        wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: peer\nVersion: 1.0\n")
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        wheel.writestr(f"{info}/RECORD", "")
+    first = set_up(root, "--peers")
+    assert first.returncode == 0 and "compared with" in first.stdout, first.stdout + first.stderr
+    subprocess.run([root / ".venv" / "bin" / "python", "-c", "import peer"], cwd="/", check=True)
+    assert set_up(root, "--peers").stdout == ""
+    peers.write_text("no-such-package-of-advtutor==1.0\n")
+    failed = set_up(root, "--peers")
+    assert failed.returncode == 1 and "package index cannot be reached" in failed.stderr
+
+
 def test_a_broken_interpreter_is_noticed(course: Path, tmp_path: Path) -> None:
     """Catches a .venv whose Python was removed or replaced by a system update."""
     setup = load_setup()
@@ -435,7 +464,7 @@ def test_make_works_in_a_path_with_spaces(course: Path, tmp_path: Path) -> None:
         assert wanted in ran.stdout
     helped = subprocess.run(["make"], cwd=root, capture_output=True, text=True)
     targets = re.findall(r"^make (\w+)", helped.stdout, flags=re.MULTILINE)
-    expected = {"lab", "test", "run", "doctor", "notebooks", "bench", "clean"}
+    expected = {"lab", "test", "run", "doctor", "notebooks", "peers", "bench", "clean"}
     assert expected == set(targets)
 
 

@@ -18,6 +18,7 @@ from typing import Dict, Iterator, List, Optional
 
 OLDEST = (3, 11)
 STAMP = "advtutor-stamp.json"
+PEERS = "advtutor-peers"
 LOG = "advtutor-setup.log"
 NO_NETWORK = (
     "NewConnectionError",
@@ -44,10 +45,17 @@ def main(arguments: Optional[List[str]] = None) -> int:
         action="store_true",
         help="make .venv again if another Python version made it",
     )
+    parser.add_argument(
+        "--peers",
+        action="store_true",
+        help="also install the libraries that the attacks are compared with",
+    )
     options = parser.parse_args(arguments)
     root = Path(__file__).resolve().parent.parent
     try:
         set_up(root, options.use_this_python)
+        if options.peers:
+            add_peers(root)
     except SetupError as fault:
         print(f"set-up: {fault}", file=sys.stderr)
         return 1
@@ -139,9 +147,21 @@ def make_venv(root: Path) -> None:
 def install(root: Path) -> None:
     """Install the course and everything it needs into root/.venv, as pinned in constraints.txt."""
     started = time.time()
-    command = [python_of(root / ".venv"), "-m", "pip", "install", "--disable-pip-version-check"]
-    run([*command, "-e", ".[dev]", "-c", "constraints.txt"], root, watch=Progress())
+    run([*pip(root), "-e", ".[dev]", "-c", "constraints.txt"], root, watch=Progress())
     print(f"Set up in {time.time() - started:.0f} s.", flush=True)
+
+
+def add_peers(root: Path) -> None:
+    """Install the extra `peers`, and what cannot be an extra, unless they are there."""
+    note = root / ".venv" / PEERS
+    wanted = inputs_of(root) + (root / "benchmarks" / "peers.txt").read_text(encoding="utf-8")
+    with only_one(root):
+        if note.exists() and note.read_text(encoding="utf-8") == wanted:
+            return
+        print("Installing the libraries that the attacks are compared with.", flush=True)
+        run([*pip(root), "-e", ".[peers]", "-c", "constraints.txt"], root, watch=Progress())
+        run([*pip(root), "--no-deps", "-r", "benchmarks/peers.txt"], root, watch=Progress())
+        note.write_text(wanted, encoding="utf-8")
 
 
 class Progress:
@@ -310,6 +330,11 @@ def write_stamp(root: Path, inputs: str, python: str) -> None:
     """Note what root/.venv holds; written last, so that an unfinished one has no stamp."""
     stamp = {"inputs": inputs, "python": python, "root": str(root)}
     (root / ".venv" / STAMP).write_text(json.dumps(stamp), encoding="utf-8")
+
+
+def pip(root: Path) -> List[str]:
+    """The command that installs into root/.venv."""
+    return [python_of(root / ".venv"), "-m", "pip", "install", "--disable-pip-version-check"]
 
 
 def python_of(venv: Path) -> str:
