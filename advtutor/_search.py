@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -70,19 +71,39 @@ class LinfBall:
 
     def __init__(self, x: Tensor, eps: float | Tensor, clip: Clip) -> None:
         self.x, self.eps, self.clip = x, eps, clip  # eps: one number, or [N, 1, 1, 1]
-        low, high = clip or (-math.inf, math.inf)
-        self.lower = _nudged((x - eps).to(x.dtype), x, eps).clamp_(min=low)
-        self.upper = _nudged((x + eps).to(x.dtype), x, eps).clamp_(max=high)
+
+    @cached_property
+    def lower(self) -> Tensor:
+        """The darkest image of the ball."""
+        return self._cut(self.x - self.eps)
+
+    @cached_property
+    def upper(self) -> Tensor:
+        """The brightest image of the ball."""
+        return self._cut(self.x + self.eps)
+
+    def _cut(self, point: Tensor) -> Tensor:
+        """`point`, in the ball but for rounding, rounded into it and cut off at the range."""
+        point, edge = point.to(self.x.dtype), max(map(abs, self.clip or [math.inf]))
+        if torch.finfo(point.dtype).eps * edge > 5e-7:  # else rounding stays in the tolerance
+            point = _nudged(point, self.x, self.eps)
+        return point if self.clip is None else point.clamp_(*self.clip)
 
     def random_point(self, generator: torch.Generator | None) -> Tensor:
+        """Drawn uniformly from the ball, before the range cuts it off."""
         step = draw(torch.rand, self.x, generator).mul_(2).sub_(1).mul_(self.eps)
-        return self.project(self.x + step.to(self.x.dtype))
+        return self._cut(self.x + step)
 
-    def uphill(self, gradient: Tensor) -> Tensor:
-        return gradient.sign().nan_to_num_()  # NaN says nothing about the way: stay
+    def step(self, point: Tensor, gradient: Tensor, size: float | Tensor) -> Tensor:
+        """From `point` by `size` up the `gradient`, and back into the ball."""
+        # The sign of NaN, which says nothing about the way, is 0: stay.
+        moved = gradient.sign().mul_(size).add_(point)
+        in_the_ball = point is self.x and size <= self.eps  # FGSM needs no bounds
+        return self._cut(moved) if in_the_ball else self.project(moved)
 
     def project(self, point: Tensor) -> Tensor:
-        return torch.clamp(point, self.lower, self.upper)
+        """The nearest image of the ball, written over `point`."""
+        return point.clamp_(self.lower, self.upper)
 
 
 class L2Ball:
@@ -92,12 +113,16 @@ class L2Ball:
         self.x, self.eps, self.clip = x, eps, clip
 
     def random_point(self, generator: torch.Generator | None) -> Tensor:
-        direction = self.uphill(draw(torch.randn, self.x, generator))
+        direction = self._uphill(draw(torch.randn, self.x, generator))
         radius = draw(torch.rand, self.x.flatten(1)[:, 0], generator)
         radius = per_example(radius ** (1 / self.x[0].numel()), self.x)  # uniform in volume
         return self.project(self.x + (direction * radius * self.eps).to(self.x.dtype))
 
-    def uphill(self, gradient: Tensor) -> Tensor:
+    def step(self, point: Tensor, gradient: Tensor, size: float) -> Tensor:
+        """From `point` by `size` up the `gradient`, and back into the ball."""
+        return self.project(torch.add(point, self._uphill(gradient), alpha=size))
+
+    def _uphill(self, gradient: Tensor) -> Tensor:
         # Divided by the largest entry first: the squares of tiny gradients would vanish.
         tiny = torch.finfo(gradient.dtype).tiny
         gradient = gradient.nan_to_num()
@@ -230,7 +255,7 @@ def climb(
             if len(rows) == 0:
                 return result
         size = ball.eps * 0.01 ** (i / steps) if step_size is None else step_size
-        point = ball.project(torch.add(point, ball.uphill(gradient), alpha=size))
+        point = ball.step(point, gradient, size)
     if not stop:
         return point
     result[rows] = point

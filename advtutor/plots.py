@@ -4,6 +4,7 @@ import io
 from collections.abc import Mapping, Sequence
 
 import matplotlib as mpl
+import torch
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure as _MatplotlibFigure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
@@ -22,6 +23,7 @@ _STYLE = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
+    "axes.axisbelow": True,
     "grid.color": "#dddddd",
     "legend.frameon": False,
     "lines.linewidth": 2.2,
@@ -143,6 +145,121 @@ def curves(
         for name, v in series.items()
     )
     return _described(figure, title, f"{ylabel} over {xlabel}: {alt}.")
+
+
+def histogram(
+    series: Mapping[str, Sequence[float] | Tensor],
+    *,
+    xlabel: str,
+    bins: int = 40,
+    title: str = "distribution",
+) -> Figure:
+    """How often each value occurs: an outline for each named series. Infinite ones are left out."""
+    finite = {name: _finite(values) for name, values in series.items()}
+    low = min(float(values.min()) for values in finite.values())
+    high = max(float(values.max()) for values in finite.values())
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(7, 3.6), layout="constrained")
+        axis = figure.add_subplot()
+        for i, (name, values) in enumerate(finite.items()):
+            look = {"fc": (_CYCLE[i], 0.3), "ec": _CYCLE[i], "linestyle": _DASHES[i]}
+            shape = {"bins": bins, "range": (low, high), "histtype": "stepfilled"}
+            axis.hist(values.numpy(), label=name, linewidth=2.2, **shape, **look)
+        axis.set_xlabel(xlabel)
+        axis.set_ylabel("how many")
+        if len(series) > 1:
+            figure.legend(loc="outside upper center", ncols=min(len(series), 3))
+    alt = "; ".join(
+        f"{name} from {float(v.min()):.3g} to {float(v.max()):.3g}, half of them below "
+        f"{float(v.median()):.3g}"
+        for name, v in finite.items()
+    )
+    return _described(figure, title, f"{title} of {xlabel}: {alt}.")
+
+
+def _finite(values: Sequence[float] | Tensor) -> Tensor:
+    values = torch.as_tensor(values).detach().cpu().float().flatten()
+    return values[values.isfinite()]
+
+
+def matrix(
+    values: Tensor,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    *,
+    xlabel: str,
+    ylabel: str,
+    percent: bool = False,
+    title: str = "matrix",
+) -> Figure:
+    """Numbers `[R, C]` as a table, darker where larger; NaN is left blank.
+
+    `percent` says that the numbers are fractions to be shown as percentages.
+    """
+    values = values.detach().cpu().double()
+    if values.shape != (len(rows), len(columns)):
+        raise ValueError(
+            f"values has the shape {tuple(values.shape)} for {len(rows)} rows and {len(columns)} "
+            "columns of names"
+        )
+    known = values[values.isfinite()]
+    low, high = (0.0, 1.0) if percent else (float(known.min()), float(known.max()))
+    shown = "{:.0%}" if percent else "{:.2g}"
+    with mpl.rc_context(_STYLE | {"axes.grid": False}):
+        height = 1.3 + 0.45 * len(rows)
+        figure = Figure(figsize=(7, height), layout="constrained")
+        axis = figure.add_subplot()
+        axis.imshow(values.numpy(), cmap="Blues", vmin=low, vmax=high, aspect="auto")
+        for (row, column), value in _cells(values):
+            dark = (value - low) > 0.6 * (high - low)
+            text, ink = shown.format(value).rstrip("%"), "white" if dark else "black"
+            axis.text(column, row, text, ha="center", va="center", color=ink)
+        slanted = {"rotation": 25, "ha": "right", "rotation_mode": "anchor"}
+        long = max(map(len, columns)) > 7
+        axis.set_xticks(range(len(columns)), columns, **(slanted if long else {}))
+        axis.set_yticks(range(len(rows)), rows)
+        axis.set_xlabel(xlabel + (", %" if percent else ""))
+        axis.set_ylabel(ylabel)
+    cells = _cells(values)
+    ends = [pick(cells, key=lambda cell: cell[1]) for pick in (min, max)]
+    words = [f"{shown.format(v)} ({rows[r]}, {columns[c]})" for (r, c), v in ends]
+    return _described(figure, title, f"{title}: from {words[0]} to {words[1]}.")
+
+
+def _cells(values: Tensor) -> list[tuple[tuple[int, int], float]]:
+    """((row, column), value) of each number that is one."""
+    places = values.isfinite().nonzero().tolist()
+    return [((row, column), float(values[row, column])) for row, column in places]
+
+
+def surface(
+    x: Sequence[float],
+    y: Sequence[float],
+    values: Tensor,
+    *,
+    xlabel: str,
+    ylabel: str,
+    zlabel: str,
+    title: str = "surface",
+) -> Figure:
+    """Numbers `[len(y), len(x)]` over a plane, as colours with contour lines."""
+    values = values.detach().cpu().double().numpy()
+    with mpl.rc_context(_STYLE | {"axes.grid": False}):
+        figure = Figure(figsize=(6, 4.4), layout="constrained")
+        axis = figure.add_subplot()
+        filled = axis.contourf(x, y, values, levels=16, cmap="cividis")
+        axis.contour(x, y, values, levels=16, colors="white", linewidths=0.4)
+        if x[0] <= 0 <= x[-1] and y[0] <= 0 <= y[-1]:  # where one stands
+            axis.plot(0, 0, marker="o", color="white", markeredgecolor="black", markersize=9)
+        figure.colorbar(filled, label=zlabel)
+        axis.set_xlabel(xlabel)
+        axis.set_ylabel(ylabel)
+    row, column = divmod(int(values.argmax()), values.shape[1])
+    alt = (
+        f"{zlabel} from {values.min():.3g} to {values.max():.3g}, largest at "
+        f"{xlabel} {x[column]:.3g}, {ylabel} {y[row]:.3g}."
+    )
+    return _described(figure, title, alt)
 
 
 def weights(

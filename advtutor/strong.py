@@ -184,7 +184,7 @@ def _smallest(goal: Goal, x: Tensor, eps_max: float, tolerance: float, clip: Cli
             eps = torch.where(outside, length - change, inside).minimum(best).clamp(0, eps_max)
             ball = LinfBall(x, per_example(eps, x), clip)
             step_size = max(fading, 0.01) * ball.eps
-            point = ball.project((point + step_size * ball.uphill(gradient)).to(x.dtype))
+            point = ball.step(point, gradient, step_size)
     return best
 
 

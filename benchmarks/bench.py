@@ -253,6 +253,7 @@ def epochs(x: Tensor, y: Tensor, rounds: int) -> list[Row]:
         "clean": training.clean,
         "the paper's": training.Adversarial(EPS),
         "fast": training.RandomStart(EPS),
+        "the passes of fast alone": passes_of_fast,
     }
 
     def train(objective: training.Objective) -> None:
@@ -261,17 +262,18 @@ def epochs(x: Tensor, y: Tensor, rounds: int) -> list[Row]:
     race = Race(section, rounds)
     race.run({name: partial(train, objective) for name, objective in objectives.items()})
     rows = [Row(section, "clean", race.seconds("clean"))]
-    for name, limit in (("the paper's", 2.6), ("fast", 2.1)):
-        ratio = race.ratio(name, "clean")
-        target = f"≤ {limit} × clean"
-        rows.append(
-            Row(
-                *(section, name, race.seconds(name), ratio, "clean"),
-                target=target,
-                holds=ratio <= limit,
-            )
-        )
+    for name in list(objectives)[1:]:
+        row = Row(section, name, race.seconds(name), race.ratio(name, "clean"), "clean")
+        if limit := {"the paper's": 2.6, "fast": 2.1}.get(name):
+            row.target, row.holds = f"≤ {limit} × clean", row.ratio <= limit
+        rows.append(row)
     return rows
+
+
+def passes_of_fast(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    """What fast training cannot do without: two passes forward and two back, and no noise."""
+    floor(model, x, y)
+    return F.cross_entropy(model(x), y)
 
 
 def importing(rounds: int) -> list[Row]:
@@ -388,7 +390,7 @@ def main() -> None:
         *worst_case("the paper's objective", papers, x, y, 0.1, 1),
         *worst_case("trained by PGD", robust, x, y, EPS, 1),
         *smallest_radii(undefended, digits.test.x[: 2 * n], digits.test.y[: 2 * n], 2),
-        *epochs(split.x[: 24 * n], split.y[: 24 * n], 3),
+        *epochs(split.x[: 24 * n], split.y[: 24 * n], 7),
         *importing(rounds),
     ]
     notes = memory()

@@ -165,6 +165,19 @@ def test_weak_gradient_pixels_do_not_turn_into_nan() -> None:
         assert x_adv.isfinite().all()
 
 
+def test_gradient_of_which_all_pixels_share_one_number() -> None:
+    """Catches a sign taken in place: torch keeps the gradient of a sum as one repeated number."""
+
+    class Sums(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            total = x.sum(dim=(1, 2, 3))
+            return torch.stack([total, -total], dim=1)
+
+    x = pixels((0.5, 0.25))
+    for attack in (fgsm, partial(pgd, random_start=False, steps=2)):
+        torch.testing.assert_close(attack(Sums(), x, labels(0), 0.125), x - 0.125)
+
+
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_loss_is_taken_in_float32(dtype: torch.dtype) -> None:
     """Catches a probability near 1 that half precision rounds to 1, so that a pixel stays."""

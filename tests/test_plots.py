@@ -113,3 +113,39 @@ def test_whole_numbers_have_whole_ticks():
     """Catches an epoch number 1.25."""
     figure = plots.curves([1, 2, 3], {"a": [0.1, 0.2, 0.3]}, xlabel="epoch", ylabel="error")
     assert all(float(tick).is_integer() for tick in figure.axes[0].get_xticks())
+
+
+def test_a_histogram_counts_what_it_was_given():
+    """Catches values that are lost, apart from the infinite ones, and series on unequal bins."""
+    radii = torch.tensor([0.1, 0.1, 0.2, torch.inf])
+    figure = plots.histogram({"a": radii, "b": [0.1, 0.3]}, xlabel="eps", bins=2, title="radii")
+    (axis,) = figure.axes
+    heights = {patch.get_label(): patch.get_xy()[:, 1].max() for patch in axis.patches}
+    assert heights == {"a": 2, "b": 1}
+    assert figure.alt == (
+        "radii of eps: a from 0.1 to 0.2, half of them below 0.1; "
+        "b from 0.1 to 0.3, half of them below 0.1."
+    )
+
+
+def test_a_matrix_shows_each_number_in_its_place():
+    """Catches rows taken for columns, fractions that are not percentages, NaN drawn as a number."""
+    values = torch.tensor([[0.0, 0.25, 1.0], [0.5, torch.nan, 0.75]])
+    words = {"xlabel": "reads", "ylabel": "made for", "percent": True, "title": "transfer"}
+    figure = plots.matrix(values, ["A", "B"], ["p", "q", "r"], **words)
+    (axis,) = figure.axes
+    shown = {text.get_position(): text.get_text() for text in axis.texts}
+    assert shown == {(0, 0): "0", (1, 0): "25", (2, 0): "100", (0, 1): "50", (2, 1): "75"}
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["A", "B"]
+    assert figure.alt == "transfer: from 0% (A, p) to 100% (A, r)."
+    with pytest.raises(ValueError, match="3 rows and 3 columns"):
+        plots.matrix(values, ["A", "B", "C"], ["p", "q", "r"], **words)
+
+
+def test_a_surface_says_where_it_is_largest():
+    """Catches the two directions of the plane exchanged."""
+    values = torch.tensor([[0.0, 1.0, 2.0], [3.0, 4.0, 9.0]])
+    words = {"xlabel": "x", "ylabel": "y", "zlabel": "loss"}
+    figure = plots.surface([0.0, 1.0, 2.0], [5.0, 6.0], values, **words)
+    assert figure.alt == "loss from 0 to 9, largest at x 2, y 6."
+    assert figure.axes[0].get_xlim() == (0, 2) and figure.axes[0].get_ylim()[1] == 6

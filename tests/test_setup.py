@@ -72,7 +72,13 @@ def distributions(names: set[str]) -> set[str]:
 
 @pytest.mark.parametrize(
     ("folder", "with_extras"),
-    [("advtutor", False), ("notebooks/source", False), ("tools", True), ("tests", True), ("benchmarks", True)],
+    [
+        ("advtutor", False),
+        ("notebooks/source", False),
+        ("tools", True),
+        ("tests", True),
+        ("benchmarks", True),
+    ],
 )
 def test_every_import_is_declared(folder: str, with_extras: bool) -> None:
     """Catches a package that is there by chance, because another one brings it."""
@@ -100,8 +106,8 @@ def test_every_dependency_is_pinned_within_its_range() -> None:
 def differences(pyproject: str, environment: str) -> set[str]:
     """What pyproject.toml, less the peers, and environment.yml do not say alike."""
     project = tomllib.loads(pyproject)["project"]
-    runtime, extras = ranges(project["dependencies"]), ranges(project["optional-dependencies"]["dev"])
-    ours = {CONDA_NAMES.get(name, name): bounds for name, bounds in (runtime | extras).items()}
+    declared_here = ranges(project["dependencies"] + project["optional-dependencies"]["dev"])
+    ours = {CONDA_NAMES.get(name, name): bounds for name, bounds in declared_here.items()}
     ours |= ranges([f"python{project['requires-python']}", "pip"])
 
     items = yaml.safe_load(environment)["dependencies"]
