@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import matplotlib as mpl
 import torch
@@ -110,14 +111,15 @@ def curves(
     *,
     xlabel: str,
     ylabel: str,
-    percent: bool = False,
-    log: bool = False,
+    percent: bool | Literal["fine"] = False,
+    log: Literal["x", "xy"] | None = None,
     title: str = "curves",
 ) -> Figure:
     """One line for each named series of numbers over `x`, told apart by colour, dash and mark.
 
-    `percent` says that the numbers are fractions to be shown as percentages; `log` sets both axes
-    to logarithmic scales.
+    `percent` says that the numbers are fractions to be shown as percentages, of an axis from 0 to
+    100 % or, if it is "fine", from 0 to a little above the largest; `log` names the axes
+    with a logarithmic scale.
     """
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(7, 4), layout="constrained")
@@ -132,13 +134,15 @@ def curves(
             axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         if log:
             axis.set_xscale("log")
+        if log == "xy":
             axis.set_yscale("log")
         if percent:
             axis.yaxis.set_major_formatter(PercentFormatter(1.0))
-            axis.set_ylim(-0.03, 1.03)
+            top = 1.1 * max(float(v) for values in series.values() for v in values)
+            axis.set_ylim(*((0, top) if percent == "fine" else (-0.03, 1.03)))
         room = 60 // (max(map(len, series)) + 6)  # in letters, with the sample of the line
         figure.legend(loc="outside upper center", ncols=max(1, min(len(series), room, 3)))
-    shown = "{:.0%}" if percent else "{:.3g}"
+    shown = {True: "{:.0%}", "fine": "{:.2%}", False: "{:.3g}"}[percent]
     alt = "; ".join(
         f"{name} from {shown.format(float(v[0]))} at {x[0]:g} to {shown.format(float(v[-1]))} "
         f"at {x[-1]:g}"
@@ -174,7 +178,7 @@ def histogram(
         f"{float(v.median()):.3g}"
         for name, v in finite.items()
     )
-    return _described(figure, title, f"{title} of {xlabel}: {alt}.")
+    return _described(figure, title, f"{title}, by {xlabel}: {alt}.")
 
 
 def _finite(values: Sequence[float] | Tensor) -> Tensor:

@@ -290,6 +290,12 @@ def test_the_signature_is_that_of_the_course(name: str) -> None:
         "adversarial_step": "model, optimizer, x, y, eps",
         "interval_linear": "weight, bias, lower, upper",
         "levels_to_eps": "levels",
+        "shell_share": "n, thickness",
+        "margin_loss": "logits, y",
+        "estimated_gradient": "loss, x, directions, h",
+        "worst_case_error": "errs",
+        "l1_decay_loss": "w, b, x, y, strength",
+        "worst_case_loss": "w, b, x, y, eps",
     }
     assert EXERCISES[name].call == f"{name}({expected[name]})"
     assert repr(EXERCISES[name]).startswith(f"<check of {name}(")

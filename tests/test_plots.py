@@ -123,7 +123,7 @@ def test_a_histogram_counts_what_it_was_given():
     heights = {patch.get_label(): patch.get_xy()[:, 1].max() for patch in axis.patches}
     assert heights == {"a": 2, "b": 1}
     assert figure.alt == (
-        "radii of eps: a from 0.1 to 0.2, half of them below 0.1; "
+        "radii, by eps: a from 0.1 to 0.2, half of them below 0.1; "
         "b from 0.1 to 0.3, half of them below 0.1."
     )
 

@@ -6,10 +6,16 @@ each time, `checks.fgsm.solution()` shows the course's answer.
 """
 
 from advtutor.checks.bounds import INTERVAL_LINEAR as interval_linear
+from advtutor.checks.breaking import ESTIMATED_GRADIENT as estimated_gradient
+from advtutor.checks.breaking import MARGIN_LOSS as margin_loss
+from advtutor.checks.breaking import WORST_CASE_ERROR as worst_case_error
 from advtutor.checks.crafting import BIM as bim
 from advtutor.checks.crafting import FGSM as fgsm
 from advtutor.checks.crafting import PROJECT_LINF as project_linf
+from advtutor.checks.linear import L1_DECAY_LOSS as l1_decay_loss
+from advtutor.checks.linear import SHELL_SHARE as shell_share
 from advtutor.checks.linear import WORST_CASE_LINEAR as worst_case_linear
+from advtutor.checks.linear import WORST_CASE_LOSS as worst_case_loss
 from advtutor.checks.start import LEVELS_TO_EPS as levels_to_eps
 from advtutor.checks.training import ADVERSARIAL_LOSS as adversarial_loss
 from advtutor.checks.training import ADVERSARIAL_STEP as adversarial_step
@@ -18,9 +24,15 @@ __all__ = [
     "adversarial_loss",
     "adversarial_step",
     "bim",
+    "estimated_gradient",
     "fgsm",
     "interval_linear",
+    "l1_decay_loss",
     "levels_to_eps",
+    "margin_loss",
     "project_linf",
+    "shell_share",
+    "worst_case_error",
     "worst_case_linear",
+    "worst_case_loss",
 ]

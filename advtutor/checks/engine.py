@@ -7,6 +7,7 @@ import contextlib
 import inspect
 import itertools
 import math
+import operator
 import re
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -307,10 +308,10 @@ class Exercise:
             return
         if mistake := self._known_mistake(function, seen):
             raise _Found(mistake.name, mistake.message)
-        batches = [case.batch for case in self.cases]
-        if all(ok == (batch == 1) for ok, batch in zip(agrees, batches, strict=True)):
+        single = [case.batch == 1 for case in self.cases]
+        if any(agrees) and agrees == single:
             self._fail("one-only", "right for a single image, wrong for a batch of several")
-        if all(ok == (batch != 1) for ok, batch in zip(agrees, batches, strict=True)):
+        if any(agrees) and not any(map(operator.eq, agrees, single)):
             self._fail("several-only", "right for several images, wrong for a batch of one")
         if self.otherwise and (found := self.otherwise(runs, wanted)):
             raise _Found(*found)

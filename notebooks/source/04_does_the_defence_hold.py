@@ -1,0 +1,499 @@
+# %% [markdown]
+# # Does the defence hold?
+#
+# **You will break the network that adversarial training hardened, see how it deceived you, and learn to judge a defence.**
+#
+# *50 minutes. You need [adversarial training](03_adversarial_training.ipynb). After this notebook you can*
+#
+# - *recognise a masked gradient, in numbers and in a picture;*
+# - *watch a training fail that looks as if it succeeded;*
+# - *check an evaluation by a list of questions;*
+# - *break defences that rest on the gradient alone.*
+
+# %%
+import warnings
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+
+from advtutor import attacks, checks, models, plots, training
+from advtutor.claims import claim
+from advtutor.data import mnist
+from advtutor.evaluation import attack_report, evaluate
+from advtutor.predictions import predict
+from advtutor.widgets import Explorer, slider
+
+warnings.simplefilter("ignore", attacks.AttackWarning)  # they would say what section 6 is about
+digits = mnist()
+x, y = digits.test
+few, few_labels = x[:500], y[:500]
+eps = 0.25
+fgsm = partial(attacks.fgsm, eps=eps)
+pgd = partial(attacks.pgd, eps=eps, steps=10, early_stop=True)
+
+# %% [markdown]
+# ## 1. What does the error do while you are not looking?
+#
+# Train the network of the last notebook again, with the paper's objective, but measure it after each epoch with two attacks: the one it is trained on (FGSM), and ten steps from a random start (PGD). To leave time for two rivals, all train on a third of the digits, for three epochs:
+#
+# - **paper's objective:** half the clean loss, half that of the FGSM example;
+# - **random start:** one step, from a random point of the ball, with an eps that rises from zero over the first third of the training (Wong, Rice and Kolter);
+# - **PGD:** the loss of an example made by four steps from a random start, with the same rise of eps (Madry and others).
+#
+# **Your prediction.** While the paper's objective drives the FGSM error down, the PGD error of the same network …
+
+# %%
+watch_guess = predict("watch", ["falls, too", "stays where it is", "rises"])
+watch_guess
+
+
+# %%
+def watch(model):
+    return {
+        "FGSM error": evaluate(model, few, few_labels, fgsm).error,
+        "PGD error": evaluate(model, few, few_labels, pgd).error,
+    }
+
+
+train = partial(training.fit, x=digits.train.x[:20_000], y=digits.train.y[:20_000], lr=3e-3)
+objectives = {
+    "paper's objective": training.Adversarial(eps),
+    "random start": training.RandomStart(eps),
+    "PGD": training.PGD(eps, steps=4),
+}
+nets, histories = {}, {}
+torch.manual_seed(0)
+for name, objective in objectives.items():
+    nets[name] = models.ConvNet()
+    histories[name] = train(nets[name], objective=objective, epochs=3, validation=watch)
+
+# %%
+plots.curves(
+    [1, 2, 3],
+    {
+        f"{name}: {kind}": history[f"{kind} error"]
+        for name, history in histories.items()
+        for kind in ("FGSM", "PGD")
+    },
+    xlabel="epoch",
+    ylabel="error on 500 test digits",
+    percent=True,
+    title="three trainings under two attacks",
+)
+
+# %%
+hardened, fast, robust = nets.values()
+on_paper, honest = evaluate(hardened, x, y, fgsm), evaluate(hardened, x, y, pgd)
+watch_guess.compare("rises")
+claim(
+    "rise",
+    histories["paper's objective"]["PGD error"][-1]
+    - histories["paper's objective"]["PGD error"][0],
+    low=0.01,
+    unit="%",
+    statement="PGD error after the last epoch above that after the first, paper's objective",
+)
+claim("hardened-fgsm", on_paper.error, high=0.25, unit="%", statement="its FGSM error, all digits")
+claim("hardened-pgd", honest.error, low=0.8, unit="%", statement="its PGD error, all digits")
+
+# %%
+errors = {name: evaluate(net, x[:2000], y[:2000], pgd).error for name, net in nets.items()}
+claim("fast-pgd", errors["random start"], 0.2, 0.8, unit="%", statement="PGD error, random start")
+claim("robust-pgd", errors["PGD"], 0.08, 0.4, unit="%", statement="PGD error, PGD training")
+
+# %% [markdown]
+# **What it shows.** Two attacks, two stories about the same network. Whoever measures with FGSM alone sees a success; the network has only learnt to answer FGSM. Training from random points helps a good deal, training on several steps helps most.
+#
+# **What it does not show.** That the third network is safe: ten steps are a lower bound, too. And the three did not cost the same.
+
+# %% [markdown]
+# ## 2. What does a masked gradient look like?
+#
+# Stand at one digit and look around: one step to the right along the sign of the gradient, one step up along random signs. The height is the loss. If the gradient told the truth, the loss would rise steadily to the right.
+#
+# **Your prediction.** For the network trained with the paper's objective, the loss along the gradient's sign …
+
+# %%
+surface_guess = predict("surface", ["rises steadily", "rises, then falls again", "is flat"])
+surface_guess
+
+
+# %%
+def loss_around(model, image, label, coins):
+    """The loss on a plane through one image: [31, 31], columns along the gradient's sign."""
+    uphill = attacks.fgsm(model, image, label, 1.0, clip=None) - image
+    across = steps[None, :, None, None, None] * uphill + steps[:, None, None, None, None] * coins
+    plane = (image + across).flatten(0, 1)
+    with torch.no_grad():
+        losses = F.cross_entropy(model(plane), label.expand(len(plane)), reduction="none")
+    return losses.reshape(31, 31)
+
+
+steps = torch.linspace(-0.3, 0.3, 31)
+coins = torch.randint(0, 2, x[:1].shape, generator=torch.Generator().manual_seed(0)) * 2.0 - 1
+words = {"xlabel": "along the gradient's sign", "ylabel": "along a coin's signs", "zlabel": "loss"}
+masked = loss_around(hardened, x[:1], y[:1], coins)
+plots.surface(steps, steps, masked, title="the loss around a digit, paper's objective", **words)
+
+# %%
+open_ = loss_around(robust, x[:1], y[:1], coins)
+plots.surface(steps, steps, open_, title="the loss around a digit, PGD training", **words)
+
+
+# %%
+def peak(model):
+    """Where, from 0 to 0.25, the mean loss of 500 digits is largest along the gradient's sign."""
+    sizes = torch.linspace(0, 0.25, 11)
+    with torch.no_grad():
+        losses = [
+            F.cross_entropy(model(attacks.fgsm(model, few, few_labels, e)), few_labels).item()
+            for e in sizes.tolist()
+        ]
+    return sizes[torch.tensor(losses).argmax()]
+
+
+surface_guess.compare("rises, then falls again")
+claim("peak-hardened", peak(hardened), 0.02, 0.2, unit="", statement="peak, paper's objective")
+claim("peak-robust", peak(robust), 0.2, 0.26, unit="", statement="peak, PGD training")
+
+# %% [markdown]
+# **What it shows.** The first network's loss has a ridge close to the digit and falls off behind it. At the digit the gradient points over the ridge: at a step of 0.25, the one it was trained on, you land in the valley. The second network's loss rises all the way. Such a gradient that leads an attack astray is called *masked*.
+
+# %% [markdown]
+# ## 3. What does the network read in a step?
+#
+# There is a second way to cheat. The FGSM step is computed with the true label; so it carries that label. Take the step alone, *without any digit*, on a black picture, and ask the network what it reads.
+#
+# **Your prediction:** the share of black pictures with a step on them in which the hardened network reads the label that the step was made with.
+
+# %%
+leak_guess = predict("leak", low=0, high=1, unit="%")
+leak_guess
+
+# %%
+plain = models.ConvNet()
+train(plain, objective=training.clean, epochs=1)
+
+
+def reads_from_step(model):
+    """How often the model reads the true label off the step alone, on black pictures."""
+    step = attacks.fgsm(model, few, few_labels, eps, clip=None) - few
+    on_black = step.clamp(0, 1)
+    return (model(on_black).argmax(dim=1) == few_labels).float().mean().item(), on_black
+
+
+leaked, pictures = reads_from_step(hardened)
+leak_guess.compare(leaked, unit="%")
+claim("leak-hardened", leaked, low=0.3, unit="%", statement="label read off the step, hardened")
+claim(
+    "leak-plain",
+    reads_from_step(plain)[0],
+    high=0.15,
+    unit="%",
+    statement="the same, usual training",
+)
+plots.images(
+    pictures[:6],
+    [
+        f"made for {y[i].item()}\nread as {hardened(pictures[i : i + 1]).argmax().item()}"
+        for i in range(6)
+    ],
+    columns=6,
+    title="steps without a digit",
+)
+
+# %% [markdown]
+# **What it shows.** There is nothing on these pictures but the marks of an attack, and the network reads the answer off the marks. For a usually trained network the same marks say anything but the truth: they were made to. This is *label leaking* in its purest form: the attack tells its victim what it attacks.
+#
+# **What it does not show.** How much of the low FGSM error is due to it. The cure is known: make the step from the network's own prediction, or use a stronger attack.
+
+# %% [markdown]
+# ## 4. How much of the start has to be random?
+#
+# The first and the second network differ in where the step begins. Turn that difference into a dial: begin at a random point of a ball of radius $r\epsilon$. With $r = 0$ it is FGSM, with $r = 1$ the whole ball is covered.
+#
+# **Your prediction.** Which $r$ gives the lowest PGD error?
+
+# %%
+dial_guess = predict("dial", ["0", "0.5", "1", "it makes no difference"])
+dial_guess
+
+
+# %%
+class Dial:
+    """The loss after one gradient-sign step from a random point at most r*eps away."""
+
+    progress = 1.0  # training.fit says how far it is; eps rises over the first third
+
+    def __init__(self, r):
+        self.r = r
+
+    def __call__(self, model, x, y):
+        now = eps * min(1.0, 3 * self.progress)
+        start = (x + self.r * now * (2 * torch.rand_like(x) - 1)).clamp(0, 1).requires_grad_()
+        (gradient,) = torch.autograd.grad(F.cross_entropy(model(start), y), start)
+        x_adv = torch.clamp(start.detach() + now * gradient.sign(), x - now, x + now).clamp(0, 1)
+        return F.cross_entropy(model(x_adv), y)
+
+
+dial = {}
+train_few = partial(training.fit, x=digits.train.x[:10_000], y=digits.train.y[:10_000], lr=3e-3)
+for r in (0.0, 0.5, 1.0):
+    dial[r] = train_few(models.ConvNet(), objective=Dial(r), epochs=4, validation=watch)
+
+
+# %%
+def at_radius(r):
+    history = dial[r]
+    return plots.curves(
+        [1, 2, 3, 4],
+        {"FGSM": history["FGSM error"], "PGD": history["PGD error"]},
+        xlabel=f"epoch, with r = {r:g}",
+        ylabel="error on 500 test digits",
+        percent=True,
+        title="the start of the step",
+    )
+
+
+Explorer(at_radius, r=slider(0.0, 0.0, 1.0, 0.5, name="r", digits=1))
+
+# %%
+last = {r: history["PGD error"][-1] for r, history in dial.items()}
+dial_guess.compare("1")
+claim("dial", last[0.0] - last[1.0], low=0.05, unit="%", statement="PGD error at r=0 above r=1")
+
+# %% [markdown]
+# **What it shows.** The wider the start, the smaller the gap between the two curves. At $r = 0$ the network needs to look safe at one point per digit; at $r = 1$ it would have to bend its loss everywhere. When FGSM falls while PGD stays or rises, people speak of *catastrophic overfitting*: not to the digits, but to the attack.
+
+# %% [markdown]
+# ## 5. What would a sound evaluation have asked?
+#
+# Whether an attack's verdict can be believed is itself a question for measurements. `attack_report` asks them. First for FGSM on the hardened network. **Your prediction:** which of these questions does it fail?
+
+# %%
+report_guess = predict(
+    "report",
+    ["more eps breaks more", "beats noise of its size", "stays in the ball", "moves every example"],
+)
+report_guess
+
+# %%
+reports = {
+    "FGSM": attack_report(hardened, x[:300], y[:300], attacks.fgsm, eps=eps),
+    "PGD": attack_report(
+        hardened, x[:300], y[:300], partial(attacks.pgd, steps=20, early_stop=True), eps=eps
+    ),
+}
+for name, report in reports.items():
+    for finding in report.findings:
+        print(
+            f"measured {name}: {'✓' if finding.sound else '✗'} {finding.question}: {finding.answer}"
+        )
+
+# %%
+failed = [finding.question for finding in reports["FGSM"].findings if not finding.sound]
+report_guess.compare("beats noise of its size")
+claim(
+    "fgsm-fails", "beats noise of its size" in failed, low=1, unit="", statement="FGSM fails it: 1"
+)
+claim("pgd-sound", reports["PGD"].sound, low=1, unit="", statement="PGD passes every question: 1")
+
+# %% [markdown]
+# **What it shows.** On this network, coin-toss noise breaks more digits than FGSM does. That alone is enough to throw FGSM's verdict away, and it costs one line to find out. The list, in words:
+#
+# 1. the model gives logits and stands in eval mode; eps = 0 changes nothing; the examples stay in the ball and in [0, 1];
+# 2. more eps breaks more, and enough eps breaks everything;
+# 3. many steps break no fewer than one, a gradient no fewer than noise or blind queries;
+# 4. no example stays where it was because no gradient arrived.
+
+# %% [markdown]
+# ## 6. First defence: logits that are very sure
+#
+# Now break three defences yourself. The first multiplies the logits by 400. Nothing else: the answers stay the same. FGSM on it breaks next to nothing.
+
+
+# %%
+class Sure(torch.nn.Module):
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, x):
+        return 400 * self.model(x)
+
+
+sure = Sure(plain)
+with_cross_entropy = evaluate(sure, few, few_labels, partial(attacks.bim, eps=eps))
+print(f"measured {with_cross_entropy}")
+claim(
+    "sure-looks", with_cross_entropy.error, high=0.3, unit="%", statement="ten steps, cross-entropy"
+)
+claim("sure-unmoved", with_cross_entropy.unmoved / 500, low=0.6, unit="%", statement="never moved")
+
+# %% [markdown]
+# Most digits come back untouched: the softmax of such logits is 1 to the last digit, the cross-entropy is 0, and so is its gradient. The attack needs a loss that does not go through the softmax: the *margin*, by how much the best wrong class is ahead.
+#
+# **Exercise.** Write it.
+
+
+# %%
+def margin_loss(logits, y):
+    """The best other logit minus the logit of y: positive where the model errs.
+
+    logits: [N, K]. y: [N] classes. Returns [N], with a gradient everywhere.
+    """
+    ### BEGIN SOLUTION
+    others = logits.scatter(1, y[:, None], -torch.inf)
+    return others.amax(dim=1) - logits.gather(1, y[:, None]).squeeze(1)
+    ### END SOLUTION
+
+
+margin_loss = checks.margin_loss(margin_loss)
+
+# %%
+with_margin = evaluate(sure, few, few_labels, partial(attacks.bim, eps=eps, loss=margin_loss))
+print(f"measured {with_margin}")
+claim("sure-broken", with_margin.error, low=0.95, unit="%", statement="ten steps up your margin")
+
+# %% [markdown]
+# ## 7. Second defence: a staircase
+#
+# The second rounds the pixels to eight steps before the network sees them. A staircase is flat wherever it has a derivative, so no gradient gets through, with any loss.
+
+
+# %%
+class Staircase(Sure):
+    def forward(self, x):
+        return self.model((x * 8).round() / 8)
+
+
+stairs = Staircase(plain)
+blocked = evaluate(stairs, few, few_labels, partial(attacks.bim, eps=eps, loss=margin_loss))
+claim("stairs-unmoved", blocked.unmoved / 500, low=1, unit="%", statement="digits that never moved")
+
+# %% [markdown]
+# No derivative is needed to see which way is up. Take a random direction $v$, ask the network a little ahead and a little behind, and you have a slope; do so for many directions and average:
+#
+# $$g = \frac1D\sum_{d=1}^{D}\frac{L(x + h v_d) - L(x - h v_d)}{2h}\,v_d .$$
+#
+# **Exercise.** Write this estimate. `loss` takes a batch of pictures and returns one number for each.
+
+
+# %%
+def estimated_gradient(loss, x, directions, h):
+    """The mean over the directions v of (loss(x + h*v) - loss(x - h*v)) / (2*h) * v.
+
+    loss: a function [N, C, H, W] -> [N]. x: [N, C, H, W]. directions: [D, C, H, W]. h: a number.
+    Returns the estimate, like x.
+    """
+    ### BEGIN SOLUTION
+    total = torch.zeros_like(x)
+    for v in directions:
+        slope = (loss(x + h * v) - loss(x - h * v)) / (2 * h)
+        total += slope[:, None, None, None] * v
+    return total / len(directions)
+    ### END SOLUTION
+
+
+estimated_gradient = checks.estimated_gradient(estimated_gradient)
+
+# %% [markdown]
+# **Your prediction.** With 200 directions, which is 400 queries, one step along the estimate's sign breaks …
+
+# %%
+blind_guess = predict("blind", low=0, high=1, unit="%")
+blind_guess
+
+# %%
+hundred, labels = x[:100], y[:100]
+directions = (
+    torch.randint(0, 2, (200, 1, 28, 28), generator=torch.Generator().manual_seed(0)) * 2.0 - 1
+)
+with torch.no_grad():
+    estimate = estimated_gradient(
+        lambda z: margin_loss(stairs(z), labels), hundred, directions, 0.1
+    )
+    x_adv = (hundred + eps * estimate.sign()).clamp(0, 1)
+    broken = (stairs(x_adv).argmax(dim=1) != labels).float().mean()
+blind_guess.compare(broken, unit="%")
+claim(
+    "stairs-broken", broken, low=0.6, unit="%", statement="error of 100 digits after one blind step"
+)
+
+# %% [markdown]
+# **What it shows.** The staircase hid the gradient and nothing else. What the network does with a changed picture is as it was.
+
+# %% [markdown]
+# ## 8. Third defence: the hardened network, and the worst case
+#
+# The third is the network of section 1, and PGD has broken it. But which attack should judge a network nobody has broken yet? All of them: for each example it is enough that *one* attack finds a mistake.
+#
+# **Exercise.** `errs[a, i]` says whether attack `a` breaks example `i`. Return the error in the worst case.
+
+
+# %%
+def worst_case_error(errs):
+    """The share of examples that at least one attack breaks.
+
+    errs: [A, N] booleans. Returns a float.
+    """
+    ### BEGIN SOLUTION
+    return errs.any(dim=0).float().mean().item()
+    ### END SOLUTION
+
+
+worst_case_error = checks.worst_case_error(worst_case_error)
+
+# %%
+tried = {
+    "FGSM": fgsm,
+    "PGD, cross-entropy": pgd,
+    "PGD, your margin": partial(pgd, loss=margin_loss),
+    "blind queries": partial(attacks.square, eps=eps, queries=200),
+}
+torch.manual_seed(0)
+judged = {"paper's objective": hardened, "random start": fast, "PGD": robust}
+single, worst = torch.zeros(3, 5), []
+for row, net in enumerate(judged.values()):
+    errs = torch.stack(
+        [net(attack(net, x[:300], y[:300])).argmax(dim=1) != y[:300] for attack in tried.values()]
+    )
+    single[row, :4], single[row, 4] = errs.float().mean(dim=1), worst_case_error(errs)
+
+plots.matrix(
+    single,
+    list(judged),
+    [*tried, "worst case"],
+    xlabel="attack",
+    ylabel="trained with",
+    percent=True,
+    title="error of three networks under four attacks",
+)
+
+# %%
+claim(
+    "worst-is-worst",
+    (single[:, 4] - single[:, :4].amax(dim=1)).min(),
+    low=0.0,
+    high=0.3,
+    unit="%",
+    statement="worst case above the best single attack, smallest of three networks",
+)
+claim("worst-robust", single[2, 4], 0.08, 0.45, unit="%", statement="worst case, PGD training")
+
+# %% [markdown]
+# **What it shows.** Read along the rows. Only the last column is a verdict, and it is a lower bound: a fifth attack can only raise it. For the PGD-trained network the columns agree with each other, which is what an honest gradient looks like.
+#
+# **What it does not show.** An upper bound. Can one say of a network that *no* attack will break it? [A later notebook](06_proof_not_promise.ipynb) proves it for some.
+
+# %% [markdown]
+# ## What you take with you
+#
+# - A low error under the attack a network was trained on says nothing. Measure each epoch with a stronger one.
+# - A masked gradient betrays itself: noise beats the attack, more eps breaks less, examples do not move, blind queries do better.
+# - The verdict is the worst case per example over different attacks, and still only a lower bound.
+#
+# **Misconceptions.** *"The gradient is zero, so the network is robust."* Sections 6 and 7. *"It survives FGSM, so it has learnt robust features."* Section 3: it reads the label off the step. *"The best attack gives the error."* Section 8: take the worst case per example.
+#
+# **Further reading.** Athalye, Carlini, Wagner, *Obfuscated Gradients Give a False Sense of Security* (2018, arXiv 1802.00420). Carlini and others, *On Evaluating Adversarial Robustness* (2019, arXiv 1902.06705). Wong, Rice, Kolter, *Fast is better than free* (2020, arXiv 2001.03994), section 5, for catastrophic overfitting. Kurakin, Goodfellow, Bengio, *Adversarial Machine Learning at Scale* (2017, arXiv 1611.01236), section 4, for label leaking. Croce, Hein, *Reliable Evaluation of Adversarial Robustness with an Ensemble of Diverse Parameter-free Attacks* (2020, arXiv 2003.01690).

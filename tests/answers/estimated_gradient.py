@@ -1,0 +1,102 @@
+"""Answers to `estimated_gradient`."""
+
+import torch
+
+
+def right_all_at_once(loss, x, directions, h):
+    slopes = [(loss(x + h * v) - loss(x - h * v)) / (2 * h) for v in directions]
+    return torch.einsum("dn,dchw->nchw", torch.stack(slopes), directions) / len(directions)
+
+
+def right_mean_of_stack(loss, x, directions, h):
+    steps = []
+    for v in directions:
+        ahead, behind = loss(x + h * v), loss(x - h * v)
+        steps.append(((ahead - behind) / 2 / h).reshape(-1, 1, 1, 1) * v)
+    return torch.stack(steps).mean(dim=0)
+
+
+def right_running_mean(loss, x, directions, h):
+    estimate = torch.zeros_like(x)
+    for k, v in enumerate(directions, start=1):
+        slope = (loss(x + v * h) - loss(x - v * h)) * (0.5 / h)
+        estimate = estimate + (slope.view(-1, 1, 1, 1) * v - estimate) / k
+    return estimate
+
+
+def stub(loss, x, directions, h):
+    """The estimate."""
+    ...
+
+
+def averaged(x, slopes, directions):
+    return sum(s[:, None, None, None] * v for s, v in zip(slopes, directions, strict=True)) / len(
+        directions
+    )
+
+
+def wrong_downhill(loss, x, directions, h):
+    return averaged(
+        x, [(loss(x - h * v) - loss(x + h * v)) / (2 * h) for v in directions], directions
+    )
+
+
+def wrong_one_sided(loss, x, directions, h):
+    return averaged(x, [(loss(x + h * v) - loss(x)) / h for v in directions], directions)
+
+
+def wrong_half_the_width(loss, x, directions, h):
+    return averaged(x, [(loss(x + h * v) - loss(x - h * v)) / h for v in directions], directions)
+
+
+def wrong_no_width(loss, x, directions, h):
+    return averaged(x, [loss(x + h * v) - loss(x - h * v) for v in directions], directions)
+
+
+def wrong_no_sides(loss, x, directions, h):
+    return averaged(
+        x, [(loss(x + h * v) - loss(x + h * v)) / (2 * h) for v in directions], directions
+    )
+
+
+def slopes_of(loss, x, directions, h):
+    return [(loss(x + h * v) - loss(x - h * v)) / (2 * h) for v in directions]
+
+
+def wrong_sum(loss, x, directions, h):
+    return len(directions) * averaged(x, slopes_of(loss, x, directions, h), directions)
+
+
+def wrong_last_direction(loss, x, directions, h):
+    for v in directions:
+        total = ((loss(x + h * v) - loss(x - h * v)) / (2 * h))[:, None, None, None] * v
+    return total
+
+
+def wrong_first_direction(loss, x, directions, h):
+    for v in directions:
+        slope = (loss(x + h * v) - loss(x - h * v)) / (2 * h)
+        return slope[:, None, None, None] * v
+
+
+def wrong_signs_only(loss, x, directions, h):
+    return averaged(x, [s.sign() for s in slopes_of(loss, x, directions, h)], directions)
+
+
+def wrong_batch_mixed(loss, x, directions, h):
+    total = torch.zeros_like(x)
+    for v in directions:
+        total += (loss(x + h * v).sum() - loss(x - h * v).sum()) / (2 * h) * v
+    return total / len(directions)
+
+
+def wrong_no_direction(loss, x, directions, h):
+    return averaged(x, slopes_of(loss, x, directions, h), torch.ones_like(directions))
+
+
+def wrong_downhill__sum(loss, x, directions, h):
+    return -len(directions) * averaged(x, slopes_of(loss, x, directions, h), directions)
+
+
+def wrong_shape__one_image(loss, x, directions, h):
+    return averaged(x, slopes_of(loss, x, directions, h), directions)[0]

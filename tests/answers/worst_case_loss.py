@@ -1,0 +1,85 @@
+"""Answers to `worst_case_loss`."""
+
+import torch
+import torch.nn.functional as F
+
+
+def right_by_making_the_step(w, b, x, y, eps):
+    eta = -eps * y[:, None] * w.sign()
+    return F.softplus(-y * ((x + eta) @ w + b))
+
+
+def right_by_logarithm(w, b, x, y, eps):
+    z = eps * torch.linalg.vector_norm(w, ord=1) - y * (x @ w + b)
+    return torch.log1p(torch.exp(z))
+
+
+def right_row_by_row(w, b, x, y, eps):
+    gain = eps * sum(abs(weight) for weight in w.tolist())
+    scores = [label * (w @ row + b) for row, label in zip(x, y, strict=True)]
+    return torch.stack([-F.logsigmoid(score - gain) for score in scores])
+
+
+def stub(w, b, x, y, eps):
+    """The loss."""
+    ...
+
+
+def wrong_clean(w, b, x, y, eps):
+    return F.softplus(-y * (x @ w + b))
+
+
+def wrong_as_printed(w, b, x, y, eps):
+    return F.softplus(y * (eps * w.abs().sum() - x @ w - b))
+
+
+def wrong_helps_the_model(w, b, x, y, eps):
+    return F.softplus(-eps * w.abs().sum() - y * (x @ w + b))
+
+
+def wrong_no_label(w, b, x, y, eps):
+    return F.softplus(eps * w.abs().sum() - (x @ w + b))
+
+
+def wrong_right_side_up(w, b, x, y, eps):
+    return F.softplus(eps * w.abs().sum() + y * (x @ w + b))
+
+
+def wrong_l2_norm(w, b, x, y, eps):
+    return F.softplus(eps * w.norm() - y * (x @ w + b))
+
+
+def wrong_largest_weight(w, b, x, y, eps):
+    return F.softplus(eps * w.abs().max() - y * (x @ w + b))
+
+
+def wrong_plain_sum(w, b, x, y, eps):
+    return F.softplus(eps * w.sum() - y * (x @ w + b))
+
+
+def wrong_mean_weight(w, b, x, y, eps):
+    return F.softplus(eps * w.abs().mean() - y * (x @ w + b))
+
+
+def wrong_no_offset(w, b, x, y, eps):
+    return F.softplus(eps * w.abs().sum() - y * (x @ w))
+
+
+def wrong_no_eps(w, b, x, y, eps):
+    return F.softplus(w.abs().sum() - y * (x @ w + b))
+
+
+def wrong_margin(w, b, x, y, eps):
+    return eps * w.abs().sum() - y * (x @ w + b)
+
+
+def wrong_sigmoid(w, b, x, y, eps):
+    return torch.sigmoid(eps * w.abs().sum() - y * (x @ w + b))
+
+
+def wrong_as_printed__no_offset(w, b, x, y, eps):
+    return F.softplus(y * (eps * w.abs().sum() - x @ w))
+
+
+def wrong_shape__mean(w, b, x, y, eps):
+    return F.softplus(eps * w.abs().sum() - y * (x @ w + b)).mean()
