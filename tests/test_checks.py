@@ -290,6 +290,9 @@ def test_the_signature_is_that_of_the_course(name: str) -> None:
         "adversarial_step": "model, optimizer, x, y, eps",
         "interval_linear": "weight, bias, lower, upper",
         "levels_to_eps": "levels",
+        "agreement": "read_a, read_b, y",
+        "mean_cosine": "g, h",
+        "ensemble_fgsm": "models, x, y, eps",
     }
     assert EXERCISES[name].call == f"{name}({expected[name]})"
     assert repr(EXERCISES[name]).startswith(f"<check of {name}(")
