@@ -109,7 +109,7 @@ travel_guess.compare(error["softmax", "conv"], unit="%")
 claim(
     "softmax-to-conv",
     error["softmax", "conv"],
-    low=0.75,
+    low=0.8,
     statement="error of the convolutional network on examples made for softmax regression",
     unit="%",
 )
@@ -130,7 +130,7 @@ above_noise = min(
 claim(
     "transfer-above-noise",
     above_noise,
-    low=0.15,
+    low=0.2,
     statement="the least that any pair of the first five adds to the error under noise",
     unit="%",
 )
@@ -142,15 +142,15 @@ claim(
 claim(
     "S6-transfer-orig-to-at",
     error["conv", "robust"],
-    low=0.05,
+    low=0.08,
     high=0.4,
     statement="error of the robust network on examples made for conv (small, clipped)",
 )
 claim(
     "S6-transfer-at-to-orig",
     error["robust", "conv"],
-    low=0.3,
-    high=0.95,
+    low=0.35,
+    high=0.9,
     statement="error of conv on examples made for the robust network (small, clipped)",
 )
 
@@ -212,22 +212,22 @@ agree_guess.compare(agreement(read["maxout"], read["softmax"], y), unit="%")
 # The paper counts twice: once over all examples that fool maxout, once only over those that the second model misreads as well.
 
 # %%
-claim("S8-agree-softmax", same_as_maxout("softmax"), low=0.5, high=0.8)
-claim("S8-agree-rbf", same_as_maxout("RBF"), low=0.1, high=0.45)
+claim("S8-agree-softmax", same_as_maxout("softmax"), low=0.52, high=0.75)
+claim("S8-agree-rbf", same_as_maxout("RBF"), low=0.15, high=0.4)
 softmax_both = agreement(read["maxout"], read["softmax"], y)
 rbf_both = agreement(read["maxout"], read["RBF"], y)
-claim("S8-agree-softmax-both", softmax_both, low=0.5, high=0.8)
-claim("S8-agree-rbf-both", rbf_both, low=0.25, high=0.6)
+claim("S8-agree-softmax-both", softmax_both, low=0.52, high=0.75)
+claim("S8-agree-rbf-both", rbf_both, low=0.3, high=0.5)
 claim(
     "S8-agree-rbf-softmax",
     agreement(read["softmax"], read["RBF"], y),
-    low=0.3,
-    high=0.7,
+    low=0.35,
+    high=0.65,
     statement="RBF predicts softmax's class, where both misread an example made for maxout",
 )
 
 # %% [markdown]
-# Some agreement is cheap: a four that is misread is often called a nine, by anyone. So here is a control. Exchange maxout's readings among the pictures of the same digit, and compute the agreement again. What is left comes from the digit alone.
+# Some agreement is cheap: a four looks more like a nine than like a zero, to anyone. So here is a control. Exchange maxout's readings among the pictures of the same digit, and compute the agreement again. What is left comes from the digit alone.
 
 # %%
 exchanged = read["maxout"].clone()
@@ -239,15 +239,15 @@ for digit in range(10):
 claim(
     "rbf-agrees-less",
     softmax_both - rbf_both,
-    low=0.05,
+    low=0.1,
     statement="by how much softmax agrees with maxout more than RBF does, where both err",
     unit="%",
 )
 claim(
     "agree-exchanged",
     agreement(exchanged, read["softmax"], y),
-    low=0.1,
-    high=0.4,
+    low=0.12,
+    high=0.38,
     statement="agreement of softmax with maxout's readings of other pictures of the same digit",
     unit="%",
 )
@@ -280,7 +280,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** Softmax regression repeats maxout's very mistake on more than half of the digits, far above the control. The RBF network, the one that bends most, agrees less. That is the paper's order. conv and conv 2, the same network trained twice, agree on most.
+# **What it shows.** Softmax regression repeats maxout's very mistake on more than half of the digits, far above the control. The RBF network, with bells in the place of planes, agrees less. That is the paper's order. conv and conv 2, the same network trained twice, agree on most.
 #
 # **What it does not show.** The paper's numbers. Its softmax classifier reads about a third of maxout's examples rightly, so the restriction to common mistakes lifts 54.6 % to 84.6 %. Our maxout network is small and our pictures are clipped: softmax regression misreads nearly all of them, and the restriction changes next to nothing.
 
@@ -341,8 +341,8 @@ claim(
 claim(
     "halves-after",
     weights_cosine[1],
-    low=0.8,
-    high=0.99,
+    low=0.85,
+    high=0.97,
     statement="the same after training on disjoint halves",
 )
 
@@ -390,15 +390,15 @@ claim(
 claim(
     "conv-softmax-cosine",
     mean_cosine(gradients["conv"], gradients["softmax"]),
-    low=0.3,
-    high=0.7,
+    low=0.35,
+    high=0.65,
     statement="mean cosine of the gradients of conv and softmax regression (2,000 test digits)",
 )
 claim(
     "conv-conv2-cosine",
     mean_cosine(gradients["conv"], gradients["conv 2"]),
-    low=0.55,
-    high=0.9,
+    low=0.5,
+    high=0.85,
     statement="mean cosine of the gradients of conv and conv 2",
 )
 
@@ -487,12 +487,12 @@ plots.curves(
 # %%
 whole, one = errors["made for all four"], errors["made for one member"]
 member_guess.compare("less than a quarter of it")
-claim("S9-ensemble-all", whole[-1], low=0.9, statement="whole ensemble attacked (four, clipped)")
-claim("S9-ensemble-one", one[-1], low=0.85, statement="one member attacked (four, clipped)")
+claim("S9-ensemble-all", whole[-1], low=0.97, statement="whole ensemble attacked (four, clipped)")
+claim("S9-ensemble-one", one[-1], low=0.95, statement="one member attacked (four, clipped)")
 claim(
     "ensemble-one-of-all",
     one[2] / whole[2],
-    low=0.75,
+    low=0.8,
     high=1.0,
     statement="error through one member, as a share of that of the whole attack (eps=0.1)",
     unit="%",
@@ -502,7 +502,7 @@ claim(
     "ensemble-against-member",
     alone - whole[2],
     low=-0.05,
-    high=0.1,
+    high=0.12,
     statement="what the ensemble spares, against a member attacked by itself (eps=0.1)",
     unit="%",
 )
@@ -510,7 +510,7 @@ claim(
 # %% [markdown]
 # **What it shows.** The two attacks' curves lie close together, and both far above noise. Four networks are about as easy to fool as one, and knowing a quarter of them is nearly enough.
 #
-# **What it does not show.** At $\epsilon = 0.25$ both errors are near 100 %, above the paper's 91.1 % and 87.9 %: our networks are small, few and briefly trained. And these four differ in nothing but their seeds; a committee of different kinds may resist somewhat more. The matrix of section 1 says how much to hope for.
+# **What it does not show.** At $\epsilon = 0.25$ both errors are near 100 %, above the paper's 91.1 % and 87.9 %: our networks are small, few and briefly trained. And these four differ in nothing but their seeds; a committee of different kinds is another experiment, and the matrix of section 1 says what to expect of it.
 
 # %% [markdown]
 # ## 5. What if the attacker sees only answers?
@@ -563,11 +563,11 @@ own, made = Victim(zoo["conv"]), Victim(zoo["conv"])
 
 pictures = digits.train.x[50000 : 50000 + budgets[-1]]
 answers = own(pictures)
-own_errors = [broken_through(substitute_for(pictures[:n], answers[:n])) for n in budgets]
+own_errors = [broken_through(substitute_for(pictures[:n], answers[:n])) for n in tqdm(budgets)]
 
 pictures = pictures[: budgets[0]]
 answers, made_errors = made(pictures), []
-for _ in budgets:
+for _ in tqdm(budgets):
     substitute = substitute_for(pictures, answers)
     made_errors.append(broken_through(substitute))
     if len(pictures) < budgets[-1]:
@@ -604,25 +604,33 @@ claim(
 claim(
     "black-box-own",
     own_errors[-1],
-    low=0.65,
-    high=0.98,
+    low=0.7,
+    high=1.0,
     statement="the same after 1,600 answers",
     unit="%",
 )
 claim(
     "black-box-200",
     made_errors[-1],
-    low=0.5,
-    high=0.98,
+    low=0.7,
+    high=1.0,
     statement="the same after 1,600 answers, to 200 digits and what was made of them",
     unit="%",
 )
-claim("white-box", white_box, low=0.9, statement="white-box FGSM on the same victim", unit="%")
+claim(
+    "made-against-own",
+    made_errors[-1] - own_errors[-1],
+    low=-0.15,
+    high=0.15,
+    statement="what the second attacker reaches beyond the first",
+    unit="%",
+)
+claim("white-box", white_box, low=0.95, statement="white-box FGSM on the same victim", unit="%")
 
 # %% [markdown]
-# **What it shows.** A few hundred answers, without one gradient, reach most of what full knowledge reaches. Noise of the same size, which asks nothing, reaches next to nothing. Hiding the weights hides little.
+# **What it shows.** Two hundred answers, without one gradient, break most digits; 1,600 come near what full knowledge reaches. Noise of the same size, which asks nothing, stays far below. The attacker who owned 200 digits and made the rest keeps up with the one who owned them all. Hiding the weights hides little.
 #
-# **What it does not show.** That the made pictures are as good as real ones: here they add less. Nor that every victim gives in so cheaply; digits are small and alike. And one step is all that was tried.
+# **What it does not show.** That every victim gives in so cheaply: digits are small and alike, and the substitute had the victim's architecture. It shows no defence either. A victim that counts its queries, or refuses odd pictures, changes the rules and has to be attacked anew.
 
 # %% [markdown]
 # ## What you take with you
@@ -631,6 +639,6 @@ claim("white-box", white_box, low=0.9, statement="white-box FGSM on the same vic
 # - Measure a shared direction against its control: in 784 dimensions random directions have a cosine of about 0.
 # - Transfer is a weapon: it breaks ensembles through one member, and hidden models through a substitute.
 #
-# **Misconceptions.** *"Keep the weights secret and nobody can attack."* Section 5. *"A committee cannot be fooled all at once."* Section 4. *"An example fits one network like a key its lock."* Section 1. *"All models agree on the wrong class."* Section 2: the RBF network does so less than half of the time.
+# **Misconceptions.** *"Keep the weights secret and nobody can attack."* Section 5. *"A committee cannot be fooled all at once."* Section 4. *"An example fits one network like a key its lock."* Section 1. *"All models agree on the wrong class."* Section 2: the RBF network agrees with maxout on less than half.
 #
 # **Further reading.** Goodfellow, Shlens, Szegedy, *Explaining and Harnessing Adversarial Examples* (2015, arXiv 1412.6572), sections 8 and 9. Papernot, McDaniel, Goodfellow and others, *Practical Black-Box Attacks against Machine Learning* (2016, arXiv 1602.02697), section 4, for the substitute. Tramèr, Papernot, Goodfellow, Boneh, McDaniel, *The Space of Transferable Adversarial Examples* (2017, arXiv 1704.03453), for how many directions two models share.
