@@ -25,6 +25,7 @@ from advtutor import attacks, checks
 from advtutor.checks import engine, sandbox, training
 from advtutor.checks.crafting import fgsm as right_fgsm
 from advtutor.checks.engine import Exercise, Verdict
+from advtutor.evaluation import transfer_matrix
 
 EXERCISES = {name: getattr(checks, name) for name in checks.__all__}
 each_exercise = pytest.mark.parametrize("name", EXERCISES)
@@ -210,6 +211,35 @@ def test_the_worst_case_is_the_worst() -> None:
         assert torch.allclose(margin, -eps * w.abs().sum().expand_as(margin), rtol=1e-5)
 
 
+def test_ensemble_fgsm_is_the_packages() -> None:
+    """Catches another attack than fgsm on the mean logits, and signs decided by rounding."""
+
+    class Mean(torch.nn.Module):
+        def __init__(self, models: torch.nn.ModuleList) -> None:
+            super().__init__()
+            self.models = models
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.stack([model(x) for model in self.models]).mean(dim=0)
+
+    for case in checks.ensemble_fgsm.cases:
+        models, x, y, eps = case.build()
+        theirs = attacks.fgsm(Mean(models), x, y, eps)
+        assert torch.equal(checks.ensemble_fgsm.reference(models, x, y, eps), theirs)
+        grad = torch.autograd.grad(F.cross_entropy(Mean(models)(x.requires_grad_()), y), x)[0]
+        assert (grad.abs().min() / grad.abs().max()).item() > 1e-5
+
+
+def test_agreement_is_the_packages() -> None:
+    """Catches two meanings of agreement: that of the exercise, and that of the matrix."""
+    torch.manual_seed(0)
+    models = {k: torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(9, 4)) for k in "ab"}
+    x, y = torch.rand(40, 1, 3, 3), torch.randint(4, (40,))
+    matrix = transfer_matrix(models, x, y, lambda model, x, y: x).agreement
+    read_a, read_b = (model(x).argmax(dim=1) for model in models.values())
+    assert checks.agreement.reference(read_a, read_b, y) == pytest.approx(matrix[0, 1].item())
+
+
 def test_interval_bounds_are_sound_and_reached() -> None:
     """Catches a reference that is no bound, or not the tightest."""
     for case in checks.interval_linear.cases:
@@ -296,6 +326,9 @@ def test_the_signature_is_that_of_the_course(name: str) -> None:
         "worst_case_error": "errs",
         "l1_decay_loss": "w, b, x, y, strength",
         "worst_case_loss": "w, b, x, y, eps",
+        "agreement": "read_a, read_b, y",
+        "mean_cosine": "g, h",
+        "ensemble_fgsm": "models, x, y, eps",
     }
     assert EXERCISES[name].call == f"{name}({expected[name]})"
     assert repr(EXERCISES[name]).startswith(f"<check of {name}(")

@@ -19,17 +19,23 @@ from advtutor.checks.linear import WORST_CASE_LOSS as worst_case_loss
 from advtutor.checks.start import LEVELS_TO_EPS as levels_to_eps
 from advtutor.checks.training import ADVERSARIAL_LOSS as adversarial_loss
 from advtutor.checks.training import ADVERSARIAL_STEP as adversarial_step
+from advtutor.checks.transfer import AGREEMENT as agreement
+from advtutor.checks.transfer import COSINE as mean_cosine
+from advtutor.checks.transfer import ENSEMBLE as ensemble_fgsm
 
 __all__ = [
     "adversarial_loss",
     "adversarial_step",
+    "agreement",
     "bim",
+    "ensemble_fgsm",
     "estimated_gradient",
     "fgsm",
     "interval_linear",
     "l1_decay_loss",
     "levels_to_eps",
     "margin_loss",
+    "mean_cosine",
     "project_linf",
     "shell_share",
     "worst_case_error",

@@ -1,0 +1,676 @@
+# %% [markdown]
+# # Why does one example fool many models?
+#
+# **You will fool networks that the attacker never saw, and measure what they share that makes it possible.**
+#
+# *40 minutes. You need [adversarial training](03_adversarial_training.ipynb). After this notebook you can*
+#
+# - *measure how far an example travels, and whether its victims see the same wrong class;*
+# - *compare the directions of two networks' gradients with the right control;*
+# - *attack a network through nothing but its answers, and count what that costs.*
+
+# %%
+from functools import partial
+
+import torch
+from tqdm.auto import tqdm
+
+from advtutor import attacks, checks, models, plots, training
+from advtutor.claims import claim
+from advtutor.data import mnist
+from advtutor.evaluation import evaluate, transfer_matrix
+from advtutor.predictions import predict
+
+digits = mnist()
+x, y = digits.test.x[::2], digits.test.y[::2]
+x_train, y_train = digits.train.x[:40000], digits.train.y[:40000]
+eps = 0.25
+fgsm = partial(attacks.fgsm, eps=eps)
+
+# %% [markdown]
+# ## 1. How far does an example travel?
+#
+# Make an example for one model, the **source**, and show it to another, the **victim**. If the victim misreads it, the example **transfers**. Nobody asked the victim for its gradient. Six models take both parts in turn:
+#
+# - **softmax:** softmax regression, one linear layer.
+# - **maxout:** two hidden layers of 60 units, each the largest of three linear functions. The paper's is larger, with 240 units, and trained far longer. Ours sees the digits twice.
+# - **RBF:** a bell around one centre for each class, $p(k\mid x) = \exp\bigl(-\sum_i b_{ki}(x_i-\mu_{ki})^2\bigr)$ with trained centres $\mu_k$ and weights $b_k$. Its classes do not share a softmax; it is trained on ten yes-or-no answers.
+# - **conv** and **conv 2:** the convolutional network, twice, with other weights at the start and another order of the digits.
+# - **robust:** the same network after adversarial training, one epoch of it.
+#
+# All train on the first 40,000 digits. Some of the others belong to the attacker of section 5.
+
+# %%
+zoo = {
+    "softmax": models.SoftmaxRegression(),
+    "maxout": models.Maxout(60, 3, dropout=(0.2, 0.3, 0.3)),
+    "RBF": models.RBF(),
+    "conv": models.ConvNet(seed=0),
+    "conv 2": models.ConvNet(seed=1),
+    "robust": models.ConvNet(seed=2),
+}
+
+
+def yes_or_no(model, x, y):
+    return models.binary_cross_entropy(model(x), y).mean()
+
+
+objectives = {"RBF": yes_or_no, "robust": training.Adversarial(eps)}
+epochs = {"softmax": 3, "maxout": 2, "RBF": 3}
+rates = {"RBF": 1e-2}
+train = partial(training.fit, x=x_train, y=y_train, progress=False)
+
+# %%
+for seed, (name, model) in enumerate(tqdm(zoo.items(), desc="six models")):
+    train(
+        model,
+        objective=objectives.get(name, training.clean),
+        epochs=epochs.get(name, 1),
+        lr=rates.get(name, 3e-3),
+        seed=seed,
+    )
+
+# %% [markdown]
+# The victims are tested on every second test digit, 5,000 of them, here and below. Every step climbs the softmax cross-entropy of the source's logits, for RBF too.
+#
+# **Your prediction:** every one of these digits takes one FGSM step ($\epsilon = 0.25$) against softmax regression. Which share does the convolutional network misread?
+
+# %%
+travel_guess = predict("softmax-to-conv", low=0, high=1, unit="%")
+travel_guess
+
+# %% [markdown]
+# The control is the coin of notebook 02: the same change in every pixel, with random signs. It stands in the last row.
+
+# %%
+transfer = transfer_matrix(zoo, x, y, fgsm)
+torch.manual_seed(0)
+coin = partial(attacks.sign_noise, eps=eps)
+noise = torch.tensor([evaluate(victim, x, y, coin).error for victim in zoo.values()])
+
+names = list(zoo)
+plots.matrix(
+    torch.cat([transfer.error, noise[None]]),
+    [*names, "(sign noise)"],
+    names,
+    xlabel="error of the model that reads",
+    ylabel="made for",
+    percent=True,
+    title="transfer of FGSM examples, eps = 0.25, 5,000 test digits",
+)
+
+# %%
+error = {
+    (source, victim): transfer.error[i, j]
+    for i, source in enumerate(names)
+    for j, victim in enumerate(names)
+}
+
+# %%
+travel_guess.compare(error["softmax", "conv"], unit="%")
+claim(
+    "softmax-to-conv",
+    error["softmax", "conv"],
+    low=0.8,
+    statement="error of the convolutional network on examples made for softmax regression",
+    unit="%",
+)
+claim(
+    "noise-on-conv",
+    noise[names.index("conv")],
+    high=0.25,
+    statement="its error under sign noise of the same size",
+    unit="%",
+)
+
+# %%
+plain = names[:5]
+above_noise = min(
+    error[source, victim] - noise[names.index(victim)]
+    for source in plain
+    for victim in plain
+    if source != victim
+)
+claim(
+    "transfer-above-noise",
+    above_noise,
+    low=0.2,
+    statement="the least that any pair of the first five adds to the error under noise",
+    unit="%",
+)
+
+# %% [markdown]
+# The paper measures the same between a network and its adversarially trained twin.
+
+# %%
+claim(
+    "S6-transfer-orig-to-at",
+    error["conv", "robust"],
+    low=0.08,
+    high=0.45,
+    statement="error of the robust network on examples made for conv (ours: small, clipped)",
+)
+claim(
+    "S6-transfer-at-to-orig",
+    error["robust", "conv"],
+    low=0.35,
+    high=0.9,
+    statement="error of conv on examples made for the robust network (ours: small, clipped)",
+)
+
+# %% [markdown]
+# **What it shows.** A linear model with one layer makes examples that break a convolutional network. Each of the five models with usual training makes examples that the other four misread far more often than noise. The robust network is hard to reach: its column is pale.
+#
+# **What it does not show.** That the robust network is safe. Its column comes from single steps made for others; the repeated step of [notebook 03](03_adversarial_training.ipynb) breaks it.
+
+# %% [markdown]
+# ## 2. Do they make the same mistake?
+#
+# A victim may stumble over a strange picture in any of nine ways. If it stumbles in the *same* way as the source, the two have something in common.
+#
+# **Exercise.** Write the **agreement** of two models: of the examples that both misread, the share on which both see the same class. Where there is no such example there is no share; return NaN, "not a number".
+
+
+# %%
+def agreement(read_a, read_b, y):
+    """Of the examples that both misread, the share on which both see the same class.
+
+    read_a, read_b: [N] classes that two models see. y: [N] true classes.
+    Returns a number from 0 to 1, or float("nan") if they misread no example both.
+    """
+    ### BEGIN SOLUTION
+    both = (read_a != y) & (read_b != y)
+    return (read_a == read_b)[both].float().mean().item()
+    ### END SOLUTION
+
+
+agreement = checks.agreement(agreement)
+
+# %% [markdown]
+# **Your prediction:** of the examples made for the maxout network that both misread, the share on which softmax regression sees the same wrong class as maxout. A guess among nine wrong classes would agree on one in nine.
+
+# %%
+agree_guess = predict("agree-softmax", low=0, high=1, unit="%")
+agree_guess
+
+# %%
+x_adv = fgsm(zoo["maxout"], x, y)
+
+
+@torch.no_grad()
+def classes(model, x):
+    return torch.cat([model(part).argmax(dim=1) for part in x.split(1000)])
+
+
+read = {name: classes(model, x_adv) for name, model in zoo.items()}
+fooled = read["maxout"] != y
+
+
+def same_as_maxout(name):
+    return (read[name] == read["maxout"])[fooled].float().mean()
+
+
+agree_guess.compare(agreement(read["maxout"], read["softmax"], y), unit="%")
+
+# %% [markdown]
+# The paper counts twice. First over all examples that fool maxout:
+
+# %%
+claim(
+    "S8-agree-softmax",
+    same_as_maxout("softmax"),
+    low=0.5,
+    high=0.75,
+    statement="softmax sees maxout's wrong class (ours: small, clipped, 5,000 digits)",
+)
+claim(
+    "S8-agree-rbf",
+    same_as_maxout("RBF"),
+    low=0.12,
+    high=0.4,
+    statement="RBF sees maxout's wrong class (ours: small, clipped, 5,000 digits)",
+)
+
+# %% [markdown]
+# Then only over those that the second model misreads as well, which is your `agreement`. The last line compares RBF with softmax, on the same examples.
+
+# %%
+softmax_both = agreement(read["maxout"], read["softmax"], y)
+rbf_both = agreement(read["maxout"], read["RBF"], y)
+rbf_softmax = agreement(read["softmax"], read["RBF"], y)
+claim("S8-agree-softmax-both", softmax_both, 0.5, 0.75, statement="softmax and maxout, both wrong")
+claim("S8-agree-rbf-both", rbf_both, 0.25, 0.55, statement="RBF and maxout, both wrong")
+claim("S8-agree-rbf-softmax", rbf_softmax, 0.35, 0.65, statement="RBF and softmax, both wrong")
+claim(
+    "rbf-agrees-less",
+    softmax_both - rbf_both,
+    low=0.1,
+    statement="by how much softmax agrees with maxout more than RBF does, where both err",
+    unit="%",
+)
+
+# %% [markdown]
+# Some agreement is cheap: a four looks more like a nine than like a zero, to anyone. So here is a control. Exchange maxout's readings among the pictures of the same digit, and compute the agreement again. What is left comes from the digit alone.
+
+# %%
+exchanged = read["maxout"].clone()
+generator = torch.Generator().manual_seed(0)
+for digit in range(10):
+    rows = (y == digit).nonzero()[:, 0]
+    exchanged[rows] = read["maxout"][rows[torch.randperm(len(rows), generator=generator)]]
+
+claim(
+    "agree-exchanged",
+    agreement(exchanged, read["softmax"], y),
+    low=0.12,
+    high=0.38,
+    statement="agreement of softmax with maxout's readings of other pictures of the same digit",
+    unit="%",
+)
+
+# %%
+plots.matrix(
+    transfer.agreement,
+    names,
+    names,
+    xlabel="agreement of the model that reads",
+    ylabel="made for",
+    percent=True,
+    title="same wrong class where both err",
+)
+
+# %%
+claim(
+    "twins-agree",
+    transfer.agreement[names.index("conv"), names.index("conv 2")],
+    low=0.7,
+    statement="agreement of conv and conv 2 on examples made for conv",
+    unit="%",
+)
+claim(
+    "softmax-misreads-maxouts",
+    error["maxout", "softmax"],
+    low=0.9,
+    statement="error of softmax regression on examples made for maxout",
+    unit="%",
+)
+
+# %% [markdown]
+# **What it shows.** Softmax regression repeats maxout's very mistake on more than half of the digits, far above the control. The RBF network, with bells in the place of planes, agrees less. That is the paper's order. conv and conv 2, the same network trained twice, agree on most.
+#
+# **What it does not show.** The paper's numbers. Its softmax classifier reads about a third of maxout's examples rightly, so the restriction to common mistakes lifts 54.6 % to 84.6 %. Our maxout network is small and our pictures are clipped: softmax regression misreads nearly all of them, and the restriction changes next to nothing.
+
+# %% [markdown]
+# ## 3. What do they share?
+#
+# The paper's answer: a direction. Models that learn the same task from different digits end up with nearly the same weights, and so with the same worst step. Test it where weights can be compared: two softmax regressions, with different seeds, on *disjoint* halves of the training digits. No picture is seen by both.
+#
+# The measure is the cosine: 1 for the same direction, 0 for a right angle. It needs a control. **Your prediction.** Two directions drawn at random in 784 dimensions have a cosine of mostly …
+
+# %%
+random_guess = predict("random-cosine", ["within ±0.1", "within ±0.5", "anything from -1 to 1"])
+random_guess
+
+# %%
+halves = [models.SoftmaxRegression(seed=seed) for seed in (10, 11)]
+before = [model.linear.weight.detach().clone() for model in halves]
+for seed, model in enumerate(halves):
+    part = slice(20000 * seed, 20000 * (seed + 1))
+    train(model, x=x_train[part], y=y_train[part], objective=training.clean, epochs=3, lr=3e-3)
+after = [model.linear.weight.detach() for model in halves]
+
+w = torch.stack([after[half][digit] for digit in (3, 7) for half in (0, 1)]).reshape(4, 28, 28)
+halves_names = [f"digit {digit}, {half} half" for digit in (3, 7) for half in ("1st", "2nd")]
+plots.weights(w, halves_names, columns=4, title="weights learnt from disjoint halves")
+
+# %% [markdown]
+# You need the cosine for whole batches, because a network's direction, its gradient, differs from picture to picture.
+#
+# **Exercise.** Write it. Each picture is one vector, whatever its channels, height and width.
+
+
+# %%
+def mean_cosine(g, h):
+    """The mean over the batch of the cosine between g[i] and h[i].
+
+    g, h: [N, C, H, W], no picture all zero. Returns a number from -1 to 1.
+    """
+    ### BEGIN SOLUTION
+    g, h = g.flatten(1), h.flatten(1)
+    cosine = (g * h).sum(dim=1) / (g.norm(dim=1) * h.norm(dim=1))
+    return cosine.mean().item()
+    ### END SOLUTION
+
+
+mean_cosine = checks.mean_cosine(mean_cosine)
+
+# %%
+as_pictures = (10, 1, 28, 28)
+weights_cosine = [mean_cosine(*(w.reshape(as_pictures) for w in pair)) for pair in (before, after)]
+claim(
+    "halves-before",
+    weights_cosine[0],
+    low=-0.1,
+    high=0.1,
+    statement="mean cosine of the ten weight vectors before training",
+)
+claim(
+    "halves-after",
+    weights_cosine[1],
+    low=0.85,
+    high=0.97,
+    statement="the same after training on disjoint halves",
+)
+
+# %% [markdown]
+# Networks have no such weights to compare, but each has a gradient $\nabla_x J(x, y)$ at every picture, and its sign is the step. **Your prediction:** the mean cosine between the gradients of the convolutional network and of softmax regression, on clean digits.
+
+# %%
+gradient_guess = predict("gradient-cosine", low=-1, high=1)
+gradient_guess
+
+
+# %%
+def input_gradient(model, x, y):
+    x = x.detach().clone().requires_grad_()
+    loss = torch.nn.functional.cross_entropy(model(x), y, reduction="sum")
+    return torch.autograd.grad(loss, x)[0]
+
+
+gradients = {name: input_gradient(model, x[:2000], y[:2000]) for name, model in zoo.items()}
+generator = torch.Generator().manual_seed(0)
+pair = [torch.randn(2000, 1, 28, 28, generator=generator) for _ in range(2)]
+
+
+def cosines(g, h):
+    return torch.nn.functional.cosine_similarity(g.flatten(1), h.flatten(1), eps=1e-20)
+
+
+shown = {
+    "random directions": cosines(*pair),
+    "conv and softmax": cosines(gradients["conv"], gradients["softmax"]),
+    "conv and conv 2": cosines(gradients["conv"], gradients["conv 2"]),
+}
+plots.histogram(shown, xlabel="cosine of the gradients at one digit", title="shared directions")
+
+# %%
+random_guess.compare("within ±0.1")
+gradient_guess.compare(mean_cosine(gradients["conv"], gradients["softmax"]))
+claim(
+    "random-cosine",
+    shown["random directions"].std() * 784**0.5,
+    low=0.95,
+    high=1.05,
+    statement="standard deviation of the cosine of random directions, times the root of 784",
+)
+claim(
+    "conv-softmax-cosine",
+    mean_cosine(gradients["conv"], gradients["softmax"]),
+    low=0.35,
+    high=0.65,
+    statement="mean cosine of the gradients of conv and softmax regression (2,000 test digits)",
+)
+claim(
+    "conv-conv2-cosine",
+    mean_cosine(gradients["conv"], gradients["conv 2"]),
+    low=0.5,
+    high=0.85,
+    statement="mean cosine of the gradients of conv and conv 2",
+)
+
+# %% [markdown]
+# **What it shows.** Random directions in 784 dimensions stand nearly at right angles: their cosine spreads around 0 by $1/\sqrt{784} = 1/28$. The gradients of a convolutional network and of a linear model, which share no weight and no architecture, keep a cosine many times that. Before training, two softmax regressions have nothing in common; afterwards, from different digits, nearly everything. What they share comes from the task.
+#
+# **What it does not show.** That the direction is all there is to it. A cosine of a half is far from 1. And why the task leaves this direction, and no other, is the paper's conjecture; a cosine does not prove it.
+
+# %% [markdown]
+# ## 4. Is a committee harder to fool?
+#
+# Put several networks together and let the mean of their logits decide: an **ensemble**. An attacker would have to fool most of them at once. If they share a direction, that is not hard.
+#
+# The paper takes twelve maxout networks. Take four, with one hidden layer of 40 units each and one epoch of training, different only in their seeds.
+
+# %%
+members = [models.Maxout(40, 3, dropout=(0.2, 0.3), seed=seed) for seed in range(4)]
+for seed, member in enumerate(tqdm(members, desc="four members")):
+    train(member, objective=training.clean, epochs=1, lr=3e-3, seed=seed)
+
+
+# %% [markdown]
+# **Exercise.** Write the FGSM step against all of them: average their logits, take the cross-entropy $J$ of these mean logits, and step along the sign of its one gradient.
+
+
+# %%
+def ensemble_fgsm(models, x, y, eps):
+    """One gradient-sign step on the cross-entropy of the mean logits, clipped to [0, 1].
+
+    models: a list of M networks. x: [N, C, H, W] in [0, 1]. y: [N] true classes.
+    Returns x_adv like x, detached.
+    """
+    ### BEGIN SOLUTION
+    x = x.detach().clone().requires_grad_()
+    logits = torch.stack([model(x) for model in models]).mean(dim=0)
+    (gradient,) = torch.autograd.grad(torch.nn.functional.cross_entropy(logits, y), x)
+    return (x + eps * gradient.sign()).clamp(0, 1).detach()
+    ### END SOLUTION
+
+
+ensemble_fgsm = checks.ensemble_fgsm(ensemble_fgsm)
+
+# %% [markdown]
+# Now attack the ensemble twice: whole, and through its first member alone, as if the other three were unknown. **Your prediction.** At $\epsilon = 0.1$, knowing one member in place of four costs the attacker …
+
+# %%
+member_guess = predict(
+    "one-member", ["nearly all of the error", "about half of it", "less than a quarter of it"]
+)
+member_guess
+
+
+# %%
+class Ensemble(torch.nn.Module):
+    def __init__(self, models):
+        super().__init__()
+        self.models = torch.nn.ModuleList(models)
+
+    def forward(self, x):
+        return torch.stack([model(x) for model in self.models]).mean(dim=0)
+
+
+ensemble = Ensemble(members).eval()
+strengths = [0.0, 0.05, 0.1, 0.15, 0.2, 0.25]
+ways = {
+    "made for all four": lambda _, x, y, eps: ensemble_fgsm(members, x, y, eps),
+    "made for one member": lambda _, x, y, eps: attacks.fgsm(members[0], x, y, eps),
+    "sign noise": attacks.sign_noise,
+}
+torch.manual_seed(0)
+errors = {
+    name: [evaluate(ensemble, x, y, partial(attack, eps=e)).error for e in strengths]
+    for name, attack in ways.items()
+}
+
+# %%
+plots.curves(
+    strengths,
+    errors,
+    xlabel="eps",
+    ylabel="ensemble's error on 5,000 digits",
+    percent=True,
+    title="an ensemble attacked whole and through one member",
+)
+
+# %%
+whole, one = errors["made for all four"], errors["made for one member"]
+member_guess.compare("less than a quarter of it")
+claim(
+    "S9-ensemble-all",
+    whole[-1],
+    low=0.97,
+    statement="error of an ensemble of four, attacked whole (clipped)",
+)
+claim(
+    "S9-ensemble-one",
+    one[-1],
+    low=0.95,
+    statement="error of an ensemble of four, attacked through one (clipped)",
+)
+
+# %%
+claim(
+    "ensemble-one-of-all",
+    one[2] / whole[2],
+    low=0.8,
+    high=1.0,
+    statement="error through one member, as a share of that of the whole attack (eps=0.1)",
+    unit="%",
+)
+alone = evaluate(members[0], x, y, partial(attacks.fgsm, eps=0.1)).error
+claim(
+    "ensemble-against-member",
+    alone - whole[2],
+    low=-0.05,
+    high=0.15,
+    statement="what the ensemble spares, against a member attacked by itself (eps=0.1)",
+    unit="%",
+)
+
+# %% [markdown]
+# **What it shows.** The two attacks' curves lie close together, and both far above noise. Four networks are nearly as easy to fool as one, and knowing a quarter of them is nearly enough.
+#
+# **What it does not show.** At $\epsilon = 0.25$ both errors are near 100 %, above the paper's 91.1 % and 87.9 %: our networks are small, few and briefly trained. And these four differ in nothing but their seeds; a committee of different kinds is another experiment, and the matrix of section 1 says what to expect of it.
+
+# %% [markdown]
+# ## 5. What if the attacker sees only answers?
+#
+# The new rules:
+#
+# - **Goal:** any wrong class, as before.
+# - **Knowledge:** none of the victim's weights, gradients, logits or layers. The attacker may send a picture and gets back one class.
+# - **Power:** $\epsilon = 0.25$, clipped.
+# - **Cost:** each picture sent is a **query**.
+#
+# The victim is conv. The attacker trains a **substitute** on the victim's answers and attacks that, hoping for the transfer you have measured. The attacker guesses that whoever reads pictures does so with convolutions, and takes such a network. The guess happens to be right here; the row of softmax in section 1 shows that it need not be.
+
+
+# %%
+class Victim:
+    """Answers with a class, and counts how often it is asked."""
+
+    def __init__(self, model):
+        self.model, self.queries = model, 0
+
+    def __call__(self, x):
+        self.queries += len(x)
+        return classes(self.model, x)
+
+
+def substitute_for(owned, answers):
+    model = models.ConvNet(seed=77)
+    train(model, x=owned, y=answers, objective=training.clean, epochs=15, lr=3e-3)
+    return model
+
+
+# %% [markdown]
+# Digits are easy to come by: the attacker owns some that no model was trained on, and has no labels for them. Pictures are not always that easy. So a second attacker owns only 200 and makes the rest: move each picture by a gradient-sign step of the current substitute, towards where the substitute changes its mind, and ask the victim what it sees there. Each round doubles the pictures. This is the idea of Papernot and others (2016), who step along the gradient of one output; we step up the loss.
+#
+# **Your prediction:** after 800 queries, the share of test digits on which the first attacker makes the victim err.
+
+# %%
+black_box_guess = predict("black-box", low=0, high=1, unit="%")
+black_box_guess
+
+
+# %%
+def broken_through(substitute):
+    return evaluate(zoo["conv"], x, y, lambda _, x, y: fgsm(substitute, x, y)).error
+
+
+budgets = [200, 400, 800]
+own, made = Victim(zoo["conv"]), Victim(zoo["conv"])
+
+pictures = digits.train.x[-budgets[-1] :]
+answers = own(pictures)
+own_errors = [broken_through(substitute_for(pictures[:n], answers[:n])) for n in tqdm(budgets)]
+
+pictures = pictures[: budgets[0]]
+answers, made_errors = made(pictures), []
+for _ in tqdm(budgets):
+    substitute = substitute_for(pictures, answers)
+    made_errors.append(broken_through(substitute))
+    if len(pictures) < budgets[-1]:
+        steps = attacks.fgsm(substitute, pictures, answers, eps)
+        pictures, answers = torch.cat([pictures, steps]), torch.cat([answers, made(steps)])
+
+# %%
+white_box, noise_error = error["conv", "conv"].item(), noise[names.index("conv")].item()
+plots.curves(
+    budgets,
+    {
+        "white box": [white_box] * len(budgets),
+        "substitute, own digits": own_errors,
+        "substitute, 200 digits": made_errors,
+        "sign noise": [noise_error] * len(budgets),
+    },
+    xlabel="queries to the victim",
+    ylabel="victim's error on 5,000 digits",
+    percent=True,
+    title="a black-box attack against its number of queries",
+)
+
+# %%
+black_box_guess.compare(own_errors[-1], unit="%")
+claim("queries-own", own.queries, high=800, statement="queries of the first attacker")
+claim("queries-made", made.queries, high=800, statement="queries of the second attacker")
+claim("white-box", white_box, low=0.95, statement="white-box FGSM on the same victim", unit="%")
+
+# %%
+claim(
+    "black-box-first",
+    own_errors[0],
+    low=0.5,
+    statement="the victim's error through a substitute trained on 200 answers",
+    unit="%",
+)
+claim(
+    "black-box-own",
+    own_errors[-1],
+    low=0.65,
+    high=1.0,
+    statement="the same after 800 answers on digits of the attacker's own",
+    unit="%",
+)
+
+# %%
+claim(
+    "black-box-200",
+    made_errors[-1],
+    low=0.65,
+    high=1.0,
+    statement="the same after 800 answers on 200 digits and what was made of them",
+    unit="%",
+)
+claim(
+    "made-against-own",
+    made_errors[-1] - own_errors[-1],
+    low=-0.15,
+    high=0.25,
+    statement="what the second attacker reaches beyond the first",
+    unit="%",
+)
+
+# %% [markdown]
+# **What it shows.** Two hundred answers, without one gradient, break most digits; 800 reach most of what full knowledge reaches. Noise of the same size, which asks nothing, stays far below. The attacker who owned 200 digits and made the rest keeps up with the one who owned them all. Hiding the weights hides little.
+#
+# **What it does not show.** That every victim gives in so cheaply: digits are small and alike, and the substitute had the victim's architecture. It shows no defence either. A victim that counts its queries, or refuses odd pictures, changes the rules and has to be attacked anew.
+
+# %% [markdown]
+# ## What you take with you
+#
+# - An example made for one model fools others, often into the same class, because models trained on the same task share directions.
+# - Measure a shared direction against its control: in 784 dimensions random directions have a cosine of about 0.
+# - Transfer is a weapon: it breaks ensembles through one member, and hidden models through a substitute.
+#
+# **Misconceptions.** *"Keep the weights secret and nobody can attack."* Section 5. *"A committee cannot be fooled all at once."* Section 4. *"An example fits one network like a key its lock."* Section 1. *"All models agree on the wrong class."* Section 2: the RBF network agrees with maxout less often than softmax regression does.
+#
+# **Further reading.** Goodfellow, Shlens, Szegedy, *Explaining and Harnessing Adversarial Examples* (2015, arXiv 1412.6572), sections 8 and 9. Papernot, McDaniel, Goodfellow and others, *Practical Black-Box Attacks against Machine Learning* (2016, arXiv 1602.02697), section 4, for the substitute. Tramèr, Papernot, Goodfellow, Boneh, McDaniel, *The Space of Transferable Adversarial Examples* (2017, arXiv 1704.03453), for how many directions two models share.
