@@ -6,6 +6,9 @@ each time, `checks.fgsm.solution()` shows the course's answer.
 """
 
 from advtutor.checks.bounds import INTERVAL_LINEAR as interval_linear
+from advtutor.checks.bounds import INTERVAL_RELU as interval_relu
+from advtutor.checks.bounds import LINEAR_RADIUS as linear_radius
+from advtutor.checks.bounds import MARGIN_BOUND as margin_bound
 from advtutor.checks.crafting import BIM as bim
 from advtutor.checks.crafting import FGSM as fgsm
 from advtutor.checks.crafting import PROJECT_LINF as project_linf
@@ -20,7 +23,10 @@ __all__ = [
     "bim",
     "fgsm",
     "interval_linear",
+    "interval_relu",
     "levels_to_eps",
+    "linear_radius",
+    "margin_bound",
     "project_linf",
     "worst_case_linear",
 ]
