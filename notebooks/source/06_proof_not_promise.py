@@ -328,17 +328,17 @@ def unproved_apart(x, y, eps):
 pgd = partial(attacks.pgd, steps=20, early_stop=True)
 torch.manual_seed(0)
 strengths = [0.0, 0.005, 0.01, 0.02, 0.03, 0.04, 0.05]
-broken = [evaluate(small, x[:2000], y[:2000], partial(pgd, eps=e)).error for e in strengths]
+broken = [evaluate(small, x[:1000], y[:1000], partial(pgd, eps=e)).error for e in strengths]
 lines = {
-    "not proved, logits": [unproved_apart(x[:2000], y[:2000], e) for e in strengths],
-    "not proved, leads": [unproved(x[:2000], y[:2000], e) for e in strengths],
+    "not proved, logits": [unproved_apart(x[:1000], y[:1000], e) for e in strengths],
+    "not proved, leads": [unproved(x[:1000], y[:1000], e) for e in strengths],
     "broken by PGD": broken,
 }
 plots.curves(
     strengths,
     lines,
     xlabel="eps",
-    ylabel="share of 2,000 test digits",
+    ylabel="share of 1,000 test digits",
     percent=True,
     title="sandwich",
 )
@@ -348,7 +348,7 @@ ours, module = unproved(x, y, 0.02), certify.certified_error(small, x, y, 0.02)
 claim(
     "leads-prove-more",
     unproved_apart(x, y, 0.02) - ours,
-    low=0.1,
+    low=0.15,
     statement="certified error saved by bounding leads, not logits (10,000 digits, eps=0.02)",
     unit="%",
 )
@@ -371,10 +371,10 @@ claim(
 # %% [markdown]
 # ## 4. Does it work for a deeper network?
 #
-# Train the convolutional network of the earlier notebooks as usual, here with five passes over 12,000 digits. From here on the attack takes time, so sections 4 to 6 measure on the first 500 test digits unless they say otherwise.
+# Train the convolutional network of the earlier notebooks as usual, here with five passes over 10,000 digits. From here on the attack takes time, so sections 4 to 6 measure on the first 500 test digits unless they say otherwise.
 
 # %%
-x_train, y_train = digits.train.x[:12000], digits.train.y[:12000]
+x_train, y_train = digits.train.x[:10000], digits.train.y[:10000]
 x_few, y_few = x[:500], y[:500]
 train = partial(training.fit, x=x_train, y=y_train, epochs=5, lr=1e-2)
 usual = models.ConvNet()
@@ -420,7 +420,7 @@ claim(
 claim(
     "usual-attacked",
     sides["broken by PGD"][2],
-    high=0.12,
+    high=0.08,
     statement="its error under PGD, 20 steps (the same digits, eps=0.01)",
     unit="%",
 )
@@ -486,7 +486,7 @@ claim(
 gaps = [a - b for a, b in zip(history["not proved"], history["broken by PGD"], strict=True)]
 between = "share of 500 digits between proof and attack (eps=0.1)"
 claim("ibp-gap-first", gaps[0], low=0.25, statement=f"{between} after epoch 1", unit="%")
-claim("ibp-gap-last", gaps[-1], high=0.15, statement=f"{between} after epoch 5", unit="%")
+claim("ibp-gap-last", gaps[-1], high=0.12, statement=f"{between} after epoch 5", unit="%")
 
 # %% [markdown]
 # A proof must hold against every attack. Test that on the 500 digits: has any digit with a proof been broken?
@@ -505,7 +505,7 @@ claim(
 )
 
 # %%
-claim("loose-provable", looseness(provable, 0.1), high=4, statement=f"{fall}, eps=0.1)")
+claim("loose-provable", looseness(provable, 0.1), high=3, statement=f"{fall}, eps=0.1)")
 
 # %% [markdown]
 # **What it shows.** The two sides come together: the network has learnt weights for which the bounds are tight, at ten times the $\epsilon$. For most digits you now know the answer, whatever attack anybody invents: this one cannot be broken within 0.1, that one has been.
