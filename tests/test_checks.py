@@ -21,7 +21,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from advtutor import attacks, checks
+from advtutor import attacks, certify, checks, models
 from advtutor.checks import engine, sandbox, training
 from advtutor.checks.crafting import fgsm as right_fgsm
 from advtutor.checks.engine import Exercise, Verdict
@@ -252,6 +252,39 @@ def test_interval_bounds_are_sound_and_reached() -> None:
         torch.testing.assert_close((weight * corner).sum(-1) + bias, high, rtol=0, atol=1e-5)
 
 
+def test_the_linear_radius_is_the_packages() -> None:
+    """Catches two versions of one certificate in the course."""
+    for case in checks.linear_radius.cases:
+        w, b, x, y = case.build()
+        model = models.LogisticRegression(len(w))
+        with torch.no_grad():
+            model.linear.weight[0], model.linear.bias[0] = w, b
+        theirs = certify.linear_epsilon(model, x[:, None, None], (y > 0).long(), clip=None)
+        torch.testing.assert_close(checks.linear_radius.reference(w, b, x, y), theirs.float())
+
+
+def test_the_margin_bound_is_the_packages() -> None:
+    """Catches two versions of one bound in the course."""
+    for case in checks.margin_bound.cases:
+        weight, bias, lower, upper, y = case.build()
+        box = certify.Interval(lower, upper)
+        last = torch.nn.Linear(weight.shape[1], len(weight))
+        last.weight.data, last.bias.data = weight, bias
+        leads = certify._advantages([last], box, y)
+        theirs = leads.scatter(1, y[:, None], -torch.inf).amax(dim=1)
+        ours = checks.margin_bound.reference(weight, bias, lower, upper, y)
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_relu_inputs_hold_every_kind_of_unit() -> None:
+    """Catches inputs on which a unit that is off, on or between would not show."""
+    for case in checks.interval_relu.cases:
+        lower, upper = case.build()
+        kinds = [upper < 0, lower > 1, (lower < 0) & (upper > 0)]
+        assert all(kind.any() for kind in kinds)
+        assert (lower + upper)[kinds[2]].sign().unique().numel() == 2
+
+
 # --- what it prints and returns ---
 
 
@@ -319,6 +352,9 @@ def test_the_signature_is_that_of_the_course(name: str) -> None:
         "adversarial_loss": "model, x, y, eps, alpha",
         "adversarial_step": "model, optimizer, x, y, eps",
         "interval_linear": "weight, bias, lower, upper",
+        "interval_relu": "lower, upper",
+        "linear_radius": "w, b, x, y",
+        "margin_bound": "weight, bias, lower, upper, y",
         "levels_to_eps": "levels",
         "shell_share": "n, thickness",
         "margin_loss": "logits, y",

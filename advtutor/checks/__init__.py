@@ -6,6 +6,9 @@ each time, `checks.fgsm.solution()` shows the course's answer.
 """
 
 from advtutor.checks.bounds import INTERVAL_LINEAR as interval_linear
+from advtutor.checks.bounds import INTERVAL_RELU as interval_relu
+from advtutor.checks.bounds import LINEAR_RADIUS as linear_radius
+from advtutor.checks.bounds import MARGIN_BOUND as margin_bound
 from advtutor.checks.breaking import ESTIMATED_GRADIENT as estimated_gradient
 from advtutor.checks.breaking import MARGIN_LOSS as margin_loss
 from advtutor.checks.breaking import WORST_CASE_ERROR as worst_case_error
@@ -32,8 +35,11 @@ __all__ = [
     "estimated_gradient",
     "fgsm",
     "interval_linear",
+    "interval_relu",
     "l1_decay_loss",
     "levels_to_eps",
+    "linear_radius",
+    "margin_bound",
     "margin_loss",
     "mean_cosine",
     "project_linf",

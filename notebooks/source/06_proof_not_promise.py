@@ -1,0 +1,615 @@
+# %% [markdown]
+# # Can robustness be proved?
+#
+# **You will prove, digit by digit, that no attack within eps can succeed, and train a network so that the proof goes through.**
+#
+# *40 minutes. You need [adversarial training](03_adversarial_training.ipynb). After this notebook you can*
+#
+# - *compute the smallest step that flips a linear model, exactly;*
+# - *carry a whole box of pictures through a network, and read a proof off the result;*
+# - *place the true error between a certificate and an attack, and say what a certificate leaves open.*
+
+# %%
+from functools import partial
+
+import torch
+
+from advtutor import attacks, certify, checks, models, plots, training
+from advtutor.claims import claim
+from advtutor.data import mnist
+from advtutor.evaluation import evaluate
+from advtutor.predictions import predict
+
+digits = mnist()
+x, y = digits.test
+
+# %% [markdown]
+# ## 1. When is a failed attack a proof?
+#
+# An attack that fails shows that *this attack* fails. A better one may come. For one kind of model no better one can come: for a linear one, where you know the worst step in closed form.
+#
+# Take the threes and sevens again. The model is right where $y\,(w^\top x + b) > 0$, with $y = -1$ for a three and $y = +1$ for a seven. The worst step within $\epsilon$ lowers this margin by $\epsilon\lVert w\rVert_1$, and no step lowers it by more ([notebook 01](01_linear_explanation.ipynb)). So there is a smallest $\epsilon$ that flips a digit. Call it the digit's **radius**: below it, no attack can succeed.
+#
+# **Exercise.** Return the radius of each digit, without clipping. Where the model errs already, no step is needed and the radius is 0.
+
+
+# %%
+def linear_radius(w, b, x, y):
+    """The smallest eps at which some step flips the model.
+
+    w: [n] weights. b: the bias. x: [N, n]. y: [N] labels, -1 or +1. Returns [N], 0 or more.
+    """
+    ### BEGIN SOLUTION
+    margin = y * (x @ w + b)
+    return margin.clamp(min=0) / w.abs().sum()
+    ### END SOLUTION
+
+
+linear_radius = checks.linear_radius(linear_radius)
+
+
+# %%
+def threes_and_sevens(split):
+    keep = (split.y == 3) | (split.y == 7)
+    return split.x[keep], (split.y[keep] == 7).long()
+
+
+logistic = models.LogisticRegression()
+training.fit(
+    logistic, *threes_and_sevens(digits.train), objective=training.clean, epochs=5, lr=1e-2
+)
+x_two, y_two = threes_and_sevens(digits.test)
+
+# %% [markdown]
+# **Your prediction:** the radius that half of the threes and sevens stay below, in units of a pixel.
+
+# %%
+radius_guess = predict("median-radius", low=0, high=0.5)
+radius_guess
+
+# %%
+w, b = logistic.linear.weight[0].detach(), logistic.linear.bias[0].detach()
+sign = 2 * y_two - 1  # 0 and 1 become -1 and +1
+radius = linear_radius(w, b, x_two.flatten(1), sign)
+plots.histogram(
+    {"threes": radius[sign == -1], "sevens": radius[sign == 1]},
+    xlabel="smallest eps that flips the digit",
+    title="radii",
+)
+
+# %%
+radius_guess.compare(radius.median())
+claim(
+    "median-radius",
+    radius.median(),
+    low=0.045,
+    high=0.075,
+    statement="half of the threes and sevens have a radius below this (test set, unclipped)",
+)
+
+# %% [markdown]
+# Exact is a strong word. Try it: the gradient's sign, found by automatic differentiation, once with 0.99 of each digit's radius and once with 1.01.
+
+# %%
+direction = attacks.fgsm(logistic, x_two, y_two, 1.0, clip=None) - x_two
+right = radius > 0
+
+
+def misread_at(share):
+    x_adv = x_two + (share * radius)[:, None, None, None] * direction
+    return (logistic(x_adv).argmax(dim=1) != y_two)[right].float().mean()
+
+
+flipped = "of the digits first read rightly, the share misread at"
+claim("inside-radius", misread_at(0.99), high=0.002, statement=f"{flipped} 0.99 radii", unit="%")
+claim("outside-radius", misread_at(1.01), low=0.998, statement=f"{flipped} 1.01 radii", unit="%")
+
+# %% [markdown]
+# And from the other side: `attacks.minimal_epsilon` searches for the smallest $\epsilon$ without knowing that the model is linear, and `certify.linear_epsilon` is the course's own certificate.
+
+# %%
+found = attacks.minimal_epsilon(logistic, x_two[:500], y_two[:500], clip=None)
+claim(
+    "radius-found",
+    (found - radius[:500]).abs().max(),
+    high=0.002,
+    statement="largest distance of the radius from the smallest eps found by search (500 digits)",
+)
+exact = certify.linear_epsilon(logistic, x_two, y_two, clip=None)
+claim(
+    "radius-certify",
+    (exact - radius).abs().max(),
+    high=1e-5,
+    statement="largest distance of your radius from certify.linear_epsilon",
+)
+clipped = certify.linear_epsilon(logistic, x_two, y_two)  # the pictures stay in [0, 1]
+claim(
+    "radius-clipped",
+    (clipped.median() / radius.median()),
+    low=1.3,
+    high=2.0,
+    statement="the median radius within [0, 1] over the median without clipping",
+    unit="times",
+)
+
+# %% [markdown]
+# **What it shows.** The bar at zero holds the digits that the model misreads as they are. For all others the formula, an attack just inside, an attack just outside and a search agree. Here a failed attack *is* a proof, because it was the best one possible. Clipping makes the radii larger: a black pixel cannot get darker, so the others have to go further.
+#
+# **What it does not show.** Anything about a network. There the best attack is not known, and the rest of this notebook replaces it by something that can be computed.
+
+# %% [markdown]
+# ## 2. What can a network make of a whole box of pictures?
+#
+# All pictures within $\epsilon$ of $x$ form a **box**: pixel $i$ lies between $l_i = x_i - \epsilon$ and $u_i = x_i + \epsilon$, cut off at 0 and 1. Attacks try some of its pictures. Now push the *box itself* through the network, layer by layer, and keep for each number a lower and an upper bound.
+#
+# A linear layer $z = Wx + b$ comes first. Write the box as centre $c = (l + u)/2$ and radius $r = (u - l)/2$. Each pixel chooses its end by the sign of its weight, just as the worst step does, so
+#
+# $$W c + b - |W|\,r \ \le\ z\ \le\ W c + b + |W|\,r .$$
+#
+# **Exercise.** Write this rule.
+
+
+# %%
+def interval_linear(weight, bias, lower, upper):
+    """The tightest bounds of weight @ x + bias over all x between lower and upper.
+
+    weight: [K, n]. bias: [K]. lower, upper: [N, n]. Returns two tensors [N, K], the lower first.
+    """
+    ### BEGIN SOLUTION
+    centre, radius = (lower + upper) / 2, (upper - lower) / 2
+    middle = centre @ weight.T + bias
+    reach = radius @ weight.abs().T
+    return middle - reach, middle + reach
+    ### END SOLUTION
+
+
+interval_linear = checks.interval_linear(interval_linear)
+
+# %% [markdown]
+# Then a ReLU, $h = \max(z, 0)$, unit by unit. A unit can be off over the whole box, on over the whole box, or either.
+#
+# **Exercise.** Write its rule; it has to be right for all three kinds.
+
+
+# %%
+def interval_relu(lower, upper):
+    """The tightest bounds of relu(z) over all z between lower and upper.
+
+    lower, upper: [N, n]. Returns two tensors [N, n], the lower first.
+    """
+    ### BEGIN SOLUTION
+    return lower.clamp(min=0), upper.clamp(min=0)
+    ### END SOLUTION
+
+
+interval_relu = checks.interval_relu(interval_relu)
+
+# %% [markdown]
+# Two rules, and you can bound a network with one hidden layer. Train one, and put your rules in a row.
+
+# %%
+small = models.MLP((100,))
+training.fit(small, digits.train.x, digits.train.y, objective=training.clean, epochs=1, lr=3e-3)
+first, last = small.layers[1], small.layers[3]
+
+
+@torch.no_grad()
+def hidden_box(x, eps):
+    """Bounds [N, 100] of the hidden units over all pictures within eps of x."""
+    lower, upper = (x - eps).clamp(0, 1).flatten(1), (x + eps).clamp(0, 1).flatten(1)
+    return interval_relu(*interval_linear(first.weight, first.bias, lower, upper))
+
+
+@torch.no_grad()
+def logit_box(x, eps):
+    """Bounds [N, 10] of the logits over all pictures within eps of x."""
+    return interval_linear(last.weight, last.bias, *hidden_box(x, eps))
+
+
+# %% [markdown]
+# `advtutor.certify` holds such a rule for each type of layer. Yours and its own have to agree.
+
+
+# %%
+@torch.no_grad()
+def module_box(model, x, eps):
+    """The same bounds by the module's rules, for any chain of layers that it knows."""
+    box = certify.Interval((x - eps).clamp(0, 1), (x + eps).clamp(0, 1))
+    for layer in model.layers:
+        box = certify.interval(layer, box)
+    return box.lower, box.upper
+
+
+pairs = zip(logit_box(x, 0.02), module_box(small, x, 0.02), strict=True)
+claim(
+    "bounds-agree",
+    max((mine - its).abs().max() for mine, its in pairs),
+    high=1e-3,
+    statement="largest distance of your logit bounds from the module's (10,000 digits, eps=0.02)",
+)
+
+# %% [markdown]
+# Look at one digit, a seven, while the box grows. The rival is the three. The proved lines say where the seven's logit is *at least* and the three's *at most*. The found ones are the furthest that an attack on that single logit gets them.
+
+# %%
+one, label = x[:1], y[:1]  # a seven
+
+
+def furthest(model, k, way, eps):
+    """The logit k of that digit after an attack that moves it up (way=1) or down (way=-1)."""
+
+    def loss(logits, _):
+        return way * logits[:, k]
+
+    x_adv = attacks.pgd(model, one, label, eps, steps=20, random_start=False, loss=loss)
+    return model(x_adv)[0, k].detach()
+
+
+strengths = [0.0, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06]
+boxes = [logit_box(one, eps) for eps in strengths]
+lines = {
+    "7: proved, at least": [lower[0, 7] for lower, _ in boxes],
+    "7: lowest found": [furthest(small, 7, -1, eps) for eps in strengths],
+    "3: highest found": [furthest(small, 3, 1, eps) for eps in strengths],
+    "3: proved, at most": [upper[0, 3] for _, upper in boxes],
+}
+plots.curves(strengths, lines, xlabel="eps", ylabel="logit", title="bounds of two logits")
+
+
+# %%
+def looseness(model, eps):
+    """How far the logit of 7 can fall on that digit: by the bounds, over what PGD finds."""
+    lower, _ = module_box(model, one, eps)
+    clean = furthest(model, 7, -1, 0.0)
+    return (clean - lower[0, 7]) / (clean - furthest(model, 7, -1, eps))
+
+
+fall = "how far the logit of 7 can fall, proved over found (one digit"
+claim("loose-small", looseness(small, 0.01), low=1.3, high=5, statement=f"{fall}, eps=0.01)")
+
+# %% [markdown]
+# **What it shows.** The found lines lie between the proved ones, as they must: no picture of the box can leave the bounds. The bounds are loose. Each rule by itself is tight, but each hidden unit is granted *its own* worst picture, and one picture cannot be worst for all of them.
+#
+# **What it does not show.** That the three can overtake the seven where the proved lines have crossed. Beyond that point this proof is silent: it says neither yes nor no.
+
+# %% [markdown]
+# ## 3. Is the right class ahead in the whole box?
+#
+# Where the proved lines of all rivals stay below that of the true class, no picture of the box is misread. But that grants the two logits different hidden units: $h$ high for the rival, $h$ low for the true class. The lead of rival $j$ is *one* linear function of the same $h$,
+#
+# $$z_j - z_y = (W_j - W_y)\,h + b_j - b_y ,$$
+#
+# so bound this one, with the rule that you have. If the greatest lead over all $j \ne y$ is negative, the digit is **proved right** within $\epsilon$.
+#
+# **Exercise.** Return that greatest lead.
+
+
+# %%
+def margin_bound(weight, bias, lower, upper, y):
+    """The greatest lead z_j - z_y of any class j other than y, over all h between the bounds.
+
+    weight: [K, n]. bias: [K]. lower, upper: [N, n]. y: [N] true classes. Returns [N].
+    """
+    ### BEGIN SOLUTION
+    centre, radius = (lower + upper) / 2, (upper - lower) / 2
+    difference = weight - weight[y][:, None]  # [N, K, n], one row for each class
+    middle = (difference @ centre[:, :, None]).squeeze(2) + bias - bias[y][:, None]
+    reach = (difference.abs() @ radius[:, :, None]).squeeze(2)
+    lead = middle + reach
+    return lead.scatter(1, y[:, None], -torch.inf).amax(dim=1)
+    ### END SOLUTION
+
+
+margin_bound = checks.margin_bound(margin_bound)
+
+# %% [markdown]
+# The share of digits *without* a proof is the **certified error**. An attack gives the share that is broken for sure. The true error, under the best attack there is, lies between the two:
+#
+# $$\text{certified error}\ \ge\ \text{true error}\ \ge\ \text{attacked error}.$$
+#
+# Draw this sandwich for your network, with two upper sides: one bounds each lead as one function, the other subtracts the bounds of two logits.
+
+
+# %%
+def unproved(x, y, eps):
+    """The certified error, with the lead bounded as one function."""
+    with torch.no_grad():
+        return (margin_bound(last.weight, last.bias, *hidden_box(x, eps), y) >= 0).float().mean()
+
+
+def unproved_apart(x, y, eps):
+    """The certified error, with each logit bounded by itself."""
+    lower, upper = logit_box(x, eps)
+    lead = upper - lower.gather(1, y[:, None])
+    return (lead.scatter(1, y[:, None], -torch.inf).amax(dim=1) >= 0).float().mean()
+
+
+# %%
+pgd = partial(attacks.pgd, steps=10, early_stop=True)
+torch.manual_seed(0)
+strengths = [0.0, 0.005, 0.01, 0.02, 0.03, 0.04, 0.05]
+broken = [evaluate(small, x[:1000], y[:1000], partial(pgd, eps=e)).error for e in strengths]
+lines = {
+    "not proved, logits": [unproved_apart(x[:1000], y[:1000], e) for e in strengths],
+    "not proved, leads": [unproved(x[:1000], y[:1000], e) for e in strengths],
+    "broken by PGD": broken,
+}
+plots.curves(
+    strengths,
+    lines,
+    xlabel="eps",
+    ylabel="share of 1,000 test digits",
+    percent=True,
+    title="sandwich",
+)
+
+# %%
+ours, module = unproved(x, y, 0.02), certify.certified_error(small, x, y, 0.02)
+claim(
+    "leads-prove-more",
+    unproved_apart(x, y, 0.02) - ours,
+    low=0.15,
+    statement="certified error saved by bounding leads, not logits (10,000 digits, eps=0.02)",
+    unit="%",
+)
+claim(
+    "certified-error-agrees",
+    module - ours,
+    low=0,
+    high=0.01,
+    statement="certify.certified_error minus your own (10,000 digits, eps=0.02)",
+    unit="%",
+)
+
+# %% [markdown]
+# **What it shows.** The true error lies somewhere between the lowest line and the middle one. At $\epsilon = 0$ all lines meet in the clean error. The same weights prove far more when each lead is bounded as one function: a certificate has a strength, as an attack has.
+#
+# The module's certified error lies level with yours or a hair above. Yours holds on paper. But a computer rounds when it computes your bounds, and again when it runs the network that you certify. The module widens each bound by all that rounding can do, so its proof holds for the numbers that the network really computes.
+#
+# **What it does not show.** Where in the gap the truth lies.
+
+# %% [markdown]
+# ## 4. Does it work for a deeper network?
+#
+# Train the convolutional network of the earlier notebooks as usual, here with five passes over 10,000 digits. From here on the attack takes time, so sections 4 to 6 measure on the first 500 test digits unless they say otherwise.
+
+# %%
+x_train, y_train = digits.train.x[:10000], digits.train.y[:10000]
+x_few, y_few = x[:500], y[:500]
+train = partial(training.fit, x=x_train, y=y_train, epochs=5, lr=1e-2)
+usual = models.ConvNet()
+train(usual, objective=training.clean)
+
+# %% [markdown]
+# With $\epsilon = 0.01$, the attack breaks a few digits in a hundred. **Your prediction:** the share of digits for which the bounds give no proof.
+
+# %%
+usual_guess = predict("usual-certified", low=0, high=1, unit="%")
+usual_guess
+
+
+# %%
+def sandwich(model, strengths):
+    """The two sides of the true error for each eps."""
+    attacked = [evaluate(model, x_few, y_few, partial(pgd, eps=eps)).error for eps in strengths]
+    certified = [certify.certified_error(model, x_few, y_few, eps) for eps in strengths]
+    return {"not proved": certified, "broken by PGD": attacked}
+
+
+strengths = [0.0, 0.005, 0.01, 0.05, 0.1]
+torch.manual_seed(0)
+sides = sandwich(usual, strengths)
+plots.curves(
+    strengths,
+    sides,
+    xlabel="eps",
+    ylabel="share of 500 test digits",
+    percent=True,
+    title="usual training",
+)
+
+# %%
+usual_guess.compare(sides["not proved"][2], unit="%")
+claim(
+    "usual-certified",
+    sides["not proved"][2],
+    low=0.85,
+    statement="certified error of the usual network (500 digits, eps=0.01)",
+    unit="%",
+)
+claim(
+    "usual-attacked",
+    sides["broken by PGD"][2],
+    high=0.08,
+    statement="its error under PGD, 10 steps (the same digits, eps=0.01)",
+    unit="%",
+)
+
+# %%
+claim("loose-usual", looseness(usual, 0.01), low=6, statement=f"{fall}, eps=0.01)")
+
+# %% [markdown]
+# **What it shows.** The sandwich is true and useless: nearly everything lies between the two sides. The bounds are much looser than those of the small network. A layer takes each number of the box before it as free to choose its own end, and this network has two more layers in which that happens.
+#
+# **What it does not show.** That the network is easily broken at 0.01. The bound failed, not the network. Nor that it is safe: PGD failed, which proves nothing.
+
+# %% [markdown]
+# ## 5. Can a network be trained to be provable?
+#
+# The bounds are differentiable: sums, absolute weights and ReLUs. So train on them. Put the greatest leads in the place of the logits, with 0 for the true class, and call them $\overline z$. Their cross-entropy is at least the loss of every picture in the box. The objective adds it to the usual loss,
+#
+# $$\kappa\,J(z, y) + (1 - \kappa)\,J(\overline z, y), \qquad \kappa = \tfrac12 ,$$
+#
+# and this is `certify.IntervalBound`. In the first half of the training the box grows from nothing to its full $\epsilon = 0.1$, and the second term's weight with it: the bounds of an untrained network teach nothing. Same weights at the start, same digits, same five epochs as the usual network.
+#
+# **Your prediction:** the share of digits not proved at $\epsilon = 0.1$, ten times the $\epsilon$ above, after the five epochs.
+
+# %%
+proved_guess = predict("ibp-certified", low=0, high=1, unit="%")
+proved_guess
+
+
+# %%
+def watch(model):
+    attack = partial(pgd, eps=0.1)
+    return {
+        "not proved": certify.certified_error(model, x_few, y_few, 0.1),
+        "broken by PGD": evaluate(model, x_few, y_few, attack).error,
+        "misread as they are": evaluate(model, x_few, y_few).error,
+    }
+
+
+provable = models.ConvNet()
+history = train(provable, objective=certify.IntervalBound(0.1), validation=watch)
+
+# %%
+plots.curves(
+    [1, 2, 3, 4, 5],
+    {name: history[name] for name in ("not proved", "broken by PGD", "misread as they are")},
+    xlabel="epoch",
+    ylabel="share of 500 test digits",
+    percent=True,
+    title="the sandwich while training, eps=0.1",
+)
+
+# %%
+certified_all = certify.certified_error(provable, x, y, 0.1)
+proved_guess.compare(certified_all, unit="%")
+claim(
+    "ibp-certified",
+    certified_all,
+    low=0.06,
+    high=0.25,
+    statement="certified error after training for the certificate (10,000 digits, eps=0.1)",
+    unit="%",
+)
+gaps = [a - b for a, b in zip(history["not proved"], history["broken by PGD"], strict=True)]
+between = "share of 500 digits between proof and attack (eps=0.1)"
+claim("ibp-gap-first", gaps[0], low=0.25, statement=f"{between} after epoch 1", unit="%")
+claim("ibp-gap-last", gaps[-1], high=0.15, statement=f"{between} after epoch 5", unit="%")
+
+# %% [markdown]
+# A proof must hold against every attack. Test that on the 500 digits: has any digit with a proof been broken?
+
+# %%
+torch.manual_seed(0)
+proof = certify.certified(provable, x_few, y_few, 0.1)
+x_adv = attacks.pgd(provable, x_few, y_few, 0.1, steps=20)
+misread = provable(x_adv).argmax(dim=1) != y_few
+claim(
+    "proved-and-broken",
+    (proof & misread).sum(),
+    high=0,
+    statement="digits that are proved right and yet broken by PGD (500 digits, eps=0.1)",
+    unit="digits",
+)
+
+# %%
+claim("loose-provable", looseness(provable, 0.1), high=3, statement=f"{fall}, eps=0.1)")
+
+# %% [markdown]
+# **What it shows.** The two sides come together: the network has learnt weights for which the bounds are tight, at ten times the $\epsilon$. For most digits you now know the answer, whatever attack anybody invents: this one cannot be broken within 0.1, that one has been.
+#
+# **What it does not show.** That intervals are the best bounds. Better ones prove more of the same network, and cost more. That no proved digit was broken is no evidence for the proof; the proof did not need it. A single broken one would have refuted it.
+
+# %% [markdown]
+# ## 6. What does the proof not say?
+#
+# It says: *these* pictures, *this* norm, *this* $\epsilon$.
+#
+# **A slightly larger $\epsilon$.** The network was trained for 0.1. **Your prediction:** the share not proved at 0.15.
+
+# %%
+larger_guess = predict("larger-eps", low=0, high=1, unit="%")
+larger_guess
+
+# %%
+strengths = [0.0, 0.05, 0.1, 0.125, 0.15, 0.2]
+torch.manual_seed(0)
+sides = sandwich(provable, strengths)
+plots.curves(
+    strengths,
+    sides,
+    xlabel="eps",
+    ylabel="share of 500 test digits",
+    percent=True,
+    title="trained for eps=0.1",
+)
+
+# %%
+larger_guess.compare(sides["not proved"][4], unit="%")
+claim(
+    "larger-eps-certified",
+    sides["not proved"][4],
+    low=0.6,
+    statement="certified error at eps=0.15 of the network trained for 0.1 (500 digits)",
+    unit="%",
+)
+claim(
+    "larger-eps-attacked",
+    sides["broken by PGD"][4],
+    low=0.2,
+    statement="its error under PGD, 10 steps, at eps=0.15 (the same digits)",
+    unit="%",
+)
+
+# %% [markdown]
+# The proof ends soon after 0.1, and here the network ends with it: PGD breaks a large share at 0.15.
+#
+# **Another change.** Move every digit three pixels to the right. No ink is added and you read it as before. In the max-norm it is a huge step, from black to white along each edge. **Your prediction.** Of the moved digits the provable network misreads …
+
+# %%
+shift_guess = predict("shift", ["below 5 %", "5 to 15 %", "above 15 %"])
+shift_guess
+
+# %%
+moved = torch.nn.functional.pad(x, (3, -3, 0, 0))  # three columns of black on the left
+moved_error = evaluate(provable, moved, y).error
+shift_guess.compare("above 15 %")
+claim(
+    "shift-error",
+    moved_error,
+    low=0.15,
+    statement="error of the provable network on digits moved by three pixels (10,000 digits)",
+    unit="%",
+)
+
+# %%
+with torch.no_grad():
+    before, after = provable(x_few).argmax(dim=1), provable(moved[:500]).argmax(dim=1)
+chosen = (proof & (after != y_few)).nonzero()[:4, 0]
+pictures = torch.cat([x_few[chosen], moved[chosen]])
+read = [f"read as {k.item()}" for k in (*before[chosen], *after[chosen])]
+plots.images(pictures, read, columns=4, title="proved at eps=0.1; below, moved by three pixels")
+
+# %% [markdown]
+# Each digit in the upper row has a proof. Moved, it is misread.
+#
+# **The price.** Both networks saw the same digits equally often.
+
+# %%
+cost = evaluate(provable, x, y).error - evaluate(usual, x, y).error
+claim(
+    "ibp-clean-cost",
+    cost,
+    low=0.003,
+    high=0.06,
+    statement="clean error added by training for the certificate (10,000 digits)",
+    unit="%",
+)
+
+# %% [markdown]
+# **What it shows.** A certificate is as narrow as it is firm. Inside its $\epsilon$ and its norm nothing can happen; one step outside, anything can. The proof costs clean error, and it is paid on every digit, attacked or not.
+#
+# **What it does not show.** Anything about pictures that are not on the list. The certified error is measured on test digits, as any error is; for a new picture you compute a new proof. And what a proof gives you there is that the answer does not *change* within $\epsilon$. Whether it is right, only a label can say.
+
+# %% [markdown]
+# ## What you take with you
+#
+# - For a linear model $y\,(w^\top x + b) / \lVert w\rVert_1$ is exact: below it no attack succeeds, above it one does.
+# - Bounds pushed through a network prove digits right. An attack bounds the true error from below, a certificate from above.
+# - The gap is a property of network and bound together. Training for the bound closes it, at a price in clean error.
+#
+# **Misconceptions.** *"No attack has succeeded, so it is robust."* Sections 3 and 4: an attack gives the lower side only. *"Not proved means breakable."* Section 4: at 0.01 next to nothing is proved, and little is broken. *"Certified means safe."* Section 6: a little more $\epsilon$, or three pixels to the right, and the proof is void.
+#
+# **Further reading.** Gowal and others, *On the Effectiveness of Interval Bound Propagation for Training Verifiably Robust Models* (2018, arXiv 1810.12715), section 3, for the rules and the objective. Wong, Kolter, *Provable Defenses against Adversarial Examples via the Convex Outer Adversarial Polytope* (2018, arXiv 1711.00851), section 3, for tighter bounds. Tjeng, Xiao, Tedrake, *Evaluating Robustness of Neural Networks with Mixed Integer Programming* (2019, arXiv 1711.07356), section 4, for exact answers. Jia, Rinard, *Exploiting Verified Neural Networks via Floating Point Numerical Error* (2020, arXiv 2003.03021), section 1, for what happens when a proof forgets rounding.

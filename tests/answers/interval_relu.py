@@ -1,0 +1,76 @@
+"""Answers to `interval_relu`."""
+
+import torch
+
+
+def right_by_relu(lower, upper):
+    return torch.relu(lower), torch.nn.functional.relu(upper)
+
+
+def right_by_kinds(lower, upper):
+    off, on = upper <= 0, lower >= 0
+    low = torch.where(on, lower, torch.zeros_like(lower))
+    return low, torch.where(off, torch.zeros_like(upper), upper)
+
+
+def right_one_by_one(lower, upper):
+    pairs = zip(lower.flatten().tolist(), upper.flatten().tolist(), strict=True)
+    both = torch.tensor([(max(a, 0.0), max(b, 0.0)) for a, b in pairs])
+    return [both[:, 0].reshape(lower.shape), both[:, 1].reshape(upper.shape)]
+
+
+def stub(lower, upper):
+    """The bounds."""
+    ...
+
+
+def wrong_untouched(lower, upper):
+    return lower.clone(), upper.clone()
+
+
+def wrong_lower_untouched(lower, upper):
+    return lower, upper.relu()
+
+
+def wrong_upper_untouched(lower, upper):
+    return lower.relu(), upper
+
+
+def wrong_crossing_zeroed(lower, upper):
+    alive = (lower > 0).float()
+    return lower * alive, upper * alive
+
+
+def wrong_crossing_kept(lower, upper):
+    alive = (upper > 0).float()
+    return lower * alive, upper * alive
+
+
+def wrong_by_centre(lower, upper):
+    alive = (lower + upper > 0).float()
+    return lower * alive, upper * alive
+
+
+def wrong_centre_and_radius(lower, upper):
+    centre, radius = (lower + upper) / 2, (upper - lower) / 2
+    return centre.relu() - radius, centre.relu() + radius
+
+
+def wrong_absolute(lower, upper):
+    return lower.abs(), upper.abs()
+
+
+def wrong_cut_at_one(lower, upper):
+    return lower.clamp(0, 1), upper.clamp(0, 1)
+
+
+def wrong_swapped(lower, upper):
+    return upper.relu(), lower.relu()
+
+
+def wrong_in_place(lower, upper):
+    return lower.clamp_(min=0), upper.clamp_(min=0)
+
+
+def wrong_type(lower, upper):
+    return torch.stack([lower.relu(), upper.relu()])

@@ -1,0 +1,116 @@
+"""Answers to `margin_bound`."""
+
+import torch
+
+
+def right_row_by_row(weight, bias, lower, upper, y):
+    worst = []
+    for low, high, label in zip(lower, upper, y.tolist(), strict=True):
+        leads = []
+        for j in range(len(weight)):
+            if j != label:
+                w = weight[j] - weight[label]
+                corner = torch.where(w > 0, high, low)
+                leads.append(w @ corner + bias[j] - bias[label])
+        worst.append(torch.stack(leads).max())
+    return torch.stack(worst)
+
+
+def right_by_signs(weight, bias, lower, upper, y):
+    rows = weight[None] - weight[y].unsqueeze(1)
+    lead = torch.einsum("nkh,nh->nk", rows.clamp(min=0), upper)
+    lead = lead + torch.einsum("nkh,nh->nk", rows.clamp(max=0), lower)
+    lead = lead + bias[None] - bias[y].unsqueeze(1)
+    own = torch.nn.functional.one_hot(y, len(weight)).bool()
+    return lead.masked_fill(own, -1e30).max(dim=1).values
+
+
+def right_by_one_hot(weight, bias, lower, upper, y):
+    count = len(weight)
+    turned = torch.eye(count) - torch.nn.functional.one_hot(y, count)[:, None].float()
+    rows, offset = turned @ weight, turned @ bias
+    centre, radius = (lower + upper) / 2, (upper - lower) / 2
+    lead = offset + (rows * centre[:, None]).sum(-1) + (rows.abs() * radius[:, None]).sum(-1)
+    kept = torch.arange(count) != y[:, None]
+    return lead[kept].reshape(len(y), count - 1).amax(1)
+
+
+def stub(weight, bias, lower, upper, y):
+    """The worst case."""
+    ...
+
+
+def parts(weight, bias, lower, upper, y):
+    """The lead at the middle [N, K], the rows [N, K, n] and the radius [N, n]."""
+    rows = weight - weight[y][:, None]
+    middle = torch.einsum("nkh,nh->nk", rows, (lower + upper) / 2) + bias - bias[y][:, None]
+    return middle, rows, (upper - lower) / 2
+
+
+def through(rows, radius):
+    return torch.einsum("nkh,nh->nk", rows, radius)
+
+
+def worst_rival(lead, y):
+    return lead.scatter(1, y[:, None], -torch.inf).amax(1)
+
+
+def wrong_no_width(weight, bias, lower, upper, y):
+    return worst_rival(parts(weight, bias, lower, upper, y)[0], y)
+
+
+def wrong_own_class(weight, bias, lower, upper, y):
+    middle, rows, radius = parts(weight, bias, lower, upper, y)
+    return (middle + through(rows.abs(), radius)).amax(1)
+
+
+def wrong_bounds_subtracted(weight, bias, lower, upper, y):
+    middle, radius = (lower + upper) @ weight.T / 2 + bias, (upper - lower) / 2
+    low, high = middle - radius @ weight.abs().T, middle + radius @ weight.abs().T
+    return worst_rival(high - low.gather(1, y[:, None]), y)
+
+
+def wrong_signs_ignored(weight, bias, lower, upper, y):
+    logits = upper @ weight.T + bias
+    return worst_rival(logits - logits.gather(1, y[:, None]), y)
+
+
+def wrong_best_case(weight, bias, lower, upper, y):
+    middle, rows, radius = parts(weight, bias, lower, upper, y)
+    return worst_rival(middle - through(rows.abs(), radius), y)
+
+
+def wrong_turned_round(weight, bias, lower, upper, y):
+    middle, rows, radius = parts(weight, bias, lower, upper, y)
+    lead_of_y = -middle - through(rows.abs(), radius)
+    return lead_of_y.scatter(1, y[:, None], torch.inf).amin(1)
+
+
+def wrong_least_rival(weight, bias, lower, upper, y):
+    middle, rows, radius = parts(weight, bias, lower, upper, y)
+    lead = middle + through(rows.abs(), radius)
+    return lead.scatter(1, y[:, None], torch.inf).amin(1)
+
+
+def wrong_no_bias(weight, bias, lower, upper, y):
+    middle, rows, radius = parts(weight, 0 * bias, lower, upper, y)
+    return worst_rival(middle + through(rows.abs(), radius), y)
+
+
+def wrong_bias_of_y_missing(weight, bias, lower, upper, y):
+    middle, rows, radius = parts(weight, 0 * bias, lower, upper, y)
+    return worst_rival(middle + bias + through(rows.abs(), radius), y)
+
+
+def wrong_whole_width(weight, bias, lower, upper, y):
+    middle, rows, radius = parts(weight, bias, lower, upper, y)
+    return worst_rival(middle + 2 * through(rows.abs(), radius), y)
+
+
+def wrong_bounds_subtracted__no_bias(weight, bias, lower, upper, y):
+    return wrong_bounds_subtracted(weight, 0 * bias, lower, upper, y)
+
+
+def wrong_shape(weight, bias, lower, upper, y):
+    middle, rows, radius = parts(weight, bias, lower, upper, y)
+    return middle + through(rows.abs(), radius)
