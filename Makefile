@@ -6,7 +6,7 @@ PORT ?= 8888
 VENV_PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test run notebooks doctor peers bench clean
+.PHONY: help setup lab test run notebooks doctor peers bench release clean
 
 help:
 	@echo 'make lab         open the course in JupyterLab (PORT=8888)'
@@ -14,8 +14,9 @@ help:
 	@echo 'make run         run the notebooks without a browser, write them as pages into build/'
 	@echo 'make doctor      what is installed, and whether the course runs here'
 	@echo 'make notebooks   rebuild the notebooks from notebooks/source/'
-	@echo 'make peers       also install the libraries that the attacks are compared with'
+	@echo 'make peers       also install what the attacks are compared with, and nbgrader'
 	@echo 'make bench       attacks and training against their floors and other libraries'
+	@echo 'make release     an nbgrader course with the exercises, into build/nbgrader/'
 	@echo 'make clean       delete build/, dist/ and caches (rm -r .venv deletes the environment)'
 	@echo
 	@echo 'The first of them sets up .venv, which takes some minutes and the network.'
@@ -45,6 +46,9 @@ peers:
 
 bench: peers
 	$(VENV_PYTHON) benchmarks/bench.py
+
+release: setup
+	@$(VENV_PYTHON) tools/release.py
 
 clean:
 	rm -rf build dist .pytest_cache .ruff_cache .hypothesis

@@ -33,6 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # A backend chosen outside would keep the figures out of the notebooks' cells.
     os.environ.pop("MPLBACKEND", None)
     share_cores(os.environ)
+    os.environ["ADVTUTOR_PROGRESS"] = "off"  # what the tests solve, nobody has learnt
     # nbval opens the sanitiser's file relative to the folder that pytest was called in.
     sanitiser = getattr(config.option, "nbval_sanitize_with", None)
     if sanitiser and not Path(sanitiser).is_absolute():

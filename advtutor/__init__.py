@@ -16,6 +16,7 @@ _MODULES = (
     "models",
     "plots",
     "predictions",
+    "progress",
     "training",
     "widgets",
 )

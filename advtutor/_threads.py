@@ -11,4 +11,4 @@ def share_cores(environment: MutableMapping[str, str]) -> None:
     costs about a tenth. A choice that is already made stays.
     """
     if "OMP_WAIT_POLICY" not in environment:
-        environment.setdefault("GOMP_SPINCOUNT", "1000")
+        environment.setdefault("GOMP_SPINCOUNT", "10000")

@@ -1,4 +1,4 @@
-"""The command line: `advtutor lab` opens the course, `advtutor doctor` says whether it runs."""
+"""The command line: open the course, say whether it runs, and which exercises are done."""
 
 from typing import Annotated
 
@@ -50,6 +50,19 @@ def lab(
     except LabError as fault:
         Console(stderr=True).print(f"advtutor lab: {escape(str(fault))}", highlight=False)
         raise typer.Exit(1) from None
+
+
+@app.command()
+def progress() -> None:
+    """Say which exercises are done, notebook by notebook."""
+    from advtutor.progress import EXERCISES, done, progress_file
+
+    finished = done()
+    for notebook, names in EXERCISES.items():
+        marks = "  ".join(f"{'✓' if name in finished else '○'} {name}" for name in names)
+        typer.echo(f"{notebook:<26} {marks}")
+    kept = progress_file() or "nowhere, because ADVTUTOR_PROGRESS is off"
+    typer.echo(f"kept in {kept}; it holds names and days, and no code")
 
 
 @app.command()

@@ -316,6 +316,17 @@ def memory() -> list[str]:
     return lines
 
 
+def remarks() -> list[str]:
+    """Lines that say what keeps a row above its target."""
+    return [
+        "What `fgsm` does beyond its floor: it looks through the images for values out of range, "
+        "copies them, looks through the gradient for examples that it leaves unmoved, and makes "
+        "the step. Each is a pass over the pixels. The faster the network, the more it shows.",
+        "Fast training cannot cost less than its passes alone, a row of the table; what it adds to "
+        "them is the noise, the step and two clips.",
+    ]
+
+
 def machine() -> str:
     names = ("torch", "torchattacks", "foolbox", "cleverhans")
     versions = []
@@ -393,7 +404,7 @@ def main() -> None:
         *epochs(split.x[: 24 * n], split.y[: 24 * n], 7),
         *importing(rounds),
     ]
-    notes = memory()
+    notes = [*memory(), *remarks()]
     show(rows, notes)
     write(rows, notes, options.output)
 

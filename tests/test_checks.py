@@ -16,6 +16,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
+import exercise_table
 import numpy as np
 import pytest
 import torch
@@ -26,6 +27,7 @@ from advtutor.checks import engine, sandbox, training
 from advtutor.checks.crafting import fgsm as right_fgsm
 from advtutor.checks.engine import Exercise, Verdict
 from advtutor.evaluation import transfer_matrix
+from advtutor.progress import EXERCISES as EXERCISES_OF
 
 EXERCISES = {name: getattr(checks, name) for name in checks.__all__}
 each_exercise = pytest.mark.parametrize("name", EXERCISES)
@@ -599,3 +601,11 @@ def test_importing_the_checks_stays_cheap() -> None:
 def test_exercises_have_sources() -> None:
     """Catches a reference that `.solution()` could not show."""
     assert all(inspect.getsource(exercise.reference) for exercise in EXERCISES.values())
+
+
+def test_the_table_in_the_docs_is_current() -> None:
+    """Catches a mistake or a message that the docs do not know, and an exercise in no notebook."""
+    assert exercise_table.TABLE.read_text(encoding="utf-8") == exercise_table.table(), (
+        "run python tools/exercise_table.py"
+    )
+    assert set(checks.__all__) == {name for names in EXERCISES_OF.values() for name in names}

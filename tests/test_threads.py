@@ -8,7 +8,7 @@ def test_waiting_threads_are_told_to_give_way():
     """Catches notebooks that starve each other on two cores."""
     environment = {}
     share_cores(environment)
-    assert environment == {"GOMP_SPINCOUNT": "1000"}
+    assert environment == {"GOMP_SPINCOUNT": "10000"}
 
 
 def test_a_choice_already_made_stays():
@@ -23,4 +23,4 @@ def test_the_kernels_of_lab_inherit_it(monkeypatch):
     """Catches a Lab whose kernels spin."""
     monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
     monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
-    assert lab._environment("token")["GOMP_SPINCOUNT"] == "1000"
+    assert lab._environment("token")["GOMP_SPINCOUNT"] == "10000"

@@ -90,6 +90,7 @@ def execute(notebook: NotebookNode, name: str, folder: Path, bar: tqdm) -> Noteb
     # A backend chosen outside would keep the figures out of the cells.
     environment = {key: value for key, value in os.environ.items() if key != "MPLBACKEND"}
     share_cores(environment)
+    environment["ADVTUTOR_PROGRESS"] = "off"  # the solutions are not the builder's own
     client = NotebookClient(
         notebook,
         km=AsyncKernelManager(kernel_name="python3", kernel_spec_manager=ThisPython()),

@@ -86,6 +86,7 @@ def execute(notebook: NotebookNode, folder: Path, bar: tqdm) -> str:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
     share_cores(os.environ)
+    os.environ["ADVTUTOR_PROGRESS"] = "off"
     started: list[int] = []
     client = NotebookClient(
         notebook,

@@ -48,7 +48,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
     parser.add_argument(
         "--peers",
         action="store_true",
-        help="also install the libraries that the attacks are compared with",
+        help="also install the libraries that the attacks are compared with, and nbgrader",
     )
     options = parser.parse_args(arguments)
     root = Path(__file__).resolve().parent.parent
@@ -152,14 +152,14 @@ def install(root: Path) -> None:
 
 
 def add_peers(root: Path) -> None:
-    """Install the extra `peers`, and what cannot be an extra, unless they are there."""
+    """Install the extras `peers` and `grading`, and what can be no extra, unless they are there."""
     note = root / ".venv" / PEERS
     wanted = inputs_of(root) + (root / "benchmarks" / "peers.txt").read_text(encoding="utf-8")
     with only_one(root):
         if note.exists() and note.read_text(encoding="utf-8") == wanted:
             return
-        print("Installing the libraries that the attacks are compared with.", flush=True)
-        run([*pip(root), "-e", ".[peers]", "-c", "constraints.txt"], root, watch=Progress())
+        print("Installing what the attacks are compared with, and nbgrader.", flush=True)
+        run([*pip(root), "-e", ".[peers,grading]", "-c", "constraints.txt"], root, watch=Progress())
         run([*pip(root), "--no-deps", "-r", "benchmarks/peers.txt"], root, watch=Progress())
         note.write_text(wanted, encoding="utf-8")
 

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from advtutor import progress
 from advtutor.checks.sandbox import TooLong, quiet, restored, seed_everything, time_limit
 from advtutor.checks.stub import is_stub, source_of
 from advtutor.checks.watch import changes, note
@@ -131,7 +132,10 @@ class Exercise:
         """Print one line on `function`; return it if it is right, and else the course's own."""
         verdict = self.judge(function)
         print(f"{verdict.mark} {self.name}: {verdict.text}")
-        return function if verdict.mark == "✓" else self.reference
+        if verdict.mark != "✓":
+            return self.reference
+        progress.record(self.name)
+        return function
 
     def hint(self) -> None:
         """Print the next of three hints; the last one stays."""

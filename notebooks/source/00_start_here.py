@@ -15,7 +15,7 @@
 import torch
 import torch.nn.functional as F
 
-from advtutor import checks, data, models, plots
+from advtutor import checks, data, models, plots, progress
 from advtutor.claims import claim
 from advtutor.predictions import predict
 from advtutor.widgets import Explorer, slider
@@ -180,12 +180,17 @@ Explorer(step_of, eps=slider(0.002, 0.001, 0.03, 0.001, name="eps"))
 # - **Predictions** come before a measurement. Nobody sees them and nothing depends on them; they make the result stick.
 # - **Exercises** have `...` where your code goes. A check prints one line: ○ not attempted yet, ✓ right, or ✗ with the mistake it found.
 # - **Claims** print one line each: what is claimed, the band in which the number has to fall on any machine, the paper's value where there is one, and what this machine measured. A claim that does not hold stops the notebook. So every number in the text is one that your machine has just checked.
+# - **Progress**: the last cell of each notebook shows which of its exercises you have solved, and `advtutor progress` in a terminal shows all. A small file of your own holds the names, and no code; `ADVTUTOR_PROGRESS=off` switches it off.
 # - **When something fails**, run `advtutor doctor` in a terminal (or `make doctor` in the course's folder). It says what is missing and what to do. *Kernel → Restart Kernel and Run All Cells* runs a notebook afresh at any time.
 #
 # | you have | take |
 # |---|---|
 # | 50 minutes | this one, then [02](02_gradient_sign_crafting.ipynb), sections 1 to 3 |
-# | 90 minutes | this one, [01](01_linear_explanation.ipynb), sections 1 and 2, and [02](02_gradient_sign_crafting.ipynb) |
-# | 180 minutes | all four: [01](01_linear_explanation.ipynb), [02](02_gradient_sign_crafting.ipynb), [03](03_adversarial_training.ipynb) |
+# | 90 minutes | this one, [01](01_linear_explanation.ipynb), sections 2 and 3, and [02](02_gradient_sign_crafting.ipynb), sections 1 to 4 and 6 |
+# | 180 minutes | this one, [01](01_linear_explanation.ipynb), [02](02_gradient_sign_crafting.ipynb), [03](03_adversarial_training.ipynb), sections 1 to 3 and 7, and [04](04_does_the_defence_hold.ipynb), sections 1 to 3 |
+# | a course | all of these, then [05](05_why_examples_transfer.ipynb) and [06](06_proof_not_promise.ipynb) |
 #
 # **Further reading.** Goodfellow, Shlens, Szegedy, *Explaining and Harnessing Adversarial Examples* (2015, arXiv 1412.6572), section 4 and Figure 1. The photo comes with scikit-image.
+
+# %%
+progress.show("00_start_here")

@@ -16,7 +16,7 @@ from functools import partial
 import torch
 import torch.nn.functional as F
 
-from advtutor import attacks, checks, linearity, models, plots, training
+from advtutor import attacks, checks, linearity, models, plots, progress, training
 from advtutor.claims import claim
 from advtutor.data import mnist
 from advtutor.evaluation import evaluate
@@ -609,3 +609,6 @@ claim("tilt-small", worst["tilted"][1], 0.4, 1.0, unit="%", statement="tilted, a
 # **Further reading.** Goodfellow, Shlens, Szegedy, *Explaining and Harnessing Adversarial Examples* (2015, arXiv 1412.6572), sections 3, 5, 7 and 8. Tanay, Griffin, *A Boundary Tilting Perspective on the Phenomenon of Adversarial Examples* (2016, arXiv 1608.07690), sections 3 and 4.
 #
 # Next: [Crafting with the gradient's sign](02_gradient_sign_crafting.ipynb).
+
+# %%
+progress.show("01_linear_explanation")

@@ -3,7 +3,7 @@
 #
 # **You will fool networks that the attacker never saw, and measure what they share that makes it possible.**
 #
-# *40 minutes. You need [adversarial training](03_adversarial_training.ipynb). After this notebook you can*
+# *40 minutes. You need [does the defence hold?](04_does_the_defence_hold.ipynb). After this notebook you can*
 #
 # - *measure how far an example travels, and whether its victims see the same wrong class;*
 # - *compare the directions of two networks' gradients with the right control;*
@@ -15,7 +15,7 @@ from functools import partial
 import torch
 from tqdm.auto import tqdm
 
-from advtutor import attacks, checks, models, plots, training
+from advtutor import attacks, checks, models, plots, progress, training
 from advtutor.claims import claim
 from advtutor.data import mnist
 from advtutor.evaluation import evaluate, transfer_matrix
@@ -161,7 +161,7 @@ claim(
 # %% [markdown]
 # **What it shows.** A linear model with one layer makes examples that break a convolutional network. Each of the five models with usual training makes examples that the other four misread far more often than noise. The robust network is hard to reach: its column is pale.
 #
-# **What it does not show.** That the robust network is safe. Its column comes from single steps made for others; the repeated step of [notebook 03](03_adversarial_training.ipynb) breaks it.
+# **What it does not show.** That the robust network is safe. Its column comes from single steps made for others; the repeated step of [notebook 04](04_does_the_defence_hold.ipynb) breaks it.
 
 # %% [markdown]
 # ## 2. Do they make the same mistake?
@@ -674,3 +674,8 @@ claim(
 # **Misconceptions.** *"Keep the weights secret and nobody can attack."* Section 5. *"A committee cannot be fooled all at once."* Section 4. *"An example fits one network like a key its lock."* Section 1. *"All models agree on the wrong class."* Section 2: the RBF network agrees with maxout less often than softmax regression does.
 #
 # **Further reading.** Goodfellow, Shlens, Szegedy, *Explaining and Harnessing Adversarial Examples* (2015, arXiv 1412.6572), sections 8 and 9. Papernot, McDaniel, Goodfellow and others, *Practical Black-Box Attacks against Machine Learning* (2016, arXiv 1602.02697), section 4, for the substitute. Tramèr, Papernot, Goodfellow, Boneh, McDaniel, *The Space of Transferable Adversarial Examples* (2017, arXiv 1704.03453), for how many directions two models share.
+#
+# Next: [Can robustness be proved?](06_proof_not_promise.ipynb)
+
+# %%
+progress.show("05_why_examples_transfer")

@@ -3,7 +3,7 @@
 #
 # **You will prove, digit by digit, that no attack within eps can succeed, and train a network so that the proof goes through.**
 #
-# *40 minutes. You need [adversarial training](03_adversarial_training.ipynb). After this notebook you can*
+# *40 minutes. You need [does the defence hold?](04_does_the_defence_hold.ipynb). After this notebook you can*
 #
 # - *compute the smallest step that flips a linear model, exactly;*
 # - *carry a whole box of pictures through a network, and read a proof off the result;*
@@ -14,7 +14,7 @@ from functools import partial
 
 import torch
 
-from advtutor import attacks, certify, checks, models, plots, training
+from advtutor import attacks, certify, checks, models, plots, progress, training
 from advtutor.claims import claim
 from advtutor.data import mnist
 from advtutor.evaluation import evaluate
@@ -613,3 +613,6 @@ claim(
 # **Misconceptions.** *"No attack has succeeded, so it is robust."* Sections 3 and 4: an attack gives the lower side only. *"Not proved means breakable."* Section 4: at 0.01 next to nothing is proved, and little is broken. *"Certified means safe."* Section 6: a little more $\epsilon$, or three pixels to the right, and the proof is void.
 #
 # **Further reading.** Gowal and others, *On the Effectiveness of Interval Bound Propagation for Training Verifiably Robust Models* (2018, arXiv 1810.12715), section 3, for the rules and the objective. Wong, Kolter, *Provable Defenses against Adversarial Examples via the Convex Outer Adversarial Polytope* (2018, arXiv 1711.00851), section 3, for tighter bounds. Tjeng, Xiao, Tedrake, *Evaluating Robustness of Neural Networks with Mixed Integer Programming* (2019, arXiv 1711.07356), section 4, for exact answers. Jia, Rinard, *Exploiting Verified Neural Networks via Floating Point Numerical Error* (2020, arXiv 2003.03021), section 1, for what happens when a proof forgets rounding.
+
+# %%
+progress.show("06_proof_not_promise")

@@ -1,0 +1,73 @@
+"""Progress: which exercises are done, kept in a small file that holds their names and no code."""
+
+import contextlib
+import json
+import os
+from datetime import date
+from pathlib import Path
+
+from platformdirs import user_data_dir
+
+EXERCISES = {
+    "00_start_here": ("levels_to_eps",),
+    "01_linear_explanation": ("shell_share", "worst_case_linear", "worst_case_loss"),
+    "02_gradient_sign_crafting": ("fgsm", "bim", "project_linf"),
+    "03_adversarial_training": ("adversarial_loss", "adversarial_step", "l1_decay_loss"),
+    "04_does_the_defence_hold": ("margin_loss", "estimated_gradient", "worst_case_error"),
+    "05_why_examples_transfer": ("agreement", "mean_cosine", "ensemble_fgsm"),
+    "06_proof_not_promise": ("linear_radius", "interval_linear", "interval_relu", "margin_bound"),
+}
+
+_here: set[str] = set()  # done in this process, whether or not a file can be written
+
+
+def progress_file() -> Path | None:
+    """Where progress is kept; None if the environment says `ADVTUTOR_PROGRESS=off`.
+
+    `ADVTUTOR_PROGRESS` may also name another file.
+    """
+    chosen = os.environ.get("ADVTUTOR_PROGRESS", "")
+    if chosen.lower() in ("off", "0", "no"):
+        return None
+    return Path(chosen) if chosen else Path(user_data_dir("advtutor", "advtutor"), "progress.json")
+
+
+def record(exercise: str) -> None:
+    """Note that `exercise` is done. A file that cannot be written costs the note and no more."""
+    _here.add(exercise)
+    path = progress_file()
+    if path is None or exercise in (known := _stored(path)):
+        return
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new = path.with_name(f"{path.name}.{os.getpid()}")
+        text = json.dumps({"done": known | {exercise: date.today().isoformat()}}, indent=1)
+        new.write_text(text, encoding="utf-8")
+        new.replace(path)
+
+
+def done() -> set[str]:
+    """The names of the exercises that are done, now or in an earlier session."""
+    path = progress_file()
+    return _here | (set(_stored(path)) if path else set())
+
+
+def show(notebook: str) -> None:
+    """Print one line with the exercises of `notebook`: ✓ where done, ○ where not.
+
+    Raises ValueError for a notebook that the course does not have.
+    """
+    if notebook not in EXERCISES:
+        raise ValueError(f"there is no notebook {notebook!r}; there are {', '.join(EXERCISES)}")
+    finished = done()
+    marks = [f"{'✓' if name in finished else '○'} {name}" for name in EXERCISES[notebook]]
+    print("exercises of this notebook   " + "   ".join(marks))
+
+
+def _stored(path: Path) -> dict[str, str]:
+    """What the file says; nothing if it is missing or spoilt."""
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))["done"]
+        return {str(name): str(day) for name, day in stored.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}

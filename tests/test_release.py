@@ -1,0 +1,197 @@
+"""The course for graders: what `make release` writes, and what nbgrader makes of it."""
+
+import csv
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+import pytest
+import release
+from nbformat import NotebookNode
+
+from advtutor import checks
+from advtutor.checks import grading
+from advtutor.progress import EXERCISES
+
+NOTEBOOK = "02_gradient_sign_crafting"
+CHEAT = """import advtutor.checks.engine as engine
+import advtutor.checks.grading as grading
+
+class checks:
+    fgsm = bim = project_linf = staticmethod(lambda function: function)
+
+engine.Exercise.judge = lambda self, function: engine.Verdict("✓", "", "right")
+grading.judge = lambda name, source: (True, "✓")
+"""
+
+
+WRONG = {
+    "fgsm": """def fgsm(model, x, y, eps):
+    x = x.detach().clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(F.cross_entropy(model(x), y), x)
+    return (x + eps * gradient.sign()).detach()""",
+    "bim": """def bim(model, x, y, eps, step_size, steps):
+    return x.clone()""",
+    "project_linf": """def project_linf(x_adv, x, eps):
+    return torch.clamp(x_adv, x - eps, x + eps)""",
+}
+
+
+def own_answer(name: str) -> str:
+    """The course's own answer to an exercise, as its notebook has it, without the check."""
+    cells = (cell for notebook in EXERCISES for cell in release.assignment(notebook).cells)
+    source = next(cell.source for cell in cells if cell.id == name)
+    return re.sub(r"(?m)^ *### (BEGIN|END) SOLUTION\n|^_ = checks.*", "", source).rstrip()
+
+
+def with_check(name: str, source: str) -> str:
+    return f"{source}\n\n\n_ = checks.{name}({name})"
+
+
+# --- one answer in a process of its own ---
+
+
+@pytest.mark.parametrize("name", checks.__all__)
+def test_the_courses_own_answers_are_right(name: str) -> None:
+    """Catches an answer that needs more around it than the grading process has."""
+    right, line = grading.judge(name, own_answer(name))
+    assert right, line
+
+
+def test_a_wrong_answer_is_told_its_mistake() -> None:
+    """Catches a grade without a reason, and the course's own answer graded in its place."""
+    right, line = grading.judge("fgsm", WRONG["fgsm"])
+    assert not right and line == "✗ fgsm: the result leaves [0, 1]: did you clip?"
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("", "no function of this name"),
+        ("fgsm = 3", "a value of type int"),
+        ("def fgsm(model, x, y, eps):\n    ...", "not attempted yet"),
+        ("def fgsm(:", "cannot be run: SyntaxError"),
+        ("raise SystemError('no')", "cannot be run: SystemError: no"),
+    ],
+)
+def test_what_is_no_answer_is_said_to_be_none(source: str, words: str) -> None:
+    """Catches points for nothing, and a traceback in the feedback."""
+    right, line = grading.judge("fgsm", source)
+    assert not right and words in line
+
+
+def test_the_module_says_it_by_its_exit_status() -> None:
+    """Catches a grading process that ends well whatever it finds."""
+    for source, status in ((own_answer("fgsm"), 0), (WRONG["fgsm"], 1)):
+        ran = subprocess.run(
+            [sys.executable, "-m", "advtutor.checks.grading", "fgsm"],
+            input=source,
+            capture_output=True,
+            encoding="utf-8",
+        )
+        assert ran.returncode == status, ran.stdout + ran.stderr
+
+
+# --- the course folder ---
+
+
+@pytest.mark.parametrize("notebook", EXERCISES)
+def test_an_assignment_holds_each_exercise_and_its_points(notebook: str) -> None:
+    """Catches an exercise that is forgotten, a test that can be edited, a check that replaces."""
+    page = release.assignment(notebook)
+    nbformat.validate(page)
+    marks = {cell.metadata.nbgrader.grade_id: cell.metadata.nbgrader for cell in page.cells}
+    assert len(marks) == len(page.cells)
+    for name in EXERCISES[notebook]:
+        assert marks[name]["solution"] and not marks[name]["locked"]
+        assert marks[f"{name}-test"]["grade"] and marks[f"{name}-test"]["locked"]
+        assert marks[f"{name}-test"]["points"] == 2
+        assert "**Exercise.**" in next(c for c in page.cells if c.id == f"{name}-text").source
+    for cell in page.cells:
+        assert not re.search(r"(?m)^(\w+) = checks\.\1\(", cell.source)
+
+
+def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
+    """Catches a release that deletes what somebody keeps there."""
+    (tmp_path / "thesis.tex").write_text("")
+    ran = subprocess.run(
+        [sys.executable, release.__file__, str(tmp_path)], capture_output=True, text=True
+    )
+    assert ran.returncode != 0 and "something else" in ran.stderr
+    assert (tmp_path / "thesis.tex").exists()
+
+
+# --- nbgrader itself ---
+
+
+def handed_in(released: NotebookNode, change: Callable[[str, str], str]) -> NotebookNode:
+    """A submission: each answer cell as `change(name, source)` makes it."""
+    page = nbformat.from_dict(released)
+    for cell in page.cells:
+        if cell.metadata.nbgrader.solution:
+            cell.source = change(cell.metadata.nbgrader.grade_id, cell.source)
+    return page
+
+
+SUBMISSIONS: dict[str, Callable[[str, str], str]] = {
+    "right": lambda name, _: with_check(name, own_answer(name)),
+    "half": lambda name, stub: with_check(name, own_answer(name)) if name == "fgsm" else stub,
+    "wrong": lambda name, _: with_check(name, WRONG[name]),
+    "cheat": lambda name, _: CHEAT + with_check(name, f"def {name}(*args):\n    return args[1]"),
+}
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A course folder with four submissions, graded, with feedback."""
+    if os.environ.get("ADVTUTOR_PEERS") != "required":
+        pytest.importorskip("nbgrader", reason="not installed: make peers")
+    root = tmp_path_factory.mktemp("graded") / "course"
+    release.release(root)
+    nbgrader(root, "generate_assignment", NOTEBOOK)
+    released = nbformat.read(root / "release" / NOTEBOOK / f"{NOTEBOOK}.ipynb", as_version=4)
+    for student, change in SUBMISSIONS.items():
+        folder = root / "submitted" / student / NOTEBOOK
+        folder.mkdir(parents=True)
+        nbformat.write(handed_in(released, change), folder / f"{NOTEBOOK}.ipynb")
+    nbgrader(root, "autograde", NOTEBOOK, "--create")
+    nbgrader(root, "generate_feedback", NOTEBOOK)
+    nbgrader(root, "export")
+    return root
+
+
+def nbgrader(root: Path, *command: str) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "nbgrader", *command, f"--course-dir={root}"],
+        cwd=root,
+        env=os.environ | {"HOME": str(root), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_the_released_notebook_has_no_solution(course: Path) -> None:
+    """Catches an answer, a hidden test or an odd stub in what students receive."""
+    text = (course / "release" / NOTEBOOK / f"{NOTEBOOK}.ipynb").read_text(encoding="utf-8")
+    assert "HIDDEN" not in text and "SOLUTION" not in text and "autograd.grad(loss" not in text
+    page = nbformat.reads(text, as_version=4)
+    answers = [c.source for c in page.cells if c.metadata.nbgrader.solution]
+    assert len(answers) == 3 and all("\n    ...\n" in answer for answer in answers)
+
+
+def test_the_grades_are_what_was_earned(course: Path) -> None:
+    """Catches points for a wrong answer, none for a right one, and a notebook that cheats."""
+    with (course / "grades.csv").open(encoding="utf-8") as file:
+        scores = {row["student_id"]: float(row["score"]) for row in csv.DictReader(file)}
+    assert scores == {"right": 6, "half": 2, "wrong": 0, "cheat": 0}
+
+
+def test_the_feedback_names_the_mistake(course: Path) -> None:
+    """Catches feedback that says no more than 'wrong'."""
+    page = course / "feedback" / "wrong" / NOTEBOOK / f"{NOTEBOOK}.html"
+    assert "did you clip?" in page.read_text(encoding="utf-8")

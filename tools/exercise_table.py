@@ -1,0 +1,49 @@
+"""Write docs/exercises.md: each exercise, the mistakes its check knows, and what it says of them.
+
+python tools/exercise_table.py
+"""
+
+from pathlib import Path
+
+from advtutor import checks
+from advtutor.progress import EXERCISES
+
+TABLE = Path(__file__).resolve().parent.parent / "docs" / "exercises.md"
+
+HEAD = """# The exercises, and the mistakes their checks know
+
+Written by `python tools/exercise_table.py` from the checks themselves; a test compares.
+
+A check runs an answer on fresh inputs and compares it with the course's own, however it is written.
+Where it differs, it says which of these mistakes it is; of two mistakes, the more basic one. Before
+that it looks at what concerns every exercise: a wrong type or shape, an error inside, an endless
+loop, a forgotten return, a change of what was handed in. `tests/answers/` holds an answer for each
+line below, which has to be told exactly this line, and right answers written in other ways, which
+have to pass.
+"""
+
+
+def table() -> str:
+    """The page as Markdown, in the notebooks' order."""
+    parts = [HEAD]
+    for notebook, names in EXERCISES.items():
+        parts.append(f"## {notebook}\n")
+        for name in names:
+            exercise = getattr(checks, name)
+            parts.append(f"### `{exercise.call}`\n")
+            parts.append("| mistake | what the check says |\n| --- | --- |")
+            parts += [f"| {m.name} | {escaped(m.message)} |" for m in exercise.mistakes]
+            parts.append("")
+    return "\n".join(parts)
+
+
+def escaped(text: str) -> str:
+    """Text that stays in its cell and is shown as it is."""
+    for sign in ("|", "*", "<", "_"):
+        text = text.replace(sign, "\\" + sign)
+    return text
+
+
+if __name__ == "__main__":
+    TABLE.write_text(table(), encoding="utf-8")
+    print(f"wrote {TABLE}")
