@@ -18,6 +18,7 @@ from advtutor.progress import EXERCISES
 
 FOLDER = ROOT / "build" / "nbgrader"
 POINTS = 2
+LINK_TO_NEIGHBOUR = re.compile(r"\[([^\]]+)\]\(\w+\.ipynb\)")  # which is not handed out
 
 CONFIG = """# Written by `make release`. See docs/grading.md.
 c = get_config()
@@ -60,7 +61,8 @@ def assignment(notebook: str) -> NotebookNode:
     ]
     for name in EXERCISES[notebook]:
         place = next(i for i, cell in enumerate(cells) if solves(cell, name))
-        made.append(marked(nbformat.v4.new_markdown_cell(cells[place - 1].source), f"{name}-text"))
+        text = LINK_TO_NEIGHBOUR.sub(r"\1", cells[place - 1].source)
+        made.append(marked(nbformat.v4.new_markdown_cell(text), f"{name}-text"))
         made.append(marked(answer_cell(cells[place].source, name), name, solution=True))
         test = nbformat.v4.new_code_cell(TEST.format(name=name, points=POINTS))
         made.append(marked(test, f"{name}-test", points=POINTS))
