@@ -387,7 +387,9 @@ def test_the_difference_of_logits_is_bounded_as_one():
         logits = certify._propagate(certify._chain(model), box)
     loose = logits.upper - logits.lower.gather(1, y[:, None])
     others = torch.arange(4) != y[:, None]
-    assert (tight[others] < loose[others]).all()
+    gain = (loose - tight)[others]
+    assert gain.min() > -1e-12  # 0 where the box leaves no hidden unit a choice
+    assert (gain > 1e-3).float().mean() > 0.8
     assert (tight.gather(1, y[:, None]) == 0).all()
 
 

@@ -371,6 +371,7 @@ def typical_straightness(model):
     return torch.stack([straightness(line) for line in lines]).median()
 
 
+# %%
 line_guess.compare("a few straight pieces")
 claim(
     "F4-line",
@@ -565,6 +566,7 @@ def error_at(weights, offset, eps):
     return (margins <= eps * weights.abs().sum()).float().mean().item()
 
 
+# %%
 radii = [0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25]
 worst = {name: [error_at(*model, e) for e in radii] for name, model in linear.items()}
 plots.curves(

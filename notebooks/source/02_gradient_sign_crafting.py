@@ -510,6 +510,7 @@ def pgd(model, x, y, eps, step_size, steps):
     return x_adv
 
 
+# %%
 strengths = [0.0, 0.05, 0.075, 0.1, 0.15, 0.2]
 torch.manual_seed(0)
 methods = {
