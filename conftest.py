@@ -38,3 +38,10 @@ def pytest_configure(config: pytest.Config) -> None:
     sanitiser = getattr(config.option, "nbval_sanitize_with", None)
     if sanitiser and not Path(sanitiser).is_absolute():
         config.option.nbval_sanitize_with = str(ROOT / sanitiser)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give a busy kernel a minute to hand over a cell's outputs, where nbval waits for 5 s."""
+    for item in items:
+        if hasattr(item, "output_timeout"):
+            item.output_timeout = 60

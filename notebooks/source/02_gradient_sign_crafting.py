@@ -119,7 +119,7 @@ plots.step(one[0], one_adv[0], read(one), read(one_adv), eps=0.25, title="a digi
 # %% [markdown]
 # ## 3. Is it the size of the step, or its direction?
 #
-# "Of course the network errs, the picture got noisy." Test that. Two controls change the picture as much, but without the gradient: `sign_noise` moves every pixel by exactly $\epsilon$, up or down by a coin; `uniform_noise` moves it by a number drawn between $-\epsilon$ and $\epsilon$.
+# "Of course the network errs, the picture got noisy." Test that. Two controls change the picture without the gradient: `sign_noise` moves every pixel by $\epsilon$, up or down by a coin; `uniform_noise` moves it by a number drawn between $-\epsilon$ and $\epsilon$, half as much on average. Both clip, as your step does.
 #
 # **Your prediction:** the error after coin-toss noise with $\epsilon = 0.25$, the same size as the step above.
 
@@ -170,7 +170,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** Three curves, one amount of change. With the gradient's signs the error rises to nearly all digits; with random signs it stays near the clean error. It is the direction that does it. And the network is not in doubt: where it errs after the gradient's step, it is surer than where it errs after noise.
+# **What it shows.** Three curves, and no pixel beyond $\epsilon$ in any. With the gradient's signs the error rises to nearly all digits; with random signs it stays near the clean error. It is the direction that does it. And the network is not in doubt: where it errs after the gradient's step, it is surer than where it errs after noise.
 #
 # **What it does not show.** Whether one step is the best that can be done. Section 6 asks.
 
@@ -207,16 +207,16 @@ claim(
 # %% [markdown]
 # ## 5. What breaks an attack?
 #
-# An attack that is written wrongly fails in silence: it returns pictures, and the model looks robust. Here are nine mistakes that people really make, each run on the network above. For six of them you see the symptom and the line at fault. Three are yours to find.
+# An attack that is written wrongly fails in silence: it returns pictures and an error, and neither can be trusted. Here are nine mistakes that people really make, each of them run. For six you see the symptom and the line at fault. Three are yours to find.
 #
-# All nine begin from the same gradient:
+# Several of them use this gradient:
 
 
 # %%
-def gradient_of(model, x, y, outputs=lambda logits: logits):
+def gradient_of(model, x, y):
     """The gradient of the cross-entropy with respect to the pictures."""
     x = x.detach().clone().requires_grad_()
-    loss = torch.nn.functional.cross_entropy(outputs(model(x)), y)
+    loss = torch.nn.functional.cross_entropy(model(x), y)
     return torch.autograd.grad(loss, x)[0]
 
 
@@ -266,7 +266,7 @@ claim("softmax-once", once, low=4, unit="", statement="mean loss of the attacked
 claim("softmax-twice", twice, high=2.4612, unit="", statement="the same loss, softmax taken twice")
 
 # %% [markdown]
-# **Mistake 4: parameter gradients left behind.** Yours to find.
+# **Mistake 4.** Yours to find. *Symptom:* the pictures are right, but the next training step of the same model goes wrong. Which line is at fault?
 
 
 # %%
@@ -294,9 +294,9 @@ claim(
 )
 
 # %% [markdown]
-# *Symptom:* the pictures are right, but `backward()` also fills the weights' gradients. The next training step adds them to its own. *At fault:* line 3; `torch.autograd.grad(loss, x)` fills nothing.
+# *At fault:* line 3. `backward()` also fills the weights' gradients, and the next training step adds them to its own: **parameter gradients left behind.** `torch.autograd.grad(loss, x)` fills nothing.
 #
-# **Mistake 5: the input changed in place.** Yours to find.
+# **Mistake 5.** Yours to find. *Symptom:* measured once, all is well; measured three times in a row, the error is higher each time.
 
 
 # %%
@@ -311,7 +311,7 @@ fifth
 
 # %%
 batch = few.clone()  # a copy, or the digits themselves would be spoilt from here on
-for _ in range(3):  # three models are measured, one after another, on the same batch
+for _ in range(3):  # three measurements, one after another, on the same batch
     broken = broken_five(network, batch, few_labels, 0.1)
 fifth.compare("line 2")
 claim(
@@ -324,9 +324,9 @@ claim(
 )
 
 # %% [markdown]
-# *Symptom:* nobody notices on the first call. On the second the pictures are attacked ones already, and on the third they are three steps away. *At fault:* line 2; `x + step` makes a new tensor, `x += step` changes the caller's.
+# *At fault:* line 2. `x + step` makes a new tensor, `x += step` changes the caller's: **the input is changed in place.** On the second call the pictures are attacked ones already, and on the third they are three steps away.
 #
-# **Mistake 6: the model in train mode.** Yours to find. This victim has dropout: a layer that sets a random half of its inputs to 0 while it trains.
+# **Mistake 6.** Yours to find. This victim has dropout: a layer that sets a random half of its inputs to 0 while it trains. *Symptom:* two runs give different pictures, and both are weaker than a sound attack.
 
 
 # %%
@@ -359,7 +359,7 @@ claim(
 )
 
 # %% [markdown]
-# *Symptom:* two runs give different pictures, and both are weaker than the sound attack. The gradient is that of a network with half of its inputs missing, which is not the one under attack. *At fault:* line 1.
+# *At fault:* line 1, **the model in train mode.** The gradient is that of a network with half of its inputs missing, which is not the one under attack.
 #
 # **Mistake 7: mistakes counted as successes.** A model errs on some clean pictures. Who counts every error as a success of the attack, credits it with those. *Symptom:* an attack with $\epsilon = 0$ succeeds. *At fault:* the count. `evaluate` keeps the two apart: `error` is over all pictures, `success_rate` over those that were read rightly before.
 
@@ -422,7 +422,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** Seven of the nine give an error that is too low or too flattering without any message. The symptoms do tell: look at how far the pixels moved, at two runs, at $\epsilon = 0$, at whether more eps breaks more, and at a stronger attack.
+# **What it shows.** Four of the nine make a model look more robust than it is (2, 6, 8, 9), three credit the attack with too much (1, 5, 7), and two leave FGSM's pictures right and spoil something else (3, 4). None gives a message. The symptoms do tell: look at how far the pixels moved, at two runs, at $\epsilon = 0$, at whether more eps breaks more, and at a stronger attack.
 #
 # **What it does not show.** All mistakes there are. `evaluation.attack_report(model, x, y, attack, eps=…)` asks these questions of any attack on any model; [Notebook 04](04_does_the_defence_hold.ipynb) makes a table of them.
 
@@ -481,7 +481,7 @@ claim(
 )
 
 # %% [markdown]
-# BIM begins at the picture itself, where a network may have arranged its gradient to mislead. **Projected gradient descent** (PGD) begins at a random point of the ball instead, and tries several. All that is new is the way back into the ball from anywhere.
+# BIM begins at the picture itself, where a network may have arranged its gradient to mislead. **Projected gradient descent** (PGD) begins at a random point of the ball instead. The way back into the ball is the one that you wrote in `bim`; it deserves a name of its own.
 #
 # **Exercise.** Write the projection: the point of the ball around `x`, and of $[0, 1]$, that is nearest to `x_adv`.
 
@@ -531,7 +531,7 @@ plots.curves(
 )
 
 # %% [markdown]
-# **What it shows.** In between, short steps find mistakes that one long step misses. The curves meet where there is nothing left to find. Where to begin makes no difference on this network; it will on others.
+# **What it shows.** In between, short steps find mistakes that one long step misses. The curves meet where there is nothing left to find. PGD finds no more than BIM here; on other networks it will.
 #
 # **What it does not show.** That the network is safe where the curve is low. An attack that fails proves nothing; a better one may succeed.
 
@@ -566,17 +566,17 @@ plots.histogram(
 
 # %%
 hardest = radius.argsort(descending=True)[:6]
-easiest = (radius + (radius == 0)).argsort()[:6]
+easiest = (radius + (radius == 0)).argsort()[:6]  # less those misread without any step
 shown = torch.cat([hardest, easiest])
 plots.images(
     x[shown],
-    [f"{y[i].item()}: eps {radius[i].item():.4f}" for i in shown],
+    [f"{y[i].item()}\neps {radius[i].item():.4f}" for i in shown],
     columns=6,
     title="digits: six that need the largest eps, six that need the smallest",
 )
 
 # %% [markdown]
-# **What it shows.** Half of the digits fall to a change of a tenth of the range or less. The hardest ones, above, are drawn clearly and boldly; the easiest, below, are written oddly.
+# **What it shows.** Half of the digits fall to a change of about a tenth of the range or less. Above are the six that need the most, below the six that need the least. Look for what they have in common; the network knows no more about it than you do.
 
 # %% [markdown]
 # ## 8. Can you choose the mistake?
@@ -614,11 +614,22 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** Nearly every digit becomes nearly every class. **What it does not show.** That the pictures look like the target. They do not: look at some below.
-#
+# **What it shows.** Nearly every digit becomes nearly every class. **What it does not show.** What the pictures look like. Here is one digit on its way into six classes.
+
+# %%
+seven, aims = x[:1].expand(6, 1, 28, 28), torch.arange(6)
+aimed = aim(network, seven, aims)
+plots.images(
+    aimed,
+    [f"read as {k}" for k in network(aimed).argmax(1).tolist()],
+    columns=6,
+    title="sevens, aimed",
+)
+
+# %% [markdown]
 # ## 9. What does another distance look like?
 #
-# The max-norm lets every pixel move a little. The Euclidean norm, $\lVert\eta\rVert_2 \le \epsilon$, lets a few move a lot. Its steepest step is the gradient itself, brought to length $\epsilon$, not its sign.
+# The max-norm, the largest $|\eta_i|$, is what you have used so far: every pixel may move a little. The Euclidean norm, $\lVert\eta\rVert_2 \le \epsilon$, lets some move more and others less. Its steepest step is the gradient itself, brought to length $\epsilon$, not its sign.
 
 # %%
 one, label = x[:1], y[:1]
@@ -686,9 +697,9 @@ claim(
 #
 # - FGSM is the exact worst step of a linear model, applied to the loss's linear approximation. Noise of the same size is the control that shows it is the direction that counts.
 # - A single step is a lower bound on what an attacker can do. Repeating it finds more, and the smallest eps per digit says most.
-# - A broken attack makes a model look good. Its symptoms are known: look for them before you believe a number.
+# - A broken attack can make a model look good. Its symptoms are known: look for them before you believe a number.
 #
-# **Misconceptions.** *"The step has to be large to work."* Section 3: noise of that size does next to nothing. *"eps = 0.25 is eps = 0.25."* Sections 4, 5 and 9: clipped or not, normalised or not, and in which norm. *"No error found means robust."* Section 5: nine ways to find none.
+# **Misconceptions.** *"The step has to be large to work."* Section 3: noise of that size does next to nothing. *"eps = 0.25 is eps = 0.25."* Sections 4, 5 and 9: clipped or not, normalised or not, and in which norm. *"No error found means robust."* Section 5: four ways to miss errors.
 #
 # **Further reading.** Goodfellow, Shlens, Szegedy, *Explaining and Harnessing Adversarial Examples* (2015, arXiv 1412.6572), section 4 and appendix A. Kurakin, Goodfellow, Bengio, *Adversarial examples in the physical world* (2017, arXiv 1607.02533), section 2, for the repeated step. Madry and others, *Towards Deep Learning Models Resistant to Adversarial Attacks* (2018, arXiv 1706.06083), section 3, for PGD. Kurakin, Goodfellow, Bengio, *Adversarial Machine Learning at Scale* (2017, arXiv 1611.01236), section 4, for label leaking.
 #
