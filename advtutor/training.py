@@ -11,6 +11,7 @@ from typing import Literal
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import LRScheduler
 from tqdm.auto import tqdm
 
 from advtutor import attacks
@@ -18,6 +19,7 @@ from advtutor.attacks import Clip
 
 Objective = Callable[[nn.Module, Tensor, Tensor], Tensor]
 Validation = Callable[[nn.Module], Mapping[str, float]]
+Optimizer = Callable[[list[nn.Parameter], float, int], tuple[torch.optim.Optimizer, LRScheduler]]
 
 
 class TrainingWarning(UserWarning):
@@ -144,6 +146,40 @@ def _clipped(x: Tensor, clip: Clip) -> Tensor:
     return x if clip is None else x.clamp(*clip)
 
 
+def one_cycle_adam(
+    parameters: list[nn.Parameter], lr: float, steps: int
+) -> tuple[torch.optim.Optimizer, LRScheduler]:
+    """Adam with a learning rate that rises to `lr` and falls to zero over `steps` (one cycle)."""
+    fused = parameters[0].device.type in ("cpu", "cuda")
+    optimizer = torch.optim.Adam(parameters, lr=lr, fused=fused)
+    return optimizer, torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps)
+
+
+def falling_sgd(
+    parameters: list[nn.Parameter], lr: float, steps: int
+) -> tuple[torch.optim.Optimizer, LRScheduler]:
+    """SGD whose learning rate falls from `lr` to zero while its momentum rises from 0.5 to 0.7.
+
+    The two ends of the momentum are pylearn2's for the maxout network of MNIST (Goodfellow et al.,
+    Maxout Networks, arXiv 1302.4389), the paper's network.
+    """
+    fused = parameters[0].device.type in ("cpu", "cuda")
+    optimizer = torch.optim.SGD(parameters, lr=lr, momentum=0.5, fused=fused)
+    return optimizer, _Falling(optimizer, steps)
+
+
+class _Falling(LRScheduler):
+    def __init__(self, optimizer: torch.optim.Optimizer, steps: int) -> None:
+        self.steps = steps
+        super().__init__(optimizer)
+
+    def get_lr(self) -> list[float]:
+        done = min(1.0, self.last_epoch / self.steps)
+        for group in self.optimizer.param_groups:
+            group["momentum"] = 0.5 + 0.2 * done
+        return [lr * (1 - done) for lr in self.base_lrs]
+
+
 @dataclass
 class History:
     """What happened in each epoch: `history["loss"]` is a list with one number an epoch.
@@ -178,6 +214,7 @@ def fit(
     epochs: int,
     batch_size: int = 128,
     lr: float,
+    optimizer: Optimizer = one_cycle_adam,
     seed: int = 0,
     progress: bool = True,
     validation: Validation | None = None,
@@ -188,8 +225,9 @@ def fit(
     """Train `model` in place on images `x` `[N, C, H, W]` and labels `y` `[N]`.
 
     `objective(model, x, y)` returns the scalar to minimise on a batch: `clean`, an `Adversarial`,
-    or your own function. Adam, with a learning rate that rises to `lr` and falls to zero over the
-    whole training (one cycle). A model with a method `constrain()` has it called after each step.
+    or your own function. `optimizer(parameters, lr, steps)` returns an optimiser and its schedule:
+    `one_cycle_adam`, `falling_sgd` (the paper's network) or your own. A model with a method
+    `constrain()` has it called after each step.
     `validation(model)` is called after each epoch and returns named numbers for the history. The
     batches and everything random in the objective follow from `seed`; the caller's random state is
     left as it was. The model trains on the device it is on, and ends in eval mode.
@@ -209,9 +247,12 @@ def fit(
     _check(x, y, epochs, batch_size, lr)
     if (patience is not None or keep_best) and not (keep_best and validation):
         raise ValueError("keep_best and patience need a validation, and keep_best names its number")
-    settings = f"{model!r} {_name(objective)} {epochs} {batch_size} {lr} {seed} {tuple(x.shape)}"
+    settings = (
+        f"{model!r} {_name(objective)} {_name(optimizer)} {epochs} {batch_size} {lr} {seed} "
+        f"{tuple(x.shape)}"
+    )
     start = time.perf_counter()
-    run = _Run(model, epochs * math.ceil(len(x) / batch_size), lr)
+    run = _Run(model, epochs * math.ceil(len(x) / batch_size), lr, optimizer)
     x, y = x.to(run.device), y.to(run.device)
     bar = tqdm(total=run.steps, disable=not progress, unit="batch")
     with torch.random.fork_rng(devices=[run.device] if run.device.type == "cuda" else []), bar:
@@ -257,12 +298,10 @@ def fit(
 class _Run:
     """The state of one training: what has to be kept to go on with it."""
 
-    def __init__(self, model: nn.Module, steps: int, lr: float) -> None:
+    def __init__(self, model: nn.Module, steps: int, lr: float, optimizer: Optimizer) -> None:
         self.model, self.steps = model, steps
         self.device = next(model.parameters()).device
-        fused = self.device.type in ("cpu", "cuda")
-        self.optimizer = torch.optim.Adam(model.parameters(), lr=lr, fused=fused)
-        self.schedule = torch.optim.lr_scheduler.OneCycleLR(self.optimizer, lr, total_steps=steps)
+        self.optimizer, self.schedule = optimizer(list(model.parameters()), lr, steps)
         self.history = History()
         self.best: dict[str, Tensor] = {}
 

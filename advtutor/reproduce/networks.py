@@ -1,0 +1,201 @@
+"""The networks behind the paper's numbers: each follows from a recipe and a seed, and is kept."""
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import torch
+from filelock import FileLock
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from advtutor import attacks, models, training
+from advtutor.data import Split
+from advtutor.evaluation import evaluate
+
+Report = Callable[[float, str], None]  # the share that is done, and what is being done
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is made, as plain data: equal recipes give equal networks.
+
+    model: the name of a class of `advtutor.models`; `options` are its arguments.
+    objective: a key of `OBJECTIVES`, which takes `eps` and `penalty` from here.
+    examples: on how many of the training images it is trained; `held_out` more, from the end of
+        them, choose the epoch (early stopping on the error named in `stop_on`).
+    precision: the number format of the large products while it is trained.
+    """
+
+    model: str
+    epochs: int
+    lr: float
+    options: Mapping[str, Any] = field(default_factory=dict)
+    objective: str = "clean"
+    optimizer: str = "falling_sgd"
+    batch_size: int = 100
+    eps: float = 0.25
+    penalty: float = 0.0
+    examples: int = 60_000
+    held_out: int = 0
+    stop_on: str | None = None
+    precision: str = "float32"
+
+    @property
+    def digest(self) -> str:
+        """A short name that changes with the recipe."""
+        return digest(asdict(self))
+
+
+def digest(recipe: Mapping[str, Any]) -> str:
+    """Twelve letters that stand for plain data."""
+    text = json.dumps(recipe, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _yes_or_no(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    return models.binary_cross_entropy(model(x), y).mean()
+
+
+@dataclass(frozen=True)
+class _L1Decay:
+    """Cross-entropy plus `penalty` times the absolute first-layer weights (paper, section 5)."""
+
+    penalty: float
+
+    def __call__(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        first = next(m for m in model.modules() if isinstance(m, nn.Linear))
+        return training.clean(model, x, y) + self.penalty * first.weight.abs().sum()
+
+
+# The paper does not clip: nor do its objectives here.
+OBJECTIVES: dict[str, Callable[[Recipe], training.Objective]] = {
+    "clean": lambda recipe: training.clean,
+    "adversarial": lambda recipe: training.Adversarial(recipe.eps, clip=None),
+    "sign noise": lambda recipe: training.Noise(recipe.eps, "sign", clip=None),
+    "uniform noise": lambda recipe: training.Noise(recipe.eps, "uniform", clip=None),
+    "yes or no": lambda recipe: _yes_or_no,
+    "L1 decay": lambda recipe: _L1Decay(recipe.penalty),
+}
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A network in eval mode, and what was measured after each epoch of its training."""
+
+    model: nn.Module
+    epochs: list[dict[str, float]]
+
+
+def untrained(recipe: Recipe, seed: int) -> nn.Module:
+    """The network of `recipe` with its initial weights."""
+    options = dict(recipe.options)
+    if options.pop("sigmoids", False):
+        return models.Sigmoids(getattr(models, recipe.model)(seed=seed, **options))
+    return getattr(models, recipe.model)(seed=seed, **options)
+
+
+def trained(
+    recipe: Recipe,
+    seed: int,
+    data: Split,
+    *,
+    store: Path,
+    device: str = "cpu",
+    report: Report = lambda share, words: None,
+) -> Trained:
+    """The network of `recipe` and `seed`: from the folder `store` if it is there, else trained.
+
+    The state is kept there after each epoch, so that a training that was killed goes on, and the
+    finished weights stay for the next that asks. A second process that asks at the same time
+    waits for the first.
+    """
+    name = f"{recipe.model.lower()}-{recipe.digest}-{seed}"
+    weights, checkpoint = store / f"{name}.safetensors", store / f"{name}.pt"
+    model = untrained(recipe, seed).to(device).eval()
+    store.mkdir(parents=True, exist_ok=True)
+    with FileLock(store / f"{name}.lock"):
+        if not weights.exists():
+            history = _train(model, recipe, seed, data, checkpoint, report)
+            save(model, weights, {"epochs": json.dumps(history)})
+            checkpoint.unlink(missing_ok=True)
+        metadata = load(model, weights)
+    return Trained(model, json.loads(metadata["epochs"]))
+
+
+def _train(
+    model: nn.Module,
+    recipe: Recipe,
+    seed: int,
+    data: Split,
+    checkpoint: Path,
+    report: Report,
+) -> list[dict[str, float]]:
+    x, y = data.x[: recipe.examples], data.y[: recipe.examples]
+    held_out = Split(data.x[len(data.x) - recipe.held_out :], data.y[len(data.y) - recipe.held_out :])
+    done = 0
+
+    def after_epoch(model: nn.Module) -> dict[str, float]:
+        nonlocal done
+        done += 1
+        report(done / recipe.epochs, f"epoch {done} of {recipe.epochs}")
+        return _errors(model, held_out, recipe.eps) if recipe.held_out else {}
+
+    with _precision(recipe, next(model.parameters()).device):
+        history = training.fit(
+            model,
+            x,
+            y,
+            objective=OBJECTIVES[recipe.objective](recipe),
+            optimizer=getattr(training, recipe.optimizer),
+            epochs=recipe.epochs,
+            batch_size=recipe.batch_size,
+            lr=recipe.lr,
+            seed=seed,
+            progress=False,
+            validation=after_epoch,
+            keep_best=recipe.stop_on,
+            checkpoint=checkpoint,
+        )
+    if history.interrupted:
+        raise KeyboardInterrupt
+    return history.epochs
+
+
+def _errors(model: nn.Module, split: Split, eps: float) -> dict[str, float]:
+    fgsm = partial(attacks.fgsm, eps=eps, clip=None)
+    return {
+        "clean error": evaluate(model, *split).error,
+        "FGSM error": evaluate(model, *split, fgsm).error,
+    }
+
+
+@contextlib.contextmanager
+def _precision(recipe: Recipe, device: torch.device) -> Iterator[None]:
+    half = recipe.precision == "bfloat16"
+    with torch.autocast(device.type, torch.bfloat16, enabled=half):
+        yield
+
+
+def save(model: nn.Module, path: Path, metadata: Mapping[str, str]) -> None:
+    """Write a network's weights as safetensors: the whole file, or none."""
+    state = {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}
+    new = path.with_name(f"{path.name}.new")
+    try:
+        save_file(state, new, metadata=dict(metadata))
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def load(model: nn.Module, path: Path) -> dict[str, str]:
+    """Put the weights of a safetensors file into `model`; the file's metadata."""
+    with safetensors.safe_open(path, framework="pt") as file:
+        model.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+        return file.metadata()
