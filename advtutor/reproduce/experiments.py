@@ -400,11 +400,12 @@ def cifar(run: Run) -> Numbers:
     scale `models.ConvMaxout` documents.
     """
     model, test = run.network("conv"), run.cifar_test
-    scale = 1 / model.scale
+    affine = model.layers[0]
+    scale = 1 / affine.scale
     step = partial(attacks.fgsm, eps=0.1 * scale, clip=None)
     report = evaluate(model, *test, step)
     noise = torch.randn(1000, 3, 32, 32, generator=run.generator(), device=run.device)
-    rubbish = model.mean + scale * noise
+    rubbish = affine.mean + scale * noise
     sure = model.probabilities(_logits(model, rubbish)).amax(dim=1)
     fooled = []
     for target in range(10):
