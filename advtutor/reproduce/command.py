@@ -3,7 +3,7 @@
 import contextlib
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -53,17 +53,17 @@ def reproduce(
     results = {task: result for task in asked if (result := kept.load(task))}
     todo = [task for task in asked if task not in results]
     _announce(asked, todo, quick, out, console)
-    with _where(scheduler, jobs, len(todo)) as place, _Watch(todo, console) as watch:
-        with place(watch.hear) as (make_executor, channel, threads):
-            made = run_all(
-                todo,
-                kept,
-                make_executor=make_executor,
-                channel=channel,
-                device=device,
-                threads=threads,
-                finished=watch.finished,
-            )
+    watch = _Watch(todo, console)
+    with _place(scheduler, jobs, len(todo), watch.hear) as (make_executor, channel, threads), watch:
+        made = run_all(
+            todo,
+            kept,
+            make_executor=make_executor,
+            channel=channel,
+            device=device,
+            threads=threads,
+            finished=watch.finished,
+        )
     everything = [*results.values(), *made]
     rows = ledger.ledger(everything)
     names = {task.experiment for task in asked}
@@ -72,17 +72,14 @@ def reproduce(
     for result in failed:
         words = f"{result.experiment}, seed {result.seed}: {result.failure}"
         console.print(f"[bold]failed[/]  {escape(words)}", highlight=False, soft_wrap=True)
-    with contextlib.suppress(KeyboardInterrupt):
-        try:
-            paths = ledger.write(rows, everything, out, quick=quick)
-            console.print("Written: " + ", ".join(map(str, paths)), highlight=False)
-        except OSError as error:
-            console.print(
-                f"The ledger could not be written: {escape(str(error))}. Make room, and "
-                "call the same again: finished runs are kept.",
-                highlight=False,
-            )
-            return 1
+    try:
+        paths = ledger.write(rows, everything, out, quick=quick)
+    except OSError as error:
+        raise ReproduceError(
+            f"the ledger could not be written into {out} ({error}). Make room, and call the same "
+            "again: finished runs are kept."
+        ) from error
+    console.print("Written: " + ", ".join(map(str, paths)), highlight=False)
     return int(bool(failed))
 
 
@@ -108,14 +105,14 @@ def _announce(
     console.print(("A quick run: " if quick else "") + words + ".", highlight=False)
 
 
-@contextlib.contextmanager
-def _where(scheduler: str | None, jobs: int, runs: int) -> Iterator:
+def _place(
+    scheduler: str | None, jobs: int, runs: int, listener: Callable[[Message], None]
+) -> contextlib.AbstractContextManager:
     if scheduler:
-        yield lambda listener: executors.dask(scheduler, jobs, listener)
-    elif jobs > 1 and runs > 1:
-        yield lambda listener: executors.processes(min(jobs, runs), listener)
-    else:
-        yield executors.inline
+        return executors.dask(scheduler, jobs, listener)
+    if jobs > 1 and runs > 1:
+        return executors.processes(min(jobs, runs), listener)
+    return executors.inline(listener)
 
 
 def cores() -> int:

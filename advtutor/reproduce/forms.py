@@ -21,7 +21,9 @@ class IsotropicRBF(Network):
 
 
 class LowRankRBF(Network):
-    """A matrix of rank `rank` and one width for each class: `b_k ||x-mu_k||^2 + ||A_k (x-mu_k)||^2`.
+    """A width and a matrix for each class: `-log p = b_k ||x-mu_k||^2 + ||A_k (x-mu_k)||^2`.
+
+    `A_k` has `rank` rows.
 
     Takes and returns what `models.RBF` does.
     """

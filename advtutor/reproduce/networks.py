@@ -138,8 +138,12 @@ def trained(
     with FileLock(store / f"{name}.lock"):
         if not weights.exists():
             history = _train(model, recipe, seed, data, checkpoint, report)
-            save(model, weights, {"epochs": json.dumps(history)})
-            checkpoint.unlink(missing_ok=True)
+            try:
+                save(model, weights, {"epochs": json.dumps(history)})
+                checkpoint.unlink(missing_ok=True)
+            except OSError as error:
+                report(1.0, f"trained, but not kept: {error}")
+            return Trained(model, history)
         metadata = load(model, weights)
     return Trained(model, json.loads(metadata["epochs"]))
 
@@ -157,12 +161,8 @@ def _train(
     held_out = Split(
         data.x[len(data.x) - recipe.held_out :], data.y[len(data.y) - recipe.held_out :]
     )
-    done = 0
 
     def after_epoch(model: nn.Module) -> dict[str, float]:
-        nonlocal done
-        done += 1
-        report(done / recipe.epochs, f"epoch {done} of {recipe.epochs}")
         return _errors(model, held_out, recipe.eps) if recipe.held_out else {}
 
     with _precision(recipe, next(model.parameters()).device):
@@ -176,7 +176,7 @@ def _train(
             batch_size=recipe.batch_size,
             lr=recipe.lr,
             seed=seed,
-            progress=False,
+            progress=lambda share: report(share, f"epoch {1 + int(share * recipe.epochs)}"),
             validation=after_epoch,
             keep_best=recipe.stop_on,
             checkpoint=checkpoint,
@@ -202,12 +202,17 @@ def _precision(recipe: Recipe, device: torch.device) -> Iterator[None]:
 
 
 def save(model: nn.Module, path: Path, metadata: Mapping[str, str]) -> None:
-    """Write a network's weights as safetensors: the whole file, or none."""
+    """Write a network's weights as safetensors: the whole file, or none.
+
+    Raises OSError if the disk does not take it.
+    """
     state = {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}
     new = path.with_name(f"{path.name}.new")
     try:
         save_file(state, new, metadata=dict(metadata))
         new.replace(path)
+    except safetensors.SafetensorError as error:
+        raise OSError(str(error)) from error
     finally:
         new.unlink(missing_ok=True)
 
