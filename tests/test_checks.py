@@ -337,7 +337,10 @@ def test_the_solution_is_one_that_passes(name: str, capsys: pytest.CaptureFixtur
         "F": F,
         "nn": torch.nn,
         "Tensor": torch.Tensor,
+        "attacks": attacks,
         "adversarial_loss": training.adversarial_loss,
+        "margin_loss": checks.margin_loss.reference,
+        "estimated_gradient": checks.estimated_gradient.reference,
     }
     exec(shown, namespace)
     assert exercise.judge(namespace[name]).mark == "✓"
@@ -361,7 +364,9 @@ def test_the_signature_is_that_of_the_course(name: str) -> None:
         "shell_share": "n, thickness",
         "margin_loss": "logits, y",
         "estimated_gradient": "loss, x, directions, h",
-        "worst_case_error": "errs",
+        "break_sure": "model, x, y, eps",
+        "break_staircase": "model, x, y, eps",
+        "break_hardened": "model, x, y, eps",
         "l1_decay_loss": "w, b, x, y, strength",
         "worst_case_loss": "w, b, x, y, eps",
         "agreement": "read_a, read_b, y",
