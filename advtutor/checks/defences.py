@@ -44,17 +44,17 @@ class Staircase(nn.Module):
 
 def sure() -> nn.Module:
     """The first defence: a network trained as usual, with logits that are very sure."""
-    return Sure(network("usual"))
+    return Sure(network("usual")).eval()
 
 
 def staircase() -> nn.Module:
     """The second one: the same network behind a staircase."""
-    return Staircase(network("usual"))
+    return Staircase(network("usual")).eval()
 
 
 def hardened() -> nn.Module:
     """The third one: a network trained on its own FGSM examples, and made very sure as well."""
-    return Sure(network("hardened"))
+    return Sure(network("hardened")).eval()
 
 
 def network(name: str) -> nn.Module:
