@@ -346,6 +346,18 @@ def test_a_break_by_luck_of_one_digit_is_none(name: str) -> None:
 
 
 @each_break
+def test_a_defence_cannot_be_talked_out_of_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a verdict by a network whose very class the answer has overwritten."""
+
+    def rewriting(model, x, y, eps):  # type: ignore[no-untyped-def]
+        kind, inner = type(model), type(model).forward
+        monkeypatch.setattr(kind, "forward", lambda self, z: inner(self, z).roll(1, dims=1))
+        return x.clone()
+
+    assert EXERCISES[name].judge(rewriting).fault == "defence-changed"
+
+
+@each_break
 def test_pictures_of_the_training_set_are_no_break(name: str) -> None:
     """Catches a theft that is only noticed where the pictures come from the test set."""
     train = mnist().train

@@ -87,8 +87,10 @@ class Outcome:
 
     @property
     def defence_changed(self) -> bool:
-        """Whether the model that was handed over has come to answer otherwise."""
+        """Whether the model has come to answer otherwise: this one, or all of its class."""
         model, x, _, _ = self.fresh
+        if (self.margins[0] >= 0).any():  # every digit was read rightly
+            return True
         try:
             with torch.no_grad():
                 return not torch.equal(self.run.arguments["model"](x), model(x))
