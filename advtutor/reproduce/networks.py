@@ -138,7 +138,9 @@ def _train(
     report: Report,
 ) -> list[dict[str, float]]:
     x, y = data.x[: recipe.examples], data.y[: recipe.examples]
-    held_out = Split(data.x[len(data.x) - recipe.held_out :], data.y[len(data.y) - recipe.held_out :])
+    held_out = Split(
+        data.x[len(data.x) - recipe.held_out :], data.y[len(data.y) - recipe.held_out :]
+    )
     done = 0
 
     def after_epoch(model: nn.Module) -> dict[str, float]:

@@ -14,6 +14,4 @@ MAXOUT_SIGMOIDS = replace(
     MAXOUT, objective="yes or no", options={**MAXOUT.options, "sigmoids": True}
 )
 # The length of the training: the epoch with the lowest adversarial error on held-out digits.
-MAXOUT_STOPPED = replace(
-    MAXOUT_ADVERSARIAL, examples=50_000, held_out=10_000, stop_on="FGSM error"
-)
+MAXOUT_STOPPED = replace(MAXOUT_ADVERSARIAL, examples=50_000, held_out=10_000, stop_on="FGSM error")
