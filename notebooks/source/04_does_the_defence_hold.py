@@ -68,11 +68,14 @@ for name, objective in objectives.items():
     nets[name] = models.ConvNet()
     histories[name] = train(nets[name], objective=objective, epochs=3, validation=watch)
 
+# %% [markdown]
+# Six curves: the name of the training first, then the attack that measures.
+
 # %%
 plots.curves(
     [1, 2, 3],
     {
-        f"{name}, {kind} error": history[f"{kind} error"]
+        f"{name}, {kind}": history[f"{kind} error"]
         for name, history in histories.items()
         for kind in ("FGSM", "PGD")
     },

@@ -416,7 +416,7 @@ shown = {
     "random directions": cosines(*pair),
     "conv, softmax": cosines(conv, linear),
     "conv, conv 2": cosines(conv, gradients["conv 2"]),
-    "conv, softmax at another picture": cosines(conv, exchanged_within(torch.zeros(2000), linear)),
+    "other picture": cosines(conv, exchanged_within(torch.zeros(2000), linear)),
 }
 plots.histogram(shown, xlabel="cosine of two gradients", title="shared directions")
 
@@ -451,7 +451,7 @@ claim(
 same_digit = exchanged_within(y[:2000], linear)
 claim(
     "cosine-exchanged",
-    shown["conv, softmax at another picture"].mean(),
+    shown["other picture"].mean(),
     low=-0.1,
     high=0.1,
     statement="the mean cosine of conv's and softmax's gradients at two different pictures",
@@ -468,7 +468,7 @@ claim(
 # %% [markdown]
 # **What it shows.** Random directions in 784 dimensions stand nearly at right angles: their cosine spreads around 0 by $1/\sqrt{784} = 1/28$. The gradients of a convolutional network and of a linear model, which share no weight and no architecture, keep a cosine many times that. Before training, two softmax regressions have nothing in common; afterwards, from different digits, they point nearly the same way. What they share comes from the task.
 #
-# The fourth histogram is a control that random directions are not: the same gradients, paired at random. Nothing is left, so a network's gradients are not alike by themselves. But pair only pictures of the same digit, and most of it is left. What the two models share is for the larger part one direction for each digit, and not something about the one picture. The paper says so: it is the direction that matters most, rather than the point in space.
+# The fourth histogram, *other picture*, is a control that random directions are not: the same gradients of conv and softmax regression, each pair taken at two pictures drawn at random. They lie to both sides of 0, with a mean close to it: gradients are not alike by themselves. But pair only pictures of the same digit, and most of the cosine is left. What the two models share is for the larger part one direction for each digit, and not something about the one picture. The paper says so: it is the direction that matters most, rather than the point in space.
 #
 # **What it does not show.** That the direction is all there is to it. A cosine of a half is far from 1. And why the task leaves this direction, and no other, is the paper's conjecture; a cosine does not prove it.
 
@@ -671,7 +671,6 @@ plots.curves(
     xlabel="queries to the victim",
     ylabel="victim's error on 5,000 digits",
     percent=True,
-    log="x",
     title="a black-box attack against its number of queries",
 )
 
@@ -721,7 +720,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** Two hundred answers, without one gradient, break most digits; 800 reach most of what full knowledge reaches. Noise of the same size, which asks nothing, stays far below. The axis of the queries is logarithmic: each step to the right doubles them. The attacker who owned 50 digits and made the rest ends up close to the one who owned them all. Hiding the weights hides little.
+# **What it shows.** Two hundred answers, without one gradient, break most digits; 800 reach most of what full knowledge reaches. Noise of the same size, which asks nothing, stays far below. The attacker who owned 50 digits and made the rest ends up close to the one who owned them all. Hiding the weights hides little.
 #
 # **What it does not show.** That every victim gives in so cheaply: digits are small and alike, and the substitute had the victim's architecture. It shows no defence either. A victim that counts its queries, or refuses odd pictures, changes the rules and has to be attacked anew.
 
