@@ -301,7 +301,7 @@ each_break = pytest.mark.parametrize("name", BREAKS)
 def test_a_real_break_is_far_from_what_is_none(name: str) -> None:
     """Catches a level that rounding, or the luck of a draw, could decide on another machine."""
     exercise = EXERCISES[name]
-    for case in exercise.cases[:2]:
+    for case in (case for case in exercise.cases if case.batch > 1):
         n = case.batch
         for seed in range(5):
             real = Outcome.of(exercise._run(exercise.reference, case, seed))

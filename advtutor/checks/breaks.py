@@ -310,7 +310,6 @@ BREAK_STAIRCASE = Break(
     recipe=lambda: lambda model, x, y, eps: break_staircase(model, x, y, eps),
     cases=[
         target(staircase, 84, 30, 0.2, level=0.6),
-        target(staircase, 85, 30, 0.25, level=0.65),
         target(staircase, 92, 1, 0.3, level=1.0),
     ],
     mistakes=symptoms(
