@@ -521,7 +521,7 @@ def test_ctrl_c_keeps_what_has_finished_and_leaves_no_process(tmp_path: Path) ->
     [
         (["--only", "S6-at-fgms"], "S6-at-fgsm"),
         (["--only", "S9-mpdbm"], "not measured here: out of scope"),
-        (["--seeds", "0"], "0 is not in the range"),
+        (["--seeds", "0"], "greater than or equal to 1"),
         (["--device", "cuda:77"], "cannot be used here"),
         (["--device", "toaster"], "cannot be used here"),
         (["--quick", "--only", "ensemble"], "leave --quick away"),

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.resources import files
+from importlib.resources import as_file, files
 from typing import Any
 
 from torch import nn
@@ -48,6 +48,6 @@ def pretrained(name: str) -> nn.Module:
     if name not in there:
         raise ValueError(f"name={name!r} is no network of the package: take one of {list(there)}")
     model = untrained(there[name].recipe, there[name].seed)
-    with files("advtutor").joinpath(FOLDER, there[name].file) as path:
+    with as_file(files("advtutor").joinpath(FOLDER, there[name].file)) as path:
         load(model, path)
     return model.eval()

@@ -320,7 +320,7 @@ claim("dial", last[0.0] - last[1.0], low=0.02, unit="%", statement="PGD error at
 # %% [markdown]
 # ## 5. What would a sound evaluation have asked?
 #
-# Whether an attack's verdict can be believed is itself a question for measurements. `attack_report` asks them, on 300 digits here, with two standard errors of such a share as its tolerance. *Blind queries* are random squares painted on the picture and kept where they help: an attack that sees answers only. First for FGSM on the network trained with the paper's objective.
+# Whether an attack's verdict can be believed is itself a question for measurements. `attack_report` asks them, on 300 digits here, with two standard errors of such a share as its tolerance. *Blind queries* are random squares painted on the picture and kept where they help: an attack that sees answers only. The checklist becomes a table with a column for each attack on the network trained with the paper's objective: FGSM, PGD, and, if you add it, one of your own.
 #
 # **Your prediction.** FGSM, which knows the whole network, breaks few of its digits, as you have seen. Which share do 200 blind queries break?
 
@@ -329,17 +329,19 @@ report_guess = predict("blind-queries", low=0, high=1, unit="%")
 report_guess
 
 # %%
-reports = {
-    "FGSM": attack_report(hardened, x[:300], y[:300], attacks.fgsm, eps=eps),
-    "PGD": attack_report(
-        hardened, x[:300], y[:300], partial(attacks.pgd, steps=20, early_stop=True), eps=eps
-    ),
+asked = {
+    "FGSM": attacks.fgsm,
+    "PGD": partial(attacks.pgd, steps=20, early_stop=True),
+    # a column for an attack of your own: "mine": my_attack,
 }
-for name, report in reports.items():
-    for finding in report.findings:
-        print(
-            f"measured {name}: {'✓' if finding.sound else '✗'} {finding.question}: {finding.answer}"
-        )
+reports = {
+    name: attack_report(hardened, x[:300], y[:300], attack, eps=eps)
+    for name, attack in asked.items()
+}
+print(f"measured {'question':<29}", *(f"{name:<27}" for name in reports))
+for answers in zip(*(report.findings for report in reports.values()), strict=True):
+    cells = [f"{'✓' if a.sound else '✗'} {a.answer:<25}" for a in answers]
+    print(f"measured {answers[0].question:<29}", *cells)
 
 # %%
 failed = [finding.question for finding in reports["FGSM"].findings if not finding.sound]
