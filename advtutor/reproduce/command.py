@@ -40,8 +40,9 @@ def reproduce(
 ) -> int:
     """Measure the paper's claims and write the ledger into `out`; the exit status.
 
-    0 if all runs ended, 1 if one failed. Raises ReproduceError or ExecutorError for what cannot
-    be done, and KeyboardInterrupt, with all that has finished on disk.
+    0 if all runs ended, 1 if one failed; one whose data cannot be had here is left out. Raises
+    ReproduceError or ExecutorError for what cannot be done, and KeyboardInterrupt, with all that
+    has finished on disk.
     """
     _check_device(device)
     if out.exists() and not out.is_dir():
@@ -68,10 +69,11 @@ def reproduce(
     rows = ledger.ledger(everything)
     names = {task.experiment for task in asked}
     console.print(_table([row for row in rows if row.claim.experiment in names], quick))
-    failed = [result for result in made if result.failure]
-    for result in failed:
+    without = [result for result in made if result.failure]
+    for result in without:
         words = f"{result.experiment}, seed {result.seed}: {result.failure}"
-        console.print(f"[bold]failed[/]  {escape(words)}", highlight=False, soft_wrap=True)
+        end = "left out" if result.missing else "failed"
+        console.print(f"[bold]{end}[/]  {escape(words)}", highlight=False, soft_wrap=True)
     try:
         paths = ledger.write(rows, everything, out, quick=quick)
     except OSError as error:
@@ -80,7 +82,7 @@ def reproduce(
             "again: finished runs are kept."
         ) from error
     console.print("Written: " + ", ".join(map(str, paths)), highlight=False)
-    return int(bool(failed))
+    return int(any(not result.missing for result in without))
 
 
 def _check_device(device: str) -> None:
@@ -166,7 +168,7 @@ class _Watch:
             self._share[task.name] = 1.0
             if task.name in self._bars:
                 self._progress.remove_task(self._bars.pop(task.name))
-            end = "failed" if result.failure else "done"
+            end = "left out" if result.missing else "failed" if result.failure else "done"
             self._progress.console.print(
                 f"{end}  {task.experiment}, seed {task.seed}  {result.seconds:.0f} s",
                 highlight=False,

@@ -15,6 +15,7 @@ import torch
 
 import advtutor
 from advtutor.claims import known_claim
+from advtutor.data import DataError
 from advtutor.reproduce.executors import Channel
 from advtutor.reproduce.experiments import EXPERIMENTS, Experiment, Run
 from advtutor.reproduce.networks import digest
@@ -60,6 +61,7 @@ class Result:
     threads: int = 1
     versions: dict[str, str] = field(default_factory=dict)
     failure: str = ""  # why there are no numbers
+    missing: bool = False  # whether that is because its data cannot be had here
 
 
 def choose(only: Iterable[str]) -> list[Experiment]:
@@ -122,16 +124,20 @@ def run_task(task: Task, store: str, device: str, threads: int | None, channel: 
         channel.put((task.name, share, words))
 
     run = Run(task.seed, networks or definition.networks, Path(store), device, report)
+    missing = False
     try:
         report(0.0, "starts")
         numbers = definition.measure(run)
         bad = [name for name, value in numbers.items() if not math.isfinite(value)]
         failure = f"not a number: {', '.join(bad)}" if bad else ""
+    except DataError as error:
+        numbers, failure, missing = {}, str(error), True
     except Exception as error:  # told in the table; the other runs go on
         numbers, failure = {}, " ".join(f"{type(error).__name__}: {error}".split())
     made = {
         "numbers": {} if failure else numbers,
         "failure": failure,
+        "missing": missing,
         "seconds": round(time.perf_counter() - start, 1),
         "threads": torch.get_num_threads(),
         "versions": versions(),
