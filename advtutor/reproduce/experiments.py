@@ -473,6 +473,7 @@ EXPERIMENTS: dict[str, Experiment] = {
             {
                 "L1 0.0025": _R.MAXOUT_L1,
                 "L1 0.00025": _R.MAXOUT_LESS_L1,
+                "L1 0.000025": _R.MAXOUT_LEAST_L1,
                 "no decay": _R.MAXOUT_SHORT,
             },
             minutes=3,

@@ -41,6 +41,7 @@ MAXOUT_STOPPED = replace(
 MAXOUT_SHORT = replace(MAXOUT, epochs=5)
 MAXOUT_L1 = replace(MAXOUT_SHORT, objective="L1 decay", penalty=0.0025)
 MAXOUT_LESS_L1 = replace(MAXOUT_L1, penalty=0.00025)
+MAXOUT_LEAST_L1 = replace(MAXOUT_L1, penalty=0.000025)
 
 # The large one, 1,600 units; its products are computed in bfloat16.
 LARGE = replace(MAXOUT, epochs=6, options={"units": 1600, "pieces": 5}, precision="bfloat16")
