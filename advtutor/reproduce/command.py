@@ -188,8 +188,9 @@ def _short(name: str) -> str:
 def _table(rows: Sequence[ledger.Row], quick: bool) -> Table:
     title = "The paper in numbers" + (", a quick run" if quick else "")
     table = Table(title=title, caption=ledger.RULE, caption_justify="left")
-    for head in ("claim", "paper", "ours"):
-        table.add_column(head, overflow="fold")
+    table.add_column("claim", no_wrap=True)
+    table.add_column("paper", overflow="fold")
+    table.add_column("ours", no_wrap=True)
     table.add_column("n", justify="right")
     table.add_column("verdict")
     for row in rows:

@@ -468,7 +468,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         ),
         Experiment("maxout-sigmoids", sigmoids, {"sigmoids": _R.MAXOUT_SIGMOIDS}, _CLIP, minutes=3),
         Experiment(
-            "L1 decay",
+            "L1-decay",
             l1_decay,
             {
                 "L1 0.0025": _R.MAXOUT_L1,

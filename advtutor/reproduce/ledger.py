@@ -31,7 +31,7 @@ class Row:
     claim: PaperClaim
     seeds: tuple[int, ...] = ()
     values: tuple[float, ...] = ()
-    seconds: float = 0.0  # of one run, on average
+    seconds: float = 0.0  # of one run, without the networks that were trained before
     devices: tuple[str, ...] = ()
     versions: tuple[str, ...] = ()
     recipe: dict[str, Any] | None = None

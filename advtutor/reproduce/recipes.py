@@ -18,6 +18,7 @@ SOFTMAX_LENGTHS = {
 }
 RBF_FORMS = {
     "RBF": RBF,
+    "RBF, 5 epochs": replace(RBF, epochs=5),
     "RBF, one width": replace(RBF, model="IsotropicRBF"),
     "RBF, rank 20": replace(RBF, model="LowRankRBF", lr=3e-3),
     "RBF, shared softmax": replace(RBF, model="SoftmaxRBF", objective="clean"),
