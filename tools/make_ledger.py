@@ -37,8 +37,7 @@ def texts(results: list[Result]) -> dict[Path, str]:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     before, _, rest = readme.partition(BEGIN)
     _, _, after = rest.partition(END)
-    few = ledger.as_markdown([r for r in rows if r.claim.id in IN_README], quick=False, short=True)
-    table = few.split("\n\n", 1)[1]
+    table = ledger.as_markdown([r for r in rows if r.claim.id in IN_README], short=True)
     count = Counter(row.verdict for row in rows)
     words = ", ".join(f"{count[v]} {v}" for v in ledger.VERDICTS if count[v])
     page = (
@@ -49,7 +48,7 @@ def texts(results: list[Result]) -> dict[Path, str]:
     data = ledger.as_data(rows, results, quick=False)
     return {
         PACKED: json.dumps(data, indent=1) + "\n",
-        ROOT / "docs" / "ledger.md": page + ledger.as_markdown(rows, quick=False),
+        ROOT / "docs" / "ledger.md": f"{page}{ledger.RULE}\n\n{ledger.as_markdown(rows)}",
         ROOT / "README.md": f"{before}{BEGIN}\n{words.capitalize()}.\n\n{table}{END}{after}",
     }
 

@@ -176,14 +176,14 @@ def _run_as_data(result: Result) -> dict[str, Any]:
     return vars(result)
 
 
-def as_markdown(rows: Sequence[Row], *, quick: bool, short: bool = False) -> str:
-    """The ledger as a Markdown table; `short` leaves the reasons and the spread's origin out."""
+def as_markdown(rows: Sequence[Row], *, short: bool = False) -> str:
+    """The ledger as a Markdown table; `short` leaves the ids and the reasons out."""
     heads = ["claim", "paper", "ours", "n", "verdict"] + ([] if short else ["id", "why"])
     lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
     for row in rows:
         claim = row.claim
         cells = [
-            f"{claim.claim} (section {claim.section})",
+            f"{claim.claim} ({_place(claim)})",
             _with_unit(claim.paper_value, claim),
             _with_unit(row.ours, claim),
             str(row.n or ""),
@@ -192,8 +192,11 @@ def as_markdown(rows: Sequence[Row], *, quick: bool, short: bool = False) -> str
         if not short:
             cells += [claim.id, row.failure or claim.reason]
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    mark = "**A quick run: fewer seeds and only the short experiments.**\n\n" if quick else ""
-    return f"{mark}{RULE}\n\n" + "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n"
+
+
+def _place(claim: PaperClaim) -> str:
+    return f"appendix {claim.section}" if claim.section == "A" else f"section {claim.section}"
 
 
 def _with_unit(number: str, claim: PaperClaim) -> str:
@@ -217,10 +220,11 @@ def write(rows: Sequence[Row], results: Sequence[Result], out: Path, *, quick: b
 
     Raises OSError if the disk does not take them.
     """
+    mark = "**A quick run: fewer seeds and only the short experiments.**\n\n" if quick else ""
     texts = {
         "paper.json": json.dumps(as_data(rows, results, quick=quick), indent=1) + "\n",
         "paper.csv": as_csv(rows),
-        "paper.md": as_markdown(rows, quick=quick),
+        "paper.md": f"{mark}{RULE}\n\n{as_markdown(rows)}",
     }
     for name, text in texts.items():
         new = out / f".{name}.new"

@@ -50,7 +50,7 @@ share_guess
 # %% [markdown]
 # ## 2. The ledger
 #
-# These results come with the package. They are not this machine's: section 3 is. The last columns name the experiment that makes the row; in a terminal,
+# These results come with the package. They are not this machine's: section 3 is. The column *id* names a row; in a terminal,
 #
 # ```
 # advtutor reproduce --only S6-at-fgsm
@@ -61,7 +61,7 @@ share_guess
 # %%
 results = ledger.shipped()
 rows = ledger.ledger(results)
-Markdown(ledger.as_markdown(rows, short=True))
+Markdown(ledger.as_markdown(rows))
 
 # %%
 measured = [row for row in rows if row.n]
