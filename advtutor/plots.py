@@ -288,7 +288,7 @@ def ledger(
             axis.plot([a, b], [place, place], color=GREY, linewidth=1.5)
         reach = [0.0 if s != s else s for s in spread]
         axis.errorbar(ours, places, xerr=reach, fmt="o", color=BLUE, label="ours", zorder=3)
-        ring = {"facecolors": "white", "edgecolors": ORANGE, "linewidths": 2.2, "s": 60}
+        ring = {"facecolors": "none", "edgecolors": ORANGE, "linewidths": 2.2, "s": 60}
         axis.scatter(paper, places, label="the paper's", zorder=4, **ring)
         axis.set_yticks(places, names, fontsize=10)
         axis.set_ylim(len(names) - 0.4, -0.6)

@@ -177,8 +177,8 @@ def _run_as_data(result: Result) -> dict[str, Any]:
 
 
 def as_markdown(rows: Sequence[Row], *, short: bool = False) -> str:
-    """The ledger as a Markdown table; `short` leaves the ids and the reasons out."""
-    heads = ["claim", "paper", "ours", "n", "verdict"] + ([] if short else ["id", "why"])
+    """The ledger as a Markdown table; `short` leaves the ids and the remarks out."""
+    heads = ["claim", "paper", "ours", "n", "verdict"] + ([] if short else ["id", "remark"])
     lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
     for row in rows:
         claim = row.claim
