@@ -57,6 +57,7 @@ def test_the_answers_before_it_lie_at_hand(folder: Path) -> None:
     assert shown.exit_code == 0, shown.output
     assert f"kept {folder / THIRD}.ipynb as it is" in shown.stdout
     assert f"open {folder / THIRD}.ipynb" in shown.stdout
+    assert "00 to 02" in shown.stdout and "wrote 3 of them" in shown.stdout
     after = contents(folder)
     assert {path: after[path] for path in before} == before
     assert sorted(set(after) - set(before)) == [
