@@ -14,11 +14,22 @@ from pygments.formatters import HtmlFormatter
 from run_notebooks import offline_markdown
 
 Kind = Literal[
-    "title", "heading", "text", "prediction", "exercise", "shows", "code", "said", "figure", "table"
+    "title",
+    "heading",
+    "text",
+    "prediction",
+    "choices",
+    "exercise",
+    "shows",
+    "code",
+    "said",
+    "figure",
+    "table",
 ]
 
 CHECKED = re.compile(r"^(\w+) = checks\.\1\(\1\)$", re.MULTILINE)
 PREDICTS = re.compile(r"^\w+ = (?:predictions\.)?predict\(")
+ASKS = "Your prediction: "
 CLAIM = re.compile(r"✓ claim [^:\n]+: (?P<text>.*?)\. (?P<band>Here .*)\nmeasured (?P<value>.*)")
 # What a notebook shows while somebody works in it, and says nothing on paper or on a wall.
 IDLE = re.compile(
@@ -43,12 +54,14 @@ def blocks(notebook: NotebookNode) -> Iterator[Block]:
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             yield from _of_markdown(cell.source)
-        elif PREDICTS.match(cell.source):
-            yield from _choices(cell)
         elif not cell.source.startswith("progress.show("):
-            yield code_block(cell.source)
+            if not PREDICTS.match(cell.source):
+                yield code_block(cell.source)
             for output in cell.outputs:
-                yield from _of_output(output)
+                if output.get("data", {}).get("text/plain", "").startswith(ASKS):
+                    yield _choices(output)
+                else:
+                    yield from _of_output(output)
 
 
 def stored(path: Path) -> NotebookNode:
@@ -78,20 +91,18 @@ def _of_markdown(source: str) -> Iterator[Block]:
         elif part.startswith("**What it "):
             kind = "shows"
         if kind == "heading":
-            yield Block(kind, offline_markdown(part.removeprefix("## ")), part.removeprefix("## "))
+            # Its words alone: "1. What …" by itself would be read as a list.
+            words = re.sub(r"</?h2[^>]*>", "", offline_markdown(part)).strip()
+            yield Block(kind, words, part.removeprefix("## "))
         else:
             yield Block(kind, offline_markdown(part), part)
 
 
-def _choices(cell: NotebookNode) -> Iterator[Block]:
+def _choices(output: NotebookNode) -> Block:
     """What a prediction may be: the choices, or a number from one end to the other."""
-    for output in cell.outputs:
-        text = output.get("data", {}).get("text/plain", "").removeprefix("Your prediction: ")
-        if text:
-            items = "".join(f"<li>{html.escape(part)}</li>" for part in text.split(" / "))
-            yield Block(
-                "prediction", f'<ul class="choices">{items}</ul>', text.replace(" / ", "\n")
-            )
+    text = output.data["text/plain"].removeprefix(ASKS)
+    items = "".join(f"<li>{html.escape(part)}</li>" for part in text.split(" / "))
+    return Block("choices", f'<ul class="choices">{items}</ul>', text)
 
 
 def code_block(source: str) -> Block:

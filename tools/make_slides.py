@@ -56,7 +56,7 @@ def slides(notebook: list[Block]) -> list[Slide]:
             alone = last.height + height > ROOM
         begins = block.kind in ("prediction", "exercise") and before not in (None, block.kind)
         begins |= block.kind == "shows" and before not in (None, "shows")
-        ends = before in ("prediction", "shows") and block.kind not in (before, "text", "said")
+        ends = before == "choices" or (before == "shows" and block.kind not in ("shows", "text"))
         if last.blocks and (alone or begins or ends or last.height + height > ROOM):
             made.append(Slide(last.heading))
         made[-1].blocks.append(block)
