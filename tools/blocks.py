@@ -10,7 +10,6 @@ from typing import Literal
 import nbformat
 from nbconvert.filters.highlight import Highlight2HTML
 from nbformat import NotebookNode
-from pygments.formatters import HtmlFormatter
 from run_notebooks import offline_markdown
 
 Kind = Literal[
@@ -37,7 +36,14 @@ IDLE = re.compile(
     r"|○ \w+: not attempted yet.*\n?|exercises of this notebook.*\n?"
 )
 GAP = "    ..."
-STYLE = HtmlFormatter(style="default").get_style_defs(".highlight")
+# Pygments' classes of token: keywords, names that are defined, strings, numbers, comments.
+STYLE = """\
+.highlight .k, .highlight .kn, .highlight .kc, .highlight .ow { color: #5a3b8c; font-weight: 600; }
+.highlight .nf, .highlight .nc, .highlight .nd { color: #1f4e9c; }
+.highlight .s1, .highlight .s2, .highlight .sa, .highlight .sd, .highlight .si { color: #8a3a10; }
+.highlight .mi, .highlight .mf { color: #2c6e49; }
+.highlight .c1 { color: #5c5c5c; font-style: italic; }
+"""
 
 
 @dataclass(frozen=True)
