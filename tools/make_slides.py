@@ -43,7 +43,7 @@ def slides(notebook: list[Block]) -> list[Slide]:
     """Slides in the notebook's order: a question, a prediction, a figure begins a new one."""
     made = [Slide("")]
     for block in (part for each in notebook for part in in_parts(each)):
-        if block.kind == "code" and not made[-1].heading:
+        if block.kind in ("code", "said") and not made[-1].heading:
             continue  # the imports, above the first section
         last = made[-1]
         height = guess(block)
@@ -51,7 +51,7 @@ def slides(notebook: list[Block]) -> list[Slide]:
             made.append(Slide(block.html))
             continue
         before = last.blocks[-1].kind if last.blocks else None
-        alone = "figure" in (block.kind, before) or "table" in (block.kind, before)
+        alone = "table" in (block.kind, before)  # a figure is anyway: it takes all of the room
         if block.kind == "table" and before == "table":
             alone = last.height + height > ROOM
         begins = block.kind in ("prediction", "exercise") and before not in (None, block.kind)
