@@ -7,7 +7,7 @@ VENV_PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lab test run notebooks doctor peers bench release weights ledger wheelhouse \
-	wheelhouse-check clean
+	wheelhouse-check verify clean
 
 help:
 	@echo 'make lab         open the course in JupyterLab (PORT=8888)'
@@ -21,6 +21,7 @@ help:
 	@echo 'make ledger      write the tables of the paper in numbers'
 	@echo 'make release     an nbgrader course with the exercises, into build/nbgrader/'
 	@echo 'make wheelhouse  everything for an installation with no network, into build/wheelhouse/'
+	@echo 'make verify      everything a release must pass, in one table (about an hour)'
 	@echo 'make clean       delete build/, dist/ and caches (rm -r .venv deletes the environment)'
 	@echo
 	@echo 'The first of them sets up .venv, which takes some minutes and the network.'
@@ -66,6 +67,9 @@ wheelhouse: setup
 
 wheelhouse-check: setup
 	@$(VENV_PYTHON) tools/wheelhouse.py --check
+
+verify: setup
+	@$(VENV_PYTHON) tools/verify.py
 
 clean:
 	rm -rf build dist .pytest_cache .ruff_cache .hypothesis
