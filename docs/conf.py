@@ -20,8 +20,7 @@ project_copyright = author
 version = release = advtutor.__version__
 language = "en"
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-nitpicky = False
+extensions = ["myst_nb", "sphinx.ext.autodoc"]
 nb_execution_mode = "off"
 # A widget is shown as the picture or the text that is stored beside it.
 nb_mime_priority_overrides = [("html", "application/vnd.jupyter.widget-view+json", None)]
@@ -55,7 +54,6 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
 autodoc_preserve_defaults = True
-napoleon_numpy_docstring = False
 
 # Formulas become MathML, which browsers show by themselves: no script, from nowhere.
 html_math_renderer = "mathml"
@@ -86,15 +84,21 @@ def visit_math_block(translator: nodes.NodeVisitor, node: nodes.math_block) -> N
 
 # A line of a class's docstring that tells one of its fields: "error `[S, V]`: the share of ...".
 FIELDS = re.compile(r"(?P<names>[a-z]\w*(?:, [a-z]\w*)*)(?P<shape> `[^`]*`)?: (?P<text>.*)")
+ERROR = re.compile(r"    (?P<error>\w+): (?P<text>.*)")
 MARKUP = re.compile(r"[*|]|(?<=\w)_(?=\W|$)")
 
 
 def mark_up(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list) -> None:
     """Fields as a list; what means something in reStructuredText, and nothing in ours, as it is."""
-    inside, before = False, ""
+    inside, raises, before = False, False, ""
     for number, line in enumerate(lines):
         parts = re.split("(`[^`]*`)", line)
         text = "".join(p if p.startswith("`") else MARKUP.sub(r"\\\g<0>", p) for p in parts)
+        if line == "Raises:":
+            text, raises = "", True
+        elif raises and (error := ERROR.fullmatch(line)):
+            text = f":raises {error['error']}: {text[text.index(': ') + 2 :]}"
+        raises = raises and bool(line)
         if what == "class":
             field = FIELDS.fullmatch(line) if inside or not before else None
             if field:
