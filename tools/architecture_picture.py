@@ -11,8 +11,8 @@ PICTURE = ROOT / "docs" / "images" / "architecture.svg"
 WIDTH, HEIGHT = 960, 470
 BOX, TALL = 208, 58
 ALT = (
-    "Three columns. What people write: notebooks/source, the package advtutor with its checks, and "
-    "its assets. What is computed: the executed notebooks, and the runs of the paper's experiments. "
+    "Three columns. What people write: notebooks/source, the package with its checks, its assets. "
+    "What is computed: the executed notebooks, and the runs of the paper's experiments. "
     "What is shown: JupyterLab and the website from the notebooks; the nbgrader course from their "
     "sources; the ledger from the runs; the table of exercises from the checks."
 )

@@ -111,7 +111,8 @@ def lay_out(pages: Path) -> None:
     write_index(pages / "api", "The package", "What the notebooks import.", list(MODULES))
     for module in MODULES:
         name = f"advtutor.{module}"
-        directive = f"```{{eval-rst}}\n.. automodule:: {name}\n   :members:\n   :exclude-members: set\n```\n"
+        directive = f"```{{eval-rst}}\n.. automodule:: {name}\n   :members:\n"
+        directive += "   :exclude-members: set\n```\n"  # matplotlib's own, of every figure
         (pages / "api" / f"{module}.md").write_text(f"# `{name}`\n\n{directive}", encoding="utf-8")
 
 
