@@ -6,7 +6,8 @@ PORT ?= 8888
 VENV_PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test run notebooks doctor peers site linkcheck bench release weights ledger clean
+.PHONY: help setup lab test run notebooks doctor peers site linkcheck bench release weights \
+	ledger wheelhouse wheelhouse-check verify clean
 
 help:
 	@echo 'make lab         open the course in JupyterLab (PORT=8888)'
@@ -21,6 +22,8 @@ help:
 	@echo 'make weights     train the networks again that come with the package'
 	@echo 'make ledger      write the tables of the paper in numbers'
 	@echo 'make release     an nbgrader course with the exercises, into build/nbgrader/'
+	@echo 'make wheelhouse  everything for an installation with no network, into build/wheelhouse/'
+	@echo 'make verify      everything a release must pass, in one table (about an hour)'
 	@echo 'make clean       delete build/, dist/ and caches (rm -r .venv deletes the environment)'
 	@echo
 	@echo 'The first of them sets up .venv, which takes some minutes and the network.'
@@ -67,6 +70,15 @@ weights: setup
 
 ledger: setup
 	$(VENV_PYTHON) tools/make_ledger.py
+
+wheelhouse: setup
+	@$(VENV_PYTHON) tools/wheelhouse.py
+
+wheelhouse-check: setup
+	@$(VENV_PYTHON) tools/wheelhouse.py --check
+
+verify: setup
+	@$(VENV_PYTHON) tools/verify.py
 
 clean:
 	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -27,7 +27,7 @@ BOXES = {
     "site": (2, 195, "build/site/", "the website"),
     "grading": (2, 45, "build/nbgrader/", "a course that grades"),
     "table": (2, 270, "docs/exercises.md", "each check's mistakes"),
-    "ledger": (2, 345, "docs/ledger.md", "README, paper.json (notebook 07)"),
+    "ledger": (2, 345, "docs/ledger.md", "README, assets/paper.json"),
 }
 # from, to, the command over the arrow, and how far along the arrow it stands
 ARROWS = (
