@@ -6,8 +6,8 @@ PORT ?= 8888
 VENV_PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test run notebooks doctor peers bench release weights ledger wheelhouse \
-	wheelhouse-check verify clean
+.PHONY: help setup lab test run notebooks doctor peers site linkcheck bench release weights \
+	ledger wheelhouse wheelhouse-check verify clean
 
 help:
 	@echo 'make lab         open the course in JupyterLab (PORT=8888)'
@@ -16,6 +16,8 @@ help:
 	@echo 'make doctor      what is installed, and whether the course runs here'
 	@echo 'make notebooks   rebuild the notebooks from notebooks/source/'
 	@echo 'make peers       also install what the attacks are compared with, and nbgrader'
+	@echo 'make site        the website, from the executed notebooks, into build/site/'
+	@echo 'make linkcheck   whether the links that lead out of the website still stand'
 	@echo 'make bench       attacks and training against their floors and other libraries'
 	@echo 'make weights     train the networks again that come with the package'
 	@echo 'make ledger      write the tables of the paper in numbers'
@@ -49,6 +51,13 @@ doctor: setup
 peers:
 	@"$(PYTHON)" tools/setup.py --peers $(if $(filter command,$(origin PYTHON)),--use-this-python)
 
+site:
+	@"$(PYTHON)" tools/setup.py --site $(if $(filter command,$(origin PYTHON)),--use-this-python)
+	@$(VENV_PYTHON) tools/make_site.py
+
+linkcheck: site
+	@$(VENV_PYTHON) tools/make_site.py --linkcheck
+
 bench: peers
 	$(VENV_PYTHON) benchmarks/bench.py
 
@@ -72,5 +81,5 @@ verify: setup
 	@$(VENV_PYTHON) tools/verify.py
 
 clean:
-	rm -rf build dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -path ./.venv -prune -o -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) -exec rm -rf {} +
