@@ -6,7 +6,8 @@ PORT ?= 8888
 VENV_PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test run notebooks doctor peers bench release slides handouts weights ledger clean
+.PHONY: help setup lab test run notebooks doctor peers site linkcheck bench release slides \
+	handouts weights ledger wheelhouse wheelhouse-check verify clean
 
 help:
 	@echo 'make lab         open the course in JupyterLab (PORT=8888)'
@@ -15,12 +16,16 @@ help:
 	@echo 'make doctor      what is installed, and whether the course runs here'
 	@echo 'make notebooks   rebuild the notebooks from notebooks/source/'
 	@echo 'make peers       also install what the attacks are compared with, and nbgrader'
+	@echo 'make site        the website, from the executed notebooks, into build/site/'
+	@echo 'make linkcheck   whether the links that lead out of the website still stand'
 	@echo 'make bench       attacks and training against their floors and other libraries'
 	@echo 'make slides      slides of each notebook, into build/slides/ (npm, once, with a network)'
 	@echo 'make handouts    each notebook as a PDF on A4, into build/handouts/ (needs Chromium)'
 	@echo 'make weights     train the networks again that come with the package'
 	@echo 'make ledger      write the tables of the paper in numbers'
 	@echo 'make release     an nbgrader course with the exercises, into build/nbgrader/'
+	@echo 'make wheelhouse  everything for an installation with no network, into build/wheelhouse/'
+	@echo 'make verify      everything a release must pass, in one table (about an hour)'
 	@echo 'make clean       delete build/, dist/ and caches (rm -r .venv deletes the environment)'
 	@echo
 	@echo 'The first of them sets up .venv, which takes some minutes and the network.'
@@ -48,6 +53,13 @@ doctor: setup
 peers:
 	@"$(PYTHON)" tools/setup.py --peers $(if $(filter command,$(origin PYTHON)),--use-this-python)
 
+site:
+	@"$(PYTHON)" tools/setup.py --site $(if $(filter command,$(origin PYTHON)),--use-this-python)
+	@$(VENV_PYTHON) tools/make_site.py
+
+linkcheck: site
+	@$(VENV_PYTHON) tools/make_site.py --linkcheck
+
 bench: peers
 	$(VENV_PYTHON) benchmarks/bench.py
 
@@ -67,6 +79,15 @@ weights: setup
 ledger: setup
 	$(VENV_PYTHON) tools/make_ledger.py
 
+wheelhouse: setup
+	@$(VENV_PYTHON) tools/wheelhouse.py
+
+wheelhouse-check: setup
+	@$(VENV_PYTHON) tools/wheelhouse.py --check
+
+verify: setup
+	@$(VENV_PYTHON) tools/verify.py
+
 clean:
-	rm -rf build dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -path ./.venv -prune -o -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) -exec rm -rf {} +

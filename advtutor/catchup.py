@@ -5,6 +5,7 @@ misses is the notebook itself, where theirs is lost, and the answers to the exer
 """
 
 import ast
+import contextlib
 import difflib
 import importlib
 import json
@@ -16,8 +17,8 @@ from typing import Any
 
 from IPython.core.inputtransformer2 import TransformerManager
 
+from advtutor import course
 from advtutor.doctor import Finding, classifier, digits, photo
-from advtutor.lab import clone
 
 FOLDER = "catch-up"
 NAME = re.compile(r"\d\d_\w+")
@@ -84,8 +85,8 @@ def learners_folder(given: Path | None = None) -> Path:
         if not given.is_dir():
             raise CatchUpError(f"there is no folder {given}. Make it, or name another.")
         return given
-    places = [Path(), Path("notebooks")]
-    if (root := clone()) is not None:
+    places = [Path(), Path("notebooks"), Path(course.FOLDER)]
+    if (root := course.clone()) is not None:
         places.append(root / "notebooks")
     for place in places:
         if _notebooks_in(place):
@@ -97,13 +98,13 @@ def learners_folder(given: Path | None = None) -> Path:
 
 
 def solved_notebooks(folder: Path) -> dict[str, Path]:
-    """The solved notebooks by name: those beside the learner's, or else those of the clone.
+    """The solved notebooks by name: those beside the learner's, or else the course's own.
 
     Raises CatchUpError where there are none.
     """
     places = [folder / "solutions"]
-    if (root := clone()) is not None:
-        places.append(root / "notebooks" / "solutions")
+    with contextlib.suppress(course.CourseError):
+        places.append(course.notebooks() / "solutions")
     for place in places:
         if found := _notebooks_in(place):
             return found

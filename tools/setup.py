@@ -19,6 +19,7 @@ from typing import Dict, Iterator, List, Optional
 OLDEST = (3, 11)
 STAMP = "advtutor-stamp.json"
 PEERS = "advtutor-peers"
+SITE = "advtutor-site"
 LOG = "advtutor-setup.log"
 NO_NETWORK = (
     "NewConnectionError",
@@ -50,12 +51,15 @@ def main(arguments: Optional[List[str]] = None) -> int:
         action="store_true",
         help="also install the libraries that the attacks are compared with, and nbgrader",
     )
+    parser.add_argument("--site", action="store_true", help="also install what builds the website")
     options = parser.parse_args(arguments)
     root = Path(__file__).resolve().parent.parent
     try:
         set_up(root, options.use_this_python)
         if options.peers:
             add_peers(root)
+        if options.site:
+            add_site(root)
     except SetupError as fault:
         print(f"set-up: {fault}", file=sys.stderr)
         return 1
@@ -161,6 +165,18 @@ def add_peers(root: Path) -> None:
         print("Installing what the attacks are compared with, and nbgrader.", flush=True)
         run([*pip(root), "-e", ".[peers,grading]", "-c", "constraints.txt"], root, watch=Progress())
         run([*pip(root), "--no-deps", "-r", "benchmarks/peers.txt"], root, watch=Progress())
+        note.write_text(wanted, encoding="utf-8")
+
+
+def add_site(root: Path) -> None:
+    """Install the extra `site`, unless it is there."""
+    note = root / ".venv" / SITE
+    wanted = inputs_of(root)
+    with only_one(root):
+        if note.exists() and note.read_text(encoding="utf-8") == wanted:
+            return
+        print("Installing what builds the website.", flush=True)
+        run([*pip(root), "-e", ".[site]", "-c", "constraints.txt"], root, watch=Progress())
         note.write_text(wanted, encoding="utf-8")
 
 
