@@ -6,8 +6,8 @@ PORT ?= 8888
 VENV_PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test run notebooks doctor peers site linkcheck bench release weights \
-	ledger wheelhouse wheelhouse-check verify clean
+.PHONY: help setup lab test run notebooks doctor peers site linkcheck bench release slides \
+	handouts weights ledger wheelhouse wheelhouse-check verify clean
 
 help:
 	@echo 'make lab         open the course in JupyterLab (PORT=8888)'
@@ -19,6 +19,8 @@ help:
 	@echo 'make site        the website, from the executed notebooks, into build/site/'
 	@echo 'make linkcheck   whether the links that lead out of the website still stand'
 	@echo 'make bench       attacks and training against their floors and other libraries'
+	@echo 'make slides      slides of each notebook, into build/slides/ (npm, once, with a network)'
+	@echo 'make handouts    each notebook as a PDF on A4, into build/handouts/ (needs Chromium)'
 	@echo 'make weights     train the networks again that come with the package'
 	@echo 'make ledger      write the tables of the paper in numbers'
 	@echo 'make release     an nbgrader course with the exercises, into build/nbgrader/'
@@ -63,6 +65,12 @@ bench: peers
 
 release: setup
 	@$(VENV_PYTHON) tools/release.py
+
+slides: setup
+	@$(VENV_PYTHON) tools/make_slides.py
+
+handouts: setup
+	@$(VENV_PYTHON) tools/make_handouts.py
 
 weights: setup
 	$(VENV_PYTHON) tools/train_defences.py
