@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from make_site import MODULES, alt_text
+from make_site import MODULES, alt_text, kept_links
 from nbformat import from_dict
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -179,3 +179,12 @@ def test_a_broken_link_is_noticed(tmp_path: Path) -> None:
 def test_where_alternative_texts_come_from(output: dict[str, object], wanted: str) -> None:
     """Catches a picture without words that gets some, which would hide it from the check above."""
     assert alt_text(from_dict(output)) == wanted
+
+
+def test_a_link_to_a_file_that_is_no_page_keeps_its_words() -> None:
+    """Catches a page that leads to a file of the clone, and one whose other links were cut."""
+    page = ROOT / "docs" / "a page that is not there.md"
+    cut = "[the licence](../LICENSE), [README](../README.md#the-notebooks)"
+    stays = "[ledger](ledger.md#x), [own](#own), [out](https://example.org), [lost](lost.md)"
+    stays += ", ![picture](images/start.png), [00](../notebooks/00_start_here.ipynb)"
+    assert kept_links(f"{cut}, {stays}", page) == f"the licence, README, {stays}"

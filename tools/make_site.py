@@ -19,9 +19,13 @@ from nbformat import NotebookNode
 from notebook_source import NOTEBOOKS, ROOT
 
 SITE = ROOT / "build" / "site"
+LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]*)\]\((?P<target>(?![a-z]+:|#)[^)#\s]+)[^)\s]*\)")
 PLACEHOLDER = re.compile(r"<(Figure|Explorer): (.*)>", re.DOTALL)
 # The pages on the project that lie at the top of the clone.
 TOP_PAGES = ("CONTRIBUTING.md", "CHANGELOG.md")
+# Where pages lie, and what lies there and is none.
+PAGES_IN = (ROOT, ROOT / "docs", NOTEBOOKS, NOTEBOOKS / "solutions")
+LEFT_OUT = ("README.md",)
 # Modules a reader may import, each in the words of its own docstring.
 MODULES = (
     "data",
@@ -73,12 +77,15 @@ def lay_out(pages: Path) -> None:
         (pages / folder).mkdir(parents=True)
     for page in sorted((ROOT / "docs").glob("*.md")):
         if page.name != "index.md":
-            shutil.copy(page, pages / "docs")
+            (pages / "docs" / page.name).write_text(
+                kept_links(page.read_text(encoding="utf-8"), page), encoding="utf-8"
+            )
     shutil.copytree(ROOT / "docs" / "images", pages / "docs" / "images")
     shutil.copy(ROOT / "docs" / "index.md", pages)
     top = [name for name in TOP_PAGES if (ROOT / name).exists()]
     for name in top:
-        shutil.copy(ROOT / name, pages)
+        text = (ROOT / name).read_text(encoding="utf-8")
+        (pages / name).write_text(kept_links(text, ROOT / name), encoding="utf-8")
     names = [path.stem for path in sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))]
     for name in names:
         for folder in (Path("."), Path("solutions")):
@@ -114,6 +121,18 @@ def lay_out(pages: Path) -> None:
         directive = f"```{{eval-rst}}\n.. automodule:: {name}\n   :members:\n"
         directive += "   :exclude-members: set\n```\n"  # matplotlib's own, of every figure
         (pages / "api" / f"{module}.md").write_text(f"# `{name}`\n\n{directive}", encoding="utf-8")
+
+
+def kept_links(text: str, path: Path) -> str:
+    """The page `path`; of a link to a file of the clone that is no page, only the words stay."""
+
+    def kept(link: re.Match[str]) -> str:
+        target = (path.parent / link["target"]).resolve()
+        is_page = target.suffix in (".md", ".ipynb") and target.parent in PAGES_IN
+        known = not target.is_file() or (is_page and target.name not in LEFT_OUT)
+        return link[0] if known else link["text"]
+
+    return LINK.sub(kept, text)
 
 
 def write_index(folder: Path, title: str, text: str, pages: list[str]) -> None:
