@@ -11,7 +11,7 @@ from pathlib import Path
 
 import advtutor
 from advtutor.reproduce import ledger
-from advtutor.reproduce.runner import Result
+from advtutor.reproduce.runner import Result, Task
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKED = Path(advtutor.__file__).parent / "assets" / "paper.json"
@@ -53,14 +53,22 @@ def texts(results: list[Result]) -> dict[Path, str]:
     }
 
 
+def of_todays_recipes(folder: Path) -> list[Result]:
+    """The runs in `folder` that follow the recipes as they are; older ones may lie beside them."""
+    results = [
+        (path.stem, Result(**json.loads(path.read_text(encoding="utf-8"))))
+        for path in sorted(folder.glob("*.json"))
+    ]
+    return [r for name, r in results if name == Task(r.experiment, r.seed, r.quick).name]
+
+
 def main() -> None:
     """Write the files anew."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=Path, help="a folder of finished runs")
     folder = parser.parse_args().runs
     if folder:
-        files = sorted(folder.glob("*.json"))
-        results = [Result(**json.loads(f.read_text(encoding="utf-8"))) for f in files]
+        results = of_todays_recipes(folder)
     else:
         results = ledger.shipped()
     for path, text in texts(results).items():
