@@ -6,11 +6,12 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 import torch
+from make_ledger import of_todays_recipes
 from make_ledger import texts as ledger_texts
 from typer.testing import CliRunner
 
@@ -571,3 +572,12 @@ def test_a_run_writes_json_csv_and_markdown(tmp_path: Path) -> None:
     assert data["runs"][0]["versions"]["torch"] == torch.__version__
     assert "S3-linear-growth,3," in (tmp_path / "paper.csv").read_text(encoding="utf-8")
     assert "reproduced" in (tmp_path / "paper.md").read_text(encoding="utf-8")
+
+
+def test_the_ledger_passes_over_runs_of_old_recipes(tmp_path: Path) -> None:
+    """Catches a seed that counts twice because a run of an older recipe lies beside the new one."""
+    result = next(r for r in ledger.shipped() if r.experiment == "RBF")
+    name = runner.Task(result.experiment, result.seed, result.quick).name
+    for stem in (name, f"RBF-0123456789ab-{result.seed}"):
+        (tmp_path / f"{stem}.json").write_text(json.dumps(asdict(result)), encoding="utf-8")
+    assert of_todays_recipes(tmp_path) == [result]
