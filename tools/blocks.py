@@ -1,5 +1,6 @@
 """A stored notebook as blocks, each with its HTML: slides and handouts are made of them."""
 
+import argparse
 import html
 import re
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from typing import Literal
 import nbformat
 from nbconvert.filters.highlight import Highlight2HTML
 from nbformat import NotebookNode
+from notebook_source import NOTEBOOKS, ROOT
 from run_notebooks import offline_markdown
 
 Kind = Literal[
@@ -53,6 +55,25 @@ class Block:
     kind: Kind
     html: str
     text: str
+
+
+def chosen_notebooks(
+    description: str, product: str, arguments: list[str] | None
+) -> tuple[argparse.Namespace, list[Path]]:
+    """The command line of a tool that makes a `product` of notebooks, and the notebooks named."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("names", nargs="*", metavar="NN", help="such as 03; otherwise all")
+    parser.add_argument("--notebooks", type=Path, default=NOTEBOOKS)
+    parser.add_argument("--output", type=Path, default=ROOT / "build" / product)
+    chosen = parser.parse_args(arguments)
+    paths = [
+        path
+        for path in sorted(chosen.notebooks.glob("[0-9][0-9]_*.ipynb"))
+        if not chosen.names or path.name[:2] in chosen.names
+    ]
+    if not paths:
+        parser.error(f"no such notebooks in {chosen.notebooks}")
+    return chosen, paths
 
 
 def blocks(notebook: NotebookNode) -> Iterator[Block]:

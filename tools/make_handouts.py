@@ -3,7 +3,6 @@
 Exercises are left blank, to be filled in with a pen. Nothing is run, and no network is needed.
 """
 
-import argparse
 import html
 import os
 import shutil
@@ -12,8 +11,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from blocks import STYLE, Block, blocks, linked, stored
-from notebook_source import NOTEBOOKS, ROOT
+from blocks import STYLE, Block, blocks, chosen_notebooks, linked, stored
+from notebook_source import ROOT
 
 TEMPLATE = ROOT / "tools" / "handouts" / "page.html"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -74,18 +73,7 @@ def print_pdf(page: str, target: Path, chromium: str) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Each notebook as a PDF.")
-    parser.add_argument("names", nargs="*", metavar="NN", help="such as 03; otherwise all")
-    parser.add_argument("--notebooks", type=Path, default=NOTEBOOKS)
-    parser.add_argument("--output", type=Path, default=ROOT / "build" / "handouts")
-    chosen = parser.parse_args(arguments)
-    paths = [
-        path
-        for path in sorted(chosen.notebooks.glob("[0-9][0-9]_*.ipynb"))
-        if not chosen.names or path.name[:2] in chosen.names
-    ]
-    if not paths:
-        parser.error(f"no such notebooks in {chosen.notebooks}")
+    chosen, paths = chosen_notebooks("Each notebook as a PDF.", "handouts", arguments)
     try:
         chromium = browser()
         chosen.output.mkdir(parents=True, exist_ok=True)

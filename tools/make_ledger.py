@@ -67,10 +67,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=Path, help="a folder of finished runs")
     folder = parser.parse_args().runs
-    if folder:
-        results = of_todays_recipes(folder)
-    else:
-        results = ledger.shipped()
+    results = of_todays_recipes(folder) if folder else ledger.shipped()
     for path, text in texts(results).items():
         path.write_text(text, encoding="utf-8")
 

@@ -4,7 +4,6 @@ They are shown by reveal.js, which npm fetches once and which is copied beside t
 needs no network, and building them again needs none either.
 """
 
-import argparse
 import ast
 import html
 import json
@@ -15,8 +14,8 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from blocks import CHECKED, STYLE, Block, blocks, code_block, linked, stored
-from notebook_source import NOTEBOOKS, ROOT
+from blocks import CHECKED, STYLE, Block, blocks, chosen_notebooks, code_block, linked, stored
+from notebook_source import ROOT
 from run_notebooks import offline_markdown
 
 PACKAGE = ROOT / "tools" / "slides"
@@ -152,18 +151,7 @@ def fetch(target: Path) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Slides of each notebook.")
-    parser.add_argument("names", nargs="*", metavar="NN", help="such as 03; otherwise all")
-    parser.add_argument("--notebooks", type=Path, default=NOTEBOOKS)
-    parser.add_argument("--output", type=Path, default=ROOT / "build" / "slides")
-    chosen = parser.parse_args(arguments)
-    paths = [
-        path
-        for path in sorted(chosen.notebooks.glob("[0-9][0-9]_*.ipynb"))
-        if not chosen.names or path.name[:2] in chosen.names
-    ]
-    if not paths:
-        parser.error(f"no such notebooks in {chosen.notebooks}")
+    chosen, paths = chosen_notebooks("Slides of each notebook.", "slides", arguments)
     try:
         fetch(chosen.output / "reveal.js")
     except SlidesError as fault:
