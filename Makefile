@@ -6,7 +6,7 @@ PORT ?= 8888
 VENV_PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test run notebooks doctor peers bench release clean
+.PHONY: help setup lab test run notebooks doctor peers bench release weights ledger clean
 
 help:
 	@echo 'make lab         open the course in JupyterLab (PORT=8888)'
@@ -16,6 +16,8 @@ help:
 	@echo 'make notebooks   rebuild the notebooks from notebooks/source/'
 	@echo 'make peers       also install what the attacks are compared with, and nbgrader'
 	@echo 'make bench       attacks and training against their floors and other libraries'
+	@echo 'make weights     train the networks again that come with the package'
+	@echo 'make ledger      write the tables of the paper in numbers'
 	@echo 'make release     an nbgrader course with the exercises, into build/nbgrader/'
 	@echo 'make clean       delete build/, dist/ and caches (rm -r .venv deletes the environment)'
 	@echo
@@ -49,6 +51,13 @@ bench: peers
 
 release: setup
 	@$(VENV_PYTHON) tools/release.py
+
+weights: setup
+	$(VENV_PYTHON) tools/train_defences.py
+	$(VENV_PYTHON) tools/make_weights.py
+
+ledger: setup
+	$(VENV_PYTHON) tools/make_ledger.py
 
 clean:
 	rm -rf build dist .pytest_cache .ruff_cache .hypothesis

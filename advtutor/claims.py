@@ -15,7 +15,14 @@ class ClaimError(AssertionError):
 
 @dataclass(frozen=True)
 class PaperClaim:
-    """One number, or one statement, of the paper. `paper_value` is as printed there, '' if none."""
+    """One number, or one statement, of the paper, and how the course measures it.
+
+    paper_value: as printed in the paper, "" if there is none; `target` is the number to compare
+        with, a share as a fraction, None where the paper makes a statement only.
+    low, high: the band that the statement asks for; None where it is open.
+    experiment, number: what measures it (`advtutor.reproduce`); "" if nothing does.
+    reason: why ours differs, or why it is not measured; "" where there is nothing to say.
+    """
 
     id: str
     section: str
@@ -24,6 +31,17 @@ class PaperClaim:
     paper_value: str
     unit: str
     status: str
+    experiment: str
+    number: str
+    target: float | None
+    low: float | None
+    high: float | None
+    reason: str
+
+    @property
+    def in_percent(self) -> bool:
+        """Whether its number is a share, shown as a percentage."""
+        return self.unit.startswith("%")
 
 
 @functools.cache
@@ -31,7 +49,27 @@ def paper_claims() -> dict[str, PaperClaim]:
     """The paper's claims by id (arXiv 1412.6572; the letters of an id name its section)."""
     text = files("advtutor").joinpath("assets/claims.csv").read_text(encoding="utf-8")
     rows = csv.DictReader(text.splitlines())
-    return {row["id"]: PaperClaim(**row) for row in rows}
+    numbers = ("target", "low", "high")
+    return {
+        row["id"]: PaperClaim(
+            **{k: v for k, v in row.items() if k not in numbers},
+            **{k: float(row[k]) if row[k] else None for k in numbers},
+        )
+        for row in rows
+    }
+
+
+def known_claim(id: str) -> PaperClaim:
+    """The paper's claim called `id`. Raises ValueError, with the nearest ids, if there is none."""
+    try:
+        return paper_claims()[id]
+    except KeyError:
+        raise ValueError(f"id {id!r} is not in the paper's table{_nearest(id)}") from None
+
+
+def _nearest(id: str) -> str:
+    close = difflib.get_close_matches(id, paper_claims(), n=3, cutoff=0.5)
+    return f" (the nearest there: {', '.join(close)})" if close else ""
 
 
 def claim(
@@ -46,7 +84,8 @@ def claim(
     """Print a claim, the same on every machine, and below it what this machine measures.
 
     `measured` is a number or a tensor with one element; the claim holds if it lies in
-    `[low, high]`. One of the two may be left out. A share is a fraction in code, 0.117, and is
+    `[low, high]`. One of the two may be left out; without both, the paper's table gives the band.
+    A share is a fraction in code, 0.117, and is
     printed as a percentage, 11.7 %: so it is for the paper's claims that are in per cent, and with
     `unit="%"`. Any other `unit` is printed behind the number as it is.
 
@@ -61,7 +100,9 @@ def claim(
     if statement is None:
         statement = _paper_statement(id, row)
     if unit is None:
-        unit = "%" if row and row.unit.startswith("%") else ""
+        unit = "%" if row and row.in_percent else ""
+    if low is None and high is None and row:
+        low, high = row.low, row.high
     _check_band(id, low, high, unit)
     value = _number(id, measured)
 
@@ -75,10 +116,8 @@ def claim(
 
 def _paper_statement(id: str, row: PaperClaim | None) -> str:
     if row is None:
-        close = difflib.get_close_matches(id, paper_claims(), n=3, cutoff=0.5)
-        nearest = f" (the nearest there: {', '.join(close)})" if close else ""
         raise ValueError(
-            f"id {id!r} is not in the paper's table{nearest}; "
+            f"id {id!r} is not in the paper's table{_nearest(id)}; "
             'for a claim of our own say what it states: statement="…"'
         )
     return f"{row.claim} ({row.setting})"

@@ -1,5 +1,6 @@
-"""The command line: open the course, say whether it runs, and which exercises are done."""
+"""The command line: the course in Lab, its state, the exercises done, the paper reproduced."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -73,3 +74,64 @@ def doctor() -> None:
     findings = examine()
     print_report(findings, Console())
     raise typer.Exit(int(any(finding.state == "problem" for finding in findings)))
+
+
+@app.command()
+def reproduce(
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID", help="A claim or an experiment; may be given several times."),
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="How many seeds.", show_default="5; quick: 2")
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Only the short experiments: under three minutes.")
+    ] = False,
+    device: Annotated[str, typer.Option(help="Where torch computes: cpu, cuda, mps.")] = "cpu",
+    jobs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes, of one thread each.", show_default="one for a core"),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help='A Dask scheduler, or "local" to start one here.'),
+    ] = None,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where results are kept.")] = Path(
+        "results"
+    ),
+) -> None:
+    """Measure the paper's claims over several seeds and write the ledger.
+
+    Finished runs are kept in DIR: the same call goes on where the last one stopped.
+    """
+    from advtutor.reproduce import command
+    from advtutor.reproduce.executors import ExecutorError
+    from advtutor.reproduce.runner import ReproduceError
+
+    names = [name for group in only or [] for name in group.replace(",", " ").split()]
+    if jobs is None:
+        jobs = command.cores() if device == "cpu" else 1
+    errors = Console(stderr=True, soft_wrap=True)
+    try:
+        status = command.reproduce(
+            only=names,
+            seeds=seeds,
+            quick=quick,
+            device=device,
+            jobs=jobs,
+            scheduler=scheduler,
+            out=out,
+            console=Console(),
+        )
+    except (ReproduceError, ExecutorError) as fault:
+        errors.print(f"advtutor reproduce: {escape(str(fault))}", highlight=False)
+        raise typer.Exit(2) from None
+    except KeyboardInterrupt:
+        errors.print(
+            f"Stopped. What had finished is kept in {escape(str(out))}; the same call goes on from "
+            "there.",
+            highlight=False,
+        )
+        raise typer.Exit(130) from None
+    raise typer.Exit(status)

@@ -266,6 +266,45 @@ def surface(
     return _described(figure, title, alt)
 
 
+def ledger(
+    names: Sequence[str],
+    paper: Sequence[float],
+    ours: Sequence[float],
+    spread: Sequence[float],
+    *,
+    title: str = "the paper and the course",
+) -> Figure:
+    """Shares of the paper (rings) beside the course's (dots), a line for each of `names`.
+
+    All three sequences hold fractions; `spread` is drawn to both sides of `ours`, NaN is none.
+    """
+    if not len(names) == len(paper) == len(ours) == len(spread):
+        raise ValueError("names, paper, ours and spread differ in length; give one of each a row")
+    places = range(len(names))
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(7, 1 + 0.27 * len(names)), layout="constrained")
+        axis = figure.add_subplot()
+        for place, a, b in zip(places, paper, ours, strict=True):
+            axis.plot([a, b], [place, place], color=GREY, linewidth=1.5)
+        reach = [0.0 if s != s else s for s in spread]
+        axis.errorbar(ours, places, xerr=reach, fmt="o", color=BLUE, label="ours", zorder=3)
+        ring = {"facecolors": "none", "edgecolors": ORANGE, "linewidths": 2.2, "s": 60}
+        axis.scatter(paper, places, label="the paper's", zorder=4, **ring)
+        axis.set_yticks(places, names, fontsize=10)
+        axis.set_ylim(len(names) - 0.4, -0.6)
+        axis.set_xlim(-0.03, 1.03)
+        axis.xaxis.set_major_formatter(PercentFormatter(1.0))
+        figure.legend(loc="outside upper center", ncols=2)
+    gaps = [abs(a - b) for a, b in zip(paper, ours, strict=True)]
+    far = max(places, key=gaps.__getitem__)
+    alt = (
+        f"{title}: {len(names)} shares; half of ours lie within "
+        f"{sorted(gaps)[len(gaps) // 2]:.1%} of the paper's; furthest apart is {names[far]}, "
+        f"{paper[far]:.1%} in the paper and {ours[far]:.1%} here."
+    )
+    return _described(figure, title, alt)
+
+
 def weights(
     w: Tensor, titles: Sequence[str], *, columns: int = 5, title: str = "weights"
 ) -> Figure:

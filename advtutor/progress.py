@@ -13,7 +13,13 @@ EXERCISES = {
     "01_linear_explanation": ("shell_share", "worst_case_linear", "worst_case_loss"),
     "02_gradient_sign_crafting": ("fgsm", "bim", "project_linf"),
     "03_adversarial_training": ("adversarial_loss", "adversarial_step", "l1_decay_loss"),
-    "04_does_the_defence_hold": ("margin_loss", "estimated_gradient", "worst_case_error"),
+    "04_does_the_defence_hold": (
+        "margin_loss",
+        "break_sure",
+        "estimated_gradient",
+        "break_staircase",
+        "break_hardened",
+    ),
     "05_why_examples_transfer": ("agreement", "mean_cosine", "ensemble_fgsm"),
     "06_proof_not_promise": ("linear_radius", "interval_linear", "interval_relu", "margin_bound"),
 }

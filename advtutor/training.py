@@ -217,7 +217,7 @@ def fit(
     lr: float,
     optimizer: Optimizer = one_cycle_adam,
     seed: int = 0,
-    progress: bool = True,
+    progress: bool | Callable[[float], None] = True,
     validation: Validation | None = None,
     keep_best: str | None = None,
     patience: int | None = None,
@@ -230,6 +230,7 @@ def fit(
     or your own function. `optimizer(parameters, lr, steps)` returns an optimiser and its schedule:
     `one_cycle_adam`, `falling_sgd` (the paper's network) or your own. A model with a method
     `constrain()` has it called after each step.
+    `progress` shows a bar, or is a function that is told the share that is done before each epoch.
     `validation(model)` is called after each epoch and returns named numbers for the history. The
     batches and everything random in the objective follow from `seed`; the caller's random state is
     left as it was. The model trains on the device it is on, and ends in eval mode.
@@ -260,7 +261,8 @@ def fit(
     start = time.perf_counter()
     run = _Run(model, epochs * math.ceil(len(x) / batch_size), lr, optimizer, on_batch)
     x, y = x.to(run.device), y.to(run.device)
-    bar = tqdm(total=run.steps, disable=not progress, unit="batch")
+    told = progress if callable(progress) else lambda share: None
+    bar = tqdm(total=run.steps, disable=progress is not True, unit="batch")
     with torch.random.fork_rng(devices=[run.device] if run.device.type == "cuda" else []), bar:
         torch.manual_seed(seed)
         if checkpoint is not None:
@@ -269,6 +271,7 @@ def fit(
         epoch = len(run.history.epochs)
         try:
             while epoch < epochs and not run.stale(keep_best, patience):
+                told(epoch / epochs)
                 epoch += 1
                 bar.set_description(f"epoch {epoch} of {epochs}")
                 loss = run.epoch(objective, x, y, batch_size, bar)

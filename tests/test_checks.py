@@ -17,15 +17,19 @@ from collections.abc import Callable
 from typing import Any
 
 import exercise_table
+import jupytext
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from notebook_source import read_source, source_path
 
 from advtutor import attacks, certify, checks, models
-from advtutor.checks import engine, sandbox, training
+from advtutor.checks import defences, engine, sandbox, training
+from advtutor.checks.breaks import Outcome
 from advtutor.checks.crafting import fgsm as right_fgsm
 from advtutor.checks.engine import Exercise, Verdict
+from advtutor.data import mnist
 from advtutor.evaluation import transfer_matrix
 from advtutor.progress import EXERCISES as EXERCISES_OF
 
@@ -59,8 +63,8 @@ def fault_of(key: str) -> str:
 
 @pytest.fixture(autouse=True)
 def short_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An endless answer need not cost ten seconds here."""
-    monkeypatch.setattr(engine, "SECONDS", 2.0)
+    """An endless answer need not cost ten seconds here; a right one may meet a busy machine."""
+    monkeypatch.setattr(engine, "SECONDS", 5.0)
 
 
 def copy_of(function: types.FunctionType) -> types.FunctionType:
@@ -287,6 +291,116 @@ def test_relu_inputs_hold_every_kind_of_unit() -> None:
         assert (lower + upper)[kinds[2]].sign().unique().numel() == 2
 
 
+# --- breaking a defence ---
+
+BREAKS = ["break_sure", "break_staircase", "break_hardened"]
+each_break = pytest.mark.parametrize("name", BREAKS)
+
+
+@each_break
+def test_a_real_break_is_far_from_what_is_none(name: str) -> None:
+    """Catches a level that rounding, or the luck of a draw, could decide on another machine."""
+    exercise = EXERCISES[name]
+    for case in (case for case in exercise.cases if case.batch > 1):
+        n = case.batch
+        for seed in range(5):
+            real = Outcome.of(exercise._run(exercise.reference, case, seed))
+            assert real.share >= case.level + 1 / n, f"{real.share:.0%} of {n}"
+        for attack in (attacks.fgsm, attacks.bim, attacks.pgd, attacks.sign_noise):
+            with sandbox.quiet():
+                none = Outcome.of(exercise._run(attack, case))
+            assert none.share <= case.level - 0.25, f"{attack.__name__}: {none.share:.0%} of {n}"
+
+
+@each_break
+def test_a_weak_break_is_told_how_far_it_gets(name: str) -> None:
+    """Catches a verdict without the numbers that would tell the learner how far there is to go."""
+    weak = next(key for key in answers(name, "wrong_weak"))
+    assert re.fullmatch(
+        r"at eps = [\d.]+ it breaks \d+ of 30 digits\. Noise of the same size breaks \d+; "
+        r"a real break reaches \d+ or more",
+        verdict_on(name, weak).text,
+    )
+
+
+@each_break
+def test_the_attacked_digits_are_read_rightly(name: str) -> None:
+    """Catches a share of broken digits that counts those which were misread anyway."""
+    for case in EXERCISES[name].cases:
+        model, x, y, _ = case.build()
+        assert (model(x).argmax(dim=1) == y).all() and not model.training
+        assert x.min() >= 0 and x.max() <= 1 and x.shape[1:] == (1, 28, 28)
+
+
+@each_break
+def test_a_break_by_luck_of_one_digit_is_none(name: str) -> None:
+    """Catches an attack that is judged by some of its pictures only."""
+    exercise = EXERCISES[name]
+
+    def first_only(model, x, y, eps):  # type: ignore[no-untyped-def]
+        x_adv = x.clone()
+        x_adv[:1] = exercise.reference(model, x[:1], y[:1], eps)
+        return x_adv
+
+    assert exercise.judge(first_only).fault == "untouched"
+
+
+@each_break
+def test_a_defence_cannot_be_talked_out_of_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a verdict by a network whose very class the answer has overwritten."""
+
+    def rewriting(model, x, y, eps):  # type: ignore[no-untyped-def]
+        kind, inner = type(model), type(model).forward
+        monkeypatch.setattr(kind, "forward", lambda self, z: inner(self, z).roll(1, dims=1))
+        return x.clone()
+
+    assert EXERCISES[name].judge(rewriting).fault == "defence-changed"
+
+
+@each_break
+def test_pictures_of_the_training_set_are_no_break(name: str) -> None:
+    """Catches a theft that is only noticed where the pictures come from the test set."""
+    train = mnist().train
+
+    def stolen(model, x, y, eps):  # type: ignore[no-untyped-def]
+        return torch.stack([train.x[(train.y != label).nonzero()[0, 0]] for label in y])
+
+    assert EXERCISES[name].judge(stolen).fault == "other-digits"
+
+
+def test_the_defences_are_those_of_the_notebook() -> None:
+    """Catches a check that defends otherwise than the notebook does."""
+    source = read_source(source_path("04_does_the_defence_hold"))
+    cells = [cell.source for cell in jupytext.reads(source, fmt="py:percent").cells]
+    shown: dict[str, Any] = {"torch": torch}
+    for name in ("Sure", "Staircase"):
+        cell = next(cell for cell in cells if f"class {name}(" in cell)
+        exec(cell[cell.index("class ") :].split("\n\n\n")[0], shown)
+    x = torch.rand(5, 1, 28, 28)
+    inner = defences.network("usual")
+    for name in ("Sure", "Staircase"):
+        ours, theirs = getattr(defences, name)(inner), shown[name](inner)
+        torch.testing.assert_close(ours(x), theirs(x), rtol=0, atol=0)
+
+
+def test_the_stored_networks_are_what_they_are_said_to_be() -> None:
+    """Catches weights of another network, or a hardened one whose gradients are not masked."""
+    x, y = (each[1000:1300] for each in mnist().test)
+
+    def error(name: str, attack: Callable[..., torch.Tensor]) -> float:
+        model = defences.network(name)
+        return (model(attack(model, x, y)).argmax(dim=1) != y).float().mean().item()
+
+    def pgd(model: torch.nn.Module, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        generator = torch.Generator().manual_seed(0)
+        return attacks.pgd(model, x, y, 0.25, steps=20, generator=generator)
+
+    fgsm = functools.partial(attacks.fgsm, eps=0.25)
+    assert max(error(name, lambda model, x, y: x) for name in ("usual", "hardened")) < 0.06
+    assert error("usual", fgsm) > 0.95
+    assert error("hardened", fgsm) < 0.2 and error("hardened", pgd) > 0.9
+
+
 # --- what it prints and returns ---
 
 
@@ -337,10 +451,14 @@ def test_the_solution_is_one_that_passes(name: str, capsys: pytest.CaptureFixtur
         "F": F,
         "nn": torch.nn,
         "Tensor": torch.Tensor,
+        "attacks": attacks,
         "adversarial_loss": training.adversarial_loss,
+        "margin_loss": checks.margin_loss.reference,
+        "estimated_gradient": checks.estimated_gradient.reference,
     }
     exec(shown, namespace)
-    assert exercise.judge(namespace[name]).mark == "✓"
+    verdict = exercise.judge(namespace[name])
+    assert verdict.mark == "✓", verdict.text
 
 
 @each_exercise
@@ -361,7 +479,9 @@ def test_the_signature_is_that_of_the_course(name: str) -> None:
         "shell_share": "n, thickness",
         "margin_loss": "logits, y",
         "estimated_gradient": "loss, x, directions, h",
-        "worst_case_error": "errs",
+        "break_sure": "model, x, y, eps",
+        "break_staircase": "model, x, y, eps",
+        "break_hardened": "model, x, y, eps",
         "l1_decay_loss": "w, b, x, y, strength",
         "worst_case_loss": "w, b, x, y, eps",
         "agreement": "read_a, read_b, y",

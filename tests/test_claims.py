@@ -104,7 +104,7 @@ def test_one_sided_bands_hold_on_their_side_only() -> None:
     [
         ({"id": "S6-at-fgms", "low": 0}, "nearest there: S6-at-fgsm"),
         ({"id": "zzz", "low": 0}, "not in the paper's table; for a claim of our own"),
-        ({"id": "S6-at-fgsm"}, "has no band"),
+        ({"id": "ours", "statement": "a thing"}, "has no band"),
         ({"id": "S6-at-fgsm", "low": 0.3, "high": 0.2}, "has to be below"),
         ({"id": "S6-at-fgsm", "low": 0.2, "high": 0.2}, "has to be below"),
         ({"id": "S6-at-fgsm", "low": 5, "high": 25}, "a share is a fraction in code"),
@@ -134,3 +134,12 @@ def test_the_table_is_the_papers() -> None:
     assert len(table) == len(rows.read_text(encoding="utf-8").splitlines()) - 1
     assert table["S4-softmax-error"].paper_value == "99.9"
     assert all(row.section and row.claim and row.status for row in table.values())
+
+
+def test_a_paper_claim_without_a_band_takes_the_tables(capsys: pytest.CaptureFixture[str]) -> None:
+    """Catches a ledger's claim whose band stands in two places."""
+    row = paper_claims()["S7-rbf-error"]
+    claim(row.id, 0.55)
+    assert f"between {row.low:.0%}".replace("%", " %") in printed(capsys)[0]
+    with pytest.raises(ClaimError):
+        claim(row.id, row.high + 0.01)

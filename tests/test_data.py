@@ -1,13 +1,18 @@
 """The data module: MNIST's cache in good and bad times, downloads without a network, photos."""
 
+import functools
 import gzip
 import hashlib
+import http.server
 import importlib.util
+import io
 import os
 import socket
 import subprocess
 import sys
+import tarfile
 import tempfile
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -264,6 +269,175 @@ def test_fashion_mnist_is_read_from_earlier_downloads(cache, no_network):
     (folder / "train-images-idx3-ubyte").write_bytes(header)
     with pytest.raises(data.DataError, match="delete the files of FashionMNIST"):
         data.fashion_mnist()
+
+
+CIFAR_FOLDER, CIFAR_ARCHIVE = "cifar-10-batches-bin", "cifar-10-binary.tar.gz"
+CIFAR_NAMES = [*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin"]
+
+
+@pytest.fixture
+def cifar(monkeypatch):
+    """The six files of a CIFAR-10 with three images in each, in the binary version's format."""
+    monkeypatch.setattr(data, "CIFAR10_RECORDS", 3)
+    records = np.random.default_rng(0).integers(0, 256, (6, 3, 3073), dtype=np.uint8)
+    records[..., 0] = np.arange(18).reshape(6, 3) % 10
+    return {name: r.tobytes() for name, r in zip(CIFAR_NAMES, records, strict=True)}
+
+
+@pytest.fixture
+def pack_cifar(monkeypatch):
+    """Write the files as an archive whose sum is then the expected one."""
+
+    def pack(path: Path, files: dict, *others: tarfile.TarInfo) -> None:
+        with tarfile.open(path, "w:gz") as tar:
+            for name, content in files.items():
+                member = tarfile.TarInfo(f"{CIFAR_FOLDER}/{name}")
+                member.size = len(content)
+                tar.addfile(member, io.BytesIO(content))
+            for other in others:
+                tar.addfile(other)
+        monkeypatch.setattr(data, "CIFAR10_MD5", hashlib.md5(path.read_bytes()).hexdigest())
+
+    return pack
+
+
+@pytest.fixture
+def served(tmp_path, monkeypatch, cifar, pack_cifar):
+    """The archive is to be had from a web server of this test's own."""
+    pack_cifar(tmp_path / CIFAR_ARCHIVE, cifar)
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}/{CIFAR_ARCHIVE}"
+        monkeypatch.setattr(data, "CIFAR10_URL", address)
+        yield tmp_path / CIFAR_ARCHIVE
+        server.shutdown()
+
+
+def left_in(cache: Path) -> set[str]:
+    """All files in the cache but locks."""
+    files = (p for p in cache.rglob("*") if p.is_file() and p.suffix != ".lock")
+    return {str(p.relative_to(cache)) for p in files}
+
+
+def assert_cifar(files: dict) -> None:
+    """What is read holds every byte, pixel by pixel, in the order of the files."""
+    images = data.cifar10()
+    for split, names in ((images.train, CIFAR_NAMES[:5]), (images.test, CIFAR_NAMES[5:])):
+        records = [b[i : i + 3073] for b in map(files.get, names) for i in range(0, 9219, 3073)]
+        assert split.y.tolist() == [record[0] for record in records]
+        assert split.y.dtype == torch.int64
+        assert split.x.shape == (len(records), 3, 32, 32)
+        assert split.x.dtype == torch.float32
+        for x, record in zip(split.x, records, strict=True):
+            for channel, row, column in ((0, 0, 1), (1, 2, 0), (2, 31, 30)):
+                byte = record[1 + channel * 1024 + row * 32 + column]
+                assert x[channel, row, column].item() == pytest.approx(byte / 255)
+
+
+def test_cifar10_is_read_from_unpacked_files(cache, no_network, cifar):
+    """Catches mixed channels, rows taken for columns, and splits in the wrong order."""
+    (cache / CIFAR_FOLDER).mkdir()
+    for name, content in cifar.items():
+        (cache / CIFAR_FOLDER / name).write_bytes(content)
+    assert_cifar(cifar)
+    assert {p.name for p in cache.iterdir()} == {CIFAR_FOLDER}, "a sound cache is only read"
+
+
+def test_cifar10_is_unpacked_from_the_archive(cache, no_network, cifar, pack_cifar):
+    """Catches members that are not ours, and damage that the archive could mend."""
+    evil = tarfile.TarInfo("../evil.bin")
+    pack_cifar(cache / CIFAR_ARCHIVE, cifar, evil, tarfile.TarInfo(f"{CIFAR_FOLDER}/readme.html"))
+    expected = {CIFAR_ARCHIVE, *(f"{CIFAR_FOLDER}/{name}" for name in CIFAR_NAMES)}
+    assert_cifar(cifar)
+    assert left_in(cache) == expected
+    assert not (cache.parent / "evil.bin").exists()
+    (cache / CIFAR_FOLDER / CIFAR_NAMES[2]).write_bytes(b"short")
+    (cache / CIFAR_FOLDER / CIFAR_NAMES[5]).write_bytes(b"\x0a" + cifar[CIFAR_NAMES[5]][1:])
+    assert_cifar(cifar)
+    assert left_in(cache) == expected
+
+
+def test_cifar10_is_downloaded_and_the_archive_dropped(cache, cifar, served):
+    """Catches an archive that is kept for good, and a download that is not unpacked."""
+    assert_cifar(cifar)
+    assert left_in(cache) == {f"{CIFAR_FOLDER}/{name}" for name in CIFAR_NAMES}
+
+
+def test_cifar10_download_with_a_wrong_sum_leaves_nothing(cache, served, monkeypatch):
+    """Catches a download that is not checked, or stays where the next call would find it."""
+    monkeypatch.setattr(data, "CIFAR10_MD5", "0" * 32)
+    with pytest.raises(data.DataError, match=r"corrupted.*put it there"):
+        data.cifar10()
+    assert left_in(cache) == set()
+
+
+def test_cifar10_without_a_network_is_a_clear_error(cache, no_network):
+    """Catches a long traceback where one sentence says what to bring and where to put it."""
+    with pytest.raises(data.DataError, match=r"network is cut.*bring https://.*MD5 c32a") as raised:
+        data.cifar10()
+    assert str(cache) in str(raised.value)
+    assert left_in(cache) == set()
+    assert not list(cache.glob(".cifar-10.*"))
+
+
+def test_cifar10_archive_with_a_wrong_sum_is_refused(cache, no_network, cifar, pack_cifar):
+    """Catches an archive that broke off and is trusted for its name."""
+    pack_cifar(cache / CIFAR_ARCHIVE, cifar)
+    whole = (cache / CIFAR_ARCHIVE).read_bytes()
+    (cache / CIFAR_ARCHIVE).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(data.DataError, match=r"is damaged, its MD5 sum is not.*deleted first"):
+        data.cifar10()
+    assert left_in(cache) == {CIFAR_ARCHIVE}
+
+
+@pytest.mark.parametrize(
+    ("damage", "cause"),
+    [
+        (lambda content: content[:-1], r"test_batch.*9,218 bytes instead of 9,219"),
+        (lambda content: content + b"\0", r"test_batch.*9,220 bytes instead of 9,219"),
+        (lambda content: b"\x0a" + content[1:], r"test_batch.*a label 10, over 9"),
+        (None, r"test_batch.bin' not found"),
+    ],
+    ids=["truncated", "too long", "label over 9", "missing"],
+)
+def test_cifar10_archive_of_other_content_is_refused(
+    cache, no_network, cifar, pack_cifar, damage, cause
+):
+    """Catches content that is unpacked before it is checked, and five files out of six."""
+    content = cifar.pop("test_batch.bin")
+    pack_cifar(
+        cache / CIFAR_ARCHIVE, cifar | ({"test_batch.bin": damage(content)} if damage else {})
+    )
+    with pytest.raises(data.DataError, match=cause):
+        data.cifar10()
+    assert left_in(cache) == {CIFAR_ARCHIVE}
+
+
+def test_cifar10_archive_with_a_link_is_refused(cache, no_network, cifar, pack_cifar):
+    """Catches a link in a file's place, which could point at anything."""
+    del cifar["test_batch.bin"]
+    link = tarfile.TarInfo(f"{CIFAR_FOLDER}/test_batch.bin")
+    link.type, link.linkname = tarfile.SYMTYPE, "data_batch_1.bin"
+    pack_cifar(cache / CIFAR_ARCHIVE, cifar, link)
+    with pytest.raises(data.DataError, match="is no plain file"):
+        data.cifar10()
+    assert left_in(cache) == {CIFAR_ARCHIVE}
+
+
+def test_cifar10_that_breaks_off_while_writing_leaves_no_half_file(
+    cache, no_network, cifar, pack_cifar, monkeypatch
+):
+    """Catches half a file under the real name, or a temporary one that stays."""
+    pack_cifar(cache / CIFAR_ARCHIVE, cifar)
+
+    def full(*_):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(data.os, "fsync", full)
+    with pytest.raises(data.DataError, match=r"no space left.*360 MB"):
+        data.cifar10()
+    assert left_in(cache) == {CIFAR_ARCHIVE}
 
 
 @pytest.mark.parametrize("name", data.PHOTOS)

@@ -129,6 +129,62 @@ def test_constrain_shortens_long_rows_only():
     assert weight.requires_grad and weight.grad_fn is None
 
 
+COLOUR = torch.rand(6, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+
+
+def small_conv_maxout(seed=0):
+    return models.ConvMaxout((4, 6, 5), 8, seed=seed)
+
+
+def test_conv_maxout_learns_from_every_weight():
+    """Catches a wrong shape, weights outside the seed or the graph, and a repr with no count."""
+    state = torch.random.get_rng_state()
+    model, other = small_conv_maxout(), small_conv_maxout(seed=1)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert model(COLOUR[:0]).shape == (0, 10)
+    assert not torch.equal(model.train()(COLOUR), model(COLOUR))
+    logits = model.eval()(COLOUR)
+    assert logits.shape == (6, 10)
+    assert torch.equal(logits, small_conv_maxout().eval()(COLOUR))
+    assert not torch.equal(logits, other.eval()(COLOUR))
+    F.cross_entropy(logits, Y).backward()
+    assert all(p.grad.abs().max() > 0 for p in model.parameters())
+    count = sum(p.numel() for p in model.parameters())
+    assert repr(model).endswith(f"# {count:,} parameters")
+    assert "Affine(mean=0.473, scale=2.0)" in repr(model)
+    assert model.double()(COLOUR.double()).dtype == torch.float64
+
+
+def test_conv_maxout_halves_the_papers_eps():
+    """Catches a scale that is not the documented one: 0.1 in the paper is 0.05 in pixels."""
+    normalise = small_conv_maxout().layers[0]
+    torch.testing.assert_close(normalise(COLOUR + 0.05) - normalise(COLOUR), COLOUR * 0 + 0.1)
+    torch.testing.assert_close(normalise(torch.full((1,), 0.473)), torch.zeros(1))
+
+
+def test_conv_maxout_layer_is_the_largest_of_its_convolutions():
+    """Catches pieces of different units mixed up, and an image that shrinks."""
+    layer = models.ConvMaxoutLayer(3, units=4, pieces=2)
+    values = layer.linear(COLOUR)
+    torch.testing.assert_close(layer(COLOUR), torch.maximum(values[:, :4], values[:, 4:]))
+    assert layer(COLOUR).shape == (6, 4, 32, 32)
+
+
+def test_conv_maxout_constrains_each_kernel():
+    """Catches a layer left out, a limit on the wrong axis, and short kernels that are changed."""
+    model = small_conv_maxout()
+    weights = [p for name, p in model.named_parameters() if name.endswith("weight")]
+    assert [w.ndim for w in weights] == [4, 4, 4, 2, 2]
+    with torch.no_grad():
+        for weight in weights:
+            weight.fill_(1e-3)
+            weight[1] = 1.0
+    model.constrain()
+    for weight, length in zip(weights, (0.9, *[1.9365] * 4), strict=True):
+        assert weight[1].norm().item() == pytest.approx(length, abs=1e-4)
+        assert (weight[0] == 1e-3).all()
+
+
 def test_rbf_probabilities_are_the_gaussians():
     """Catches a slip in the squares multiplied out, and log-odds that belong to another p."""
     model = models.RBF().double()

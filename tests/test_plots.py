@@ -149,3 +149,20 @@ def test_a_surface_says_where_it_is_largest():
     figure = plots.surface([0.0, 1.0, 2.0], [5.0, 6.0], values, **words)
     assert figure.alt == "loss from 0 to 9, largest at x 2, y 6."
     assert figure.axes[0].get_xlim() == (0, 2) and figure.axes[0].get_ylim()[1] == 6
+
+
+def test_the_ledger_draws_each_number_where_it_lies() -> None:
+    """Catches a paper's number drawn as ours, rows out of order, and a gap that is unsaid."""
+    figure = plots.ledger(
+        ["a", "b", "c"], [0.9, 0.5, 0.1], [0.8, 0.5, 0.4], [0.01, float("nan"), 0]
+    )
+    (axis,) = figure.axes
+    (rings,) = axis.collections[-1:]
+    assert rings.get_offsets().tolist() == [[0.9, 0], [0.5, 1], [0.1, 2]]
+    dots = next(line for line in axis.lines if line.get_marker() == "o")
+    assert [list(map(float, values)) for values in dots.get_data()] == [[0.8, 0.5, 0.4], [0, 1, 2]]
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["a", "b", "c"]
+    assert axis.get_ylim()[0] > axis.get_ylim()[1], "the first row on top"
+    assert "furthest apart is c, 10.0% in the paper and 40.0% here" in figure.alt
+    with pytest.raises(ValueError, match="differ in length"):
+        plots.ledger(["a"], [0.9, 0.5], [0.8], [0.01])

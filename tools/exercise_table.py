@@ -20,6 +20,11 @@ that it looks at what concerns every exercise: a wrong type or shape, an error i
 loop, a forgotten return, a change of what was handed in. `tests/answers/` holds an answer for each
 line below, which has to be told exactly this line, and right answers written in other ways, which
 have to pass.
+
+The three checks that begin with `break_` have no one right result to compare with. They run the
+answer, an attack, against a defended network with stored weights, and judge it by what comes back:
+how many digits the network misreads then, as it was handed over, against the true labels. An attack
+that falls short is told how many it breaks, how many noise does, and how many a real break reaches.
 """
 
 

@@ -36,7 +36,7 @@ Run All Cells*."""
 SETUP = """import torch
 import torch.nn.functional as F
 
-from advtutor import checks"""
+from advtutor import attacks, checks"""
 
 # The answer's source goes to a process of its own: this one may have overwritten the checks.
 TEST = """# Your answer to `{name}` is graded here: {points} points.

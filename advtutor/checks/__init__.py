@@ -11,7 +11,9 @@ from advtutor.checks.bounds import LINEAR_RADIUS as linear_radius
 from advtutor.checks.bounds import MARGIN_BOUND as margin_bound
 from advtutor.checks.breaking import ESTIMATED_GRADIENT as estimated_gradient
 from advtutor.checks.breaking import MARGIN_LOSS as margin_loss
-from advtutor.checks.breaking import WORST_CASE_ERROR as worst_case_error
+from advtutor.checks.breaks import BREAK_HARDENED as break_hardened
+from advtutor.checks.breaks import BREAK_STAIRCASE as break_staircase
+from advtutor.checks.breaks import BREAK_SURE as break_sure
 from advtutor.checks.crafting import BIM as bim
 from advtutor.checks.crafting import FGSM as fgsm
 from advtutor.checks.crafting import PROJECT_LINF as project_linf
@@ -31,6 +33,9 @@ __all__ = [
     "adversarial_step",
     "agreement",
     "bim",
+    "break_hardened",
+    "break_staircase",
+    "break_sure",
     "ensemble_fgsm",
     "estimated_gradient",
     "fgsm",
@@ -44,7 +49,6 @@ __all__ = [
     "mean_cosine",
     "project_linf",
     "shell_share",
-    "worst_case_error",
     "worst_case_linear",
     "worst_case_loss",
 ]

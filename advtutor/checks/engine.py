@@ -71,8 +71,9 @@ class Verdict:
 
 @dataclass
 class Run:
-    """One call: what went in, what came out, what it changed."""
+    """One call: the case it was made for, what went in, what came out, what it changed."""
 
+    case: Case
     arguments: dict[str, Any]
     result: Any
     changed: dict[str, str]
@@ -99,7 +100,8 @@ class Exercise:
     (result, arguments) and returns what has to agree with the reference, where that is more than
     the result. `otherwise` takes the runs of an answer that is wrong in no known way, and those of
     the reference, and may still find (fault, text). `says` replaces the text of a general fault.
-    `may_change` names the changes of its arguments (`watch.changes`) that are meant.
+    `may_change` names the changes of its arguments (`watch.changes`) that are meant. `patience`
+    multiplies the time an answer may take.
     """
 
     reference: Function
@@ -111,6 +113,7 @@ class Exercise:
     otherwise: Callable[[list[Run], list[Run]], tuple[str, str] | None] | None = None
     says: dict[str, str] = field(default_factory=dict)
     may_change: frozenset[str] = frozenset()
+    patience: float = 1.0
     _hints_given: int = 0
 
     _running = False  # one flag for all exercises: a check inside a check is seen by the outer one
@@ -124,6 +127,10 @@ class Exercise:
     def call(self) -> str:
         """How the function is called: 'fgsm(model, x, y, eps)'."""
         return f"{self.name}({', '.join(inspect.signature(self.reference).parameters)})"
+
+    @property
+    def _seconds(self) -> float:
+        return self.patience * SECONDS
 
     def __repr__(self) -> str:
         return f"<check of {self.call}; also .hint() and .solution()>"
@@ -219,7 +226,7 @@ class Exercise:
 
     def _runs(self, function: Function) -> list[Run]:
         runs: list[Run] = []
-        with self._named_errors(function, runs), time_limit(SECONDS):
+        with self._named_errors(function, runs), time_limit(self._seconds):
             for case in self.cases:
                 runs.append(self._run(function, case))
         return runs
@@ -236,7 +243,7 @@ class Exercise:
         changed = changes(before, arguments)
         if not torch.is_grad_enabled():
             changed["grad-off"] = "torch"
-        return Run(arguments, result, changed)
+        return Run(case, arguments, result, changed)
 
     @contextlib.contextmanager
     def _named_errors(self, function: Function, runs: Sequence[Run] = ()) -> Iterator[None]:
@@ -244,7 +251,9 @@ class Exercise:
         try:
             yield
         except TooLong:
-            self._fail("endless", f"still running after {SECONDS:g} s: is there an endless loop?")
+            self._fail(
+                "endless", f"still running after {self._seconds:g} s: is there an endless loop?"
+            )
         except CheckedInside:
             self._fail("calls-checks", "it calls a check itself; call the check below it, once")
         except (Exception, SystemExit, GeneratorExit) as error:
@@ -300,7 +309,7 @@ class Exercise:
             )
 
     def _is_not_random(self, function: Function, runs: list[Run]) -> None:
-        with self._named_errors(function), time_limit(SECONDS):
+        with self._named_errors(function), time_limit(self._seconds):
             again = [self._run(function, case, seed=12345) for case in self.cases]
         if not all(_same(run.result, other.result) for run, other in zip(runs, again, strict=True)):
             self._fail("random", "two calls with the same input give different results")
@@ -323,10 +332,12 @@ class Exercise:
         self._fail("values", _difference(seen[first], right[first]))
 
     def _looked(self, function: Function, runs: list[Run]) -> list[Any]:
-        if self.look is None:
-            return [run.result for run in runs]
         with self._named_errors(function):
-            return [self.look(run.result, run.arguments) for run in runs]
+            return [self.seen(run) for run in runs]
+
+    def seen(self, run: Run) -> Any:
+        """What of a run has to agree with the reference."""
+        return self.look(run.result, run.arguments) if self.look else run.result
 
     def _known_mistake(self, function: Function, seen: list[Any]) -> Mistake | None:
         """The mistake that gives these values; with two at once, the more basic of them."""
@@ -344,8 +355,7 @@ class Exercise:
     def _gives(self, wrong: Function, seen: list[Any]) -> bool:
         """Whether `wrong` gives what was seen, on every case."""
         for case, value in zip(self.cases, seen, strict=True):
-            run = self._run(wrong, case)
-            if not _same(self.look(run.result, run.arguments) if self.look else run.result, value):
+            if not _same(self.seen(self._run(wrong, case)), value):
                 return False
         return True
 

@@ -10,13 +10,14 @@ import sys
 import torch
 import torch.nn.functional as F
 
-from advtutor import checks
+from advtutor import attacks, checks
 
 
 def names_around() -> dict[str, object]:
-    """What an answer may use: torch, and the course's own answers to the other exercises."""
+    """What an answer may use: torch, the attacks, and the answers to the other exercises."""
     own = {name: getattr(checks, name).reference for name in checks.__all__}
-    return {"torch": torch, "F": F, "nn": torch.nn, "Tensor": torch.Tensor, **own}
+    around = {"torch": torch, "F": F, "nn": torch.nn, "Tensor": torch.Tensor, "attacks": attacks}
+    return {**around, **own}
 
 
 def judge(name: str, source: str) -> tuple[bool, str]:

@@ -1,0 +1,1 @@
+"""The paper's claims measured over seeds: recipes, experiments, runs, and the ledger."""

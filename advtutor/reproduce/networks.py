@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from advtutor import attacks, models, training
 from advtutor.data import Split
 from advtutor.evaluation import evaluate
+from advtutor.reproduce import forms
 
 Report = Callable[[float, str], None]  # the share that is done, and what is being done
 
@@ -31,6 +32,8 @@ class Recipe:
     examples: on how many of the training images it is trained; `held_out` more, from the end of
         them, choose the epoch (early stopping on the error named in `stop_on`).
     precision: the number format of the large products while it is trained.
+    data: "mnist" or "cifar10".
+    classes: the digits it tells apart, which become the classes 0, 1, …; all of them if None.
     """
 
     model: str
@@ -46,16 +49,27 @@ class Recipe:
     held_out: int = 0
     stop_on: str | None = None
     precision: str = "float32"
+    classes: tuple[int, ...] | None = None
+    data: str = "mnist"
 
-    @property
-    def digest(self) -> str:
-        """A short name that changes with the recipe."""
-        return digest(asdict(self))
+    def as_data(self) -> dict[str, Any]:
+        """What makes it differ from a recipe that says nothing: plain data."""
+        defaults = {f.name: f.default for f in fields(self)}
+        return {k: v for k, v in asdict(self).items() if v != defaults[k] and v != {}}
+
+    def only(self, split: Split) -> Split:
+        """The images of its classes, numbered from 0; all of them if it names none."""
+        if self.classes is None:
+            return split
+        numbers = torch.full((int(split.y.max()) + 1,), -1)
+        numbers[list(self.classes)] = torch.arange(len(self.classes))
+        y = numbers[split.y]
+        return Split(split.x[y >= 0], y[y >= 0])
 
 
-def digest(recipe: Mapping[str, Any]) -> str:
+def digest(data: Any) -> str:
     """Twelve letters that stand for plain data."""
-    text = json.dumps(recipe, sort_keys=True)
+    text = json.dumps(data, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -96,9 +110,10 @@ class Trained:
 def untrained(recipe: Recipe, seed: int) -> nn.Module:
     """The network of `recipe` with its initial weights."""
     options = dict(recipe.options)
-    if options.pop("sigmoids", False):
-        return models.Sigmoids(getattr(models, recipe.model)(seed=seed, **options))
-    return getattr(models, recipe.model)(seed=seed, **options)
+    sigmoids = options.pop("sigmoids", False)
+    kind = getattr(models, recipe.model, None) or getattr(forms, recipe.model)
+    model = kind(seed=seed, **options)
+    return models.Sigmoids(model) if sigmoids else model
 
 
 def trained(
@@ -116,15 +131,19 @@ def trained(
     finished weights stay for the next that asks. A second process that asks at the same time
     waits for the first.
     """
-    name = f"{recipe.model.lower()}-{recipe.digest}-{seed}"
+    name = f"{recipe.model.lower()}-{digest(recipe.as_data())}-{seed}"
     weights, checkpoint = store / f"{name}.safetensors", store / f"{name}.pt"
     model = untrained(recipe, seed).to(device).eval()
     store.mkdir(parents=True, exist_ok=True)
     with FileLock(store / f"{name}.lock"):
         if not weights.exists():
             history = _train(model, recipe, seed, data, checkpoint, report)
-            save(model, weights, {"epochs": json.dumps(history)})
-            checkpoint.unlink(missing_ok=True)
+            try:
+                save(model, weights, {"epochs": json.dumps(history)})
+                checkpoint.unlink(missing_ok=True)
+            except OSError as error:
+                report(1.0, f"trained, but not kept: {error}")
+            return Trained(model, history)
         metadata = load(model, weights)
     return Trained(model, json.loads(metadata["epochs"]))
 
@@ -137,14 +156,13 @@ def _train(
     checkpoint: Path,
     report: Report,
 ) -> list[dict[str, float]]:
+    data = recipe.only(data)
     x, y = data.x[: recipe.examples], data.y[: recipe.examples]
-    held_out = Split(data.x[len(data.x) - recipe.held_out :], data.y[len(data.y) - recipe.held_out :])
-    done = 0
+    held_out = Split(
+        data.x[len(data.x) - recipe.held_out :], data.y[len(data.y) - recipe.held_out :]
+    )
 
     def after_epoch(model: nn.Module) -> dict[str, float]:
-        nonlocal done
-        done += 1
-        report(done / recipe.epochs, f"epoch {done} of {recipe.epochs}")
         return _errors(model, held_out, recipe.eps) if recipe.held_out else {}
 
     with _precision(recipe, next(model.parameters()).device):
@@ -158,7 +176,7 @@ def _train(
             batch_size=recipe.batch_size,
             lr=recipe.lr,
             seed=seed,
-            progress=False,
+            progress=lambda share: report(share, f"epoch {1 + int(share * recipe.epochs)}"),
             validation=after_epoch,
             keep_best=recipe.stop_on,
             checkpoint=checkpoint,
@@ -184,12 +202,17 @@ def _precision(recipe: Recipe, device: torch.device) -> Iterator[None]:
 
 
 def save(model: nn.Module, path: Path, metadata: Mapping[str, str]) -> None:
-    """Write a network's weights as safetensors: the whole file, or none."""
+    """Write a network's weights as safetensors: the whole file, or none.
+
+    Raises OSError if the disk does not take it.
+    """
     state = {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}
     new = path.with_name(f"{path.name}.new")
     try:
         save_file(state, new, metadata=dict(metadata))
         new.replace(path)
+    except safetensors.SafetensorError as error:
+        raise OSError(str(error)) from error
     finally:
         new.unlink(missing_ok=True)
 

@@ -8,7 +8,7 @@
 # - *recognise a masked gradient, in numbers and in a picture;*
 # - *watch a training fail that looks as if it succeeded;*
 # - *check an evaluation by a list of questions;*
-# - *break defences that rest on the gradient alone.*
+# - *break a defence that hides its gradient, and tell a real break from a lucky one.*
 
 # %%
 import warnings
@@ -39,12 +39,12 @@ pgd = partial(attacks.pgd, eps=eps, steps=10, early_stop=True)
 #
 # - **paper's objective:** half the clean loss, half that of the FGSM example;
 # - **random start:** one step, from a random point of the ball, with an eps that rises from zero over the first third of the training (Wong, Rice and Kolter);
-# - **PGD:** the loss of an example made by three steps from a random start, with the same rise of eps (Madry and others).
+# - **PGD training:** the loss of an example made by three steps from a random start, with the same rise of eps (Madry and others).
 #
-# **Your prediction.** While the paper's objective drives the FGSM error down, the PGD error of the same network …
+# **Your prediction:** the share of test digits that PGD breaks after the third epoch, for the network trained with the paper's objective.
 
 # %%
-watch_guess = predict("watch", ["falls, too", "stays high or rises"])
+watch_guess = predict("watch", low=0, high=1, unit="%")
 watch_guess
 
 
@@ -60,7 +60,7 @@ train = partial(training.fit, x=digits.train.x[:20_000], y=digits.train.y[:20_00
 objectives = {
     "paper's objective": training.Adversarial(eps),
     "random start": training.RandomStart(eps),
-    "PGD": training.PGD(eps, steps=3),
+    "PGD training": training.PGD(eps, steps=3),
 }
 nets, histories = {}, {}
 torch.manual_seed(0)
@@ -68,11 +68,14 @@ for name, objective in objectives.items():
     nets[name] = models.ConvNet()
     histories[name] = train(nets[name], objective=objective, epochs=3, validation=watch)
 
+# %% [markdown]
+# Six curves: the name of the training first, then the attack that measures.
+
 # %%
 plots.curves(
     [1, 2, 3],
     {
-        f"{name}: {kind}": history[f"{kind} error"]
+        f"{name}, {kind}": history[f"{kind} error"]
         for name, history in histories.items()
         for kind in ("FGSM", "PGD")
     },
@@ -85,7 +88,7 @@ plots.curves(
 # %%
 hardened, fast, robust = nets.values()
 on_paper, honest = evaluate(hardened, x, y, fgsm), evaluate(hardened, x, y, pgd)
-watch_guess.compare("stays high or rises")
+watch_guess.compare(honest.error, unit="%")
 fall = {
     kind: history[0] - history[-1]
     for kind in ("FGSM", "PGD")
@@ -101,12 +104,14 @@ errors = {name: evaluate(net, x[:2000], y[:2000], pgd).error for name, net in ne
 claim("fast-pgd", errors["random start"], 0.2, 0.8, unit="%", statement="PGD error, random start")
 claim(
     "steps-help",
-    errors["random start"] - errors["PGD"],
+    errors["random start"] - errors["PGD training"],
     low=0.03,
     unit="%",
     statement="PGD error of random-start training above that of PGD training",
 )
-claim("robust-pgd", errors["PGD"], 0.08, 0.4, unit="%", statement="PGD error, PGD training")
+claim(
+    "robust-pgd", errors["PGD training"], 0.08, 0.4, unit="%", statement="PGD error, PGD training"
+)
 
 # %% [markdown]
 # **What it shows.** Two attacks, two stories about the same network. Whoever measures with FGSM alone sees a success; the network has only learnt to answer FGSM. Training from random points helps, training on several steps helps more.
@@ -118,10 +123,10 @@ claim("robust-pgd", errors["PGD"], 0.08, 0.4, unit="%", statement="PGD error, PG
 #
 # FGSM looks at the gradient once, at the digit, and then goes 0.25 along its sign. Walk there slowly instead, and note the mean loss of 500 digits on the way.
 #
-# **Your prediction.** For the network trained with the paper's objective, the loss along the gradient's sign …
+# **Your prediction.** Between no step at all and a step of 0.25, at which length is that loss highest? Take the network trained with the paper's objective.
 
 # %%
-surface_guess = predict("surface", ["rises steadily", "rises, then falls again", "is flat"])
+surface_guess = predict("surface", low=0, high=0.25)
 surface_guess
 
 # %%
@@ -152,14 +157,16 @@ plots.curves(
 
 # %%
 peaks = {name: sizes[each.mean(dim=1).argmax()] for name, each in losses.items()}
-surface_guess.compare("rises, then falls again")
+surface_guess.compare(peaks["paper's objective"])
 claim(
     "peak-hardened", peaks["paper's objective"], 0.02, 0.2, unit="", statement="where it is highest"
 )
-claim("peak-robust", peaks["PGD"], 0.2, 0.26, unit="", statement="the same for PGD training")
+claim(
+    "peak-robust", peaks["PGD training"], 0.2, 0.26, unit="", statement="the same for PGD training"
+)
 
 # %% [markdown]
-# Look around from one digit: to the right along the gradient's sign, up along the signs of a coin. It is the digit, of the 500, whose loss falls most between a step of 0.05 and one of 0.25.
+# Look around from one digit: to the right along the gradient's sign, up along the signs of a coin. The digit itself is the white dot, and the colour is the loss. Of the 500 digits it is the one whose loss falls most between a step of 0.05 and one of 0.25.
 
 
 # %%
@@ -313,33 +320,34 @@ claim("dial", last[0.0] - last[1.0], low=0.02, unit="%", statement="PGD error at
 # %% [markdown]
 # ## 5. What would a sound evaluation have asked?
 #
-# Whether an attack's verdict can be believed is itself a question for measurements. `attack_report` asks them, on 300 digits here, with two standard errors of such a share as its tolerance. *Blind queries* are random squares painted on the picture and kept where they help: an attack that sees answers only. First for FGSM on the hardened network. **Your prediction:** which one of these four questions does it fail?
+# Whether an attack's verdict can be believed is itself a question for measurements. `attack_report` asks them, on 300 digits here, with two standard errors of such a share as its tolerance. *Blind queries* are random squares painted on the picture and kept where they help: an attack that sees answers only. The checklist becomes a table with a column for each attack on the network trained with the paper's objective: FGSM, PGD, and, if you add it, one of your own.
+#
+# **Your prediction.** FGSM, which knows the whole network, breaks few of its digits, as you have seen. Which share do 200 blind queries break?
 
 # %%
-report_guess = predict(
-    "report",
-    ["leaves the images alone", "no weaker than blind queries", "stays in the ball", "moves all"],
-)
+report_guess = predict("blind-queries", low=0, high=1, unit="%")
 report_guess
 
 # %%
-reports = {
-    "FGSM": attack_report(hardened, x[:300], y[:300], attacks.fgsm, eps=eps),
-    "PGD": attack_report(
-        hardened, x[:300], y[:300], partial(attacks.pgd, steps=20, early_stop=True), eps=eps
-    ),
+asked = {
+    "FGSM": attacks.fgsm,
+    "PGD": partial(attacks.pgd, steps=20, early_stop=True),
+    # a column for an attack of your own: "mine": my_attack,
 }
-for name, report in reports.items():
-    for finding in report.findings:
-        print(
-            f"measured {name}: {'✓' if finding.sound else '✗'} {finding.question}: {finding.answer}"
-        )
+reports = {
+    name: attack_report(hardened, x[:300], y[:300], attack, eps=eps)
+    for name, attack in asked.items()
+}
+print(f"measured {'question':<29}", *(f"{name:<27}" for name in reports))
+for answers in zip(*(report.findings for report in reports.values()), strict=True):
+    cells = [f"{'✓' if a.sound else '✗'} {a.answer:<25}" for a in answers]
+    print(f"measured {answers[0].question:<29}", *cells)
 
 # %%
 failed = [finding.question for finding in reports["FGSM"].findings if not finding.sound]
-report_guess.compare("no weaker than blind queries")
 claim("fgsm-fails", len(failed), low=1, unit="questions", statement="questions that FGSM fails")
 blind = evaluate(hardened, x[:300], y[:300], partial(attacks.square, eps=eps, queries=200))
+report_guess.compare(blind.error, unit="%")
 claim(
     "blind-above-fgsm",
     blind.error - evaluate(hardened, x[:300], y[:300], fgsm).error,
@@ -360,7 +368,9 @@ claim("pgd-sound", reports["PGD"].sound, low=1, unit="", statement="PGD passes e
 # %% [markdown]
 # ## 6. First defence: logits that are very sure
 #
-# Now break three defences yourself. The first multiplies the logits by 400. Nothing else: the answers stay the same. Ten steps up the cross-entropy break next to nothing.
+# Now break three defences yourself. For each you hand in an attack. The check runs it on such a network of its own, on test digits that you have not chosen, and judges it by what comes back: pictures inside the ball and inside [0, 1] that the defended network misreads. One digit broken here and there is no break; where yours falls short, the check says how far a real one gets, and what noise does.
+#
+# The first defence multiplies the logits by 400. Nothing else: the answers stay the same. Ten steps up the cross-entropy break next to nothing.
 
 
 # %%
@@ -408,10 +418,30 @@ def margin_loss(logits, y):
 
 margin_loss = checks.margin_loss(margin_loss)
 
+# %% [markdown]
+# **Exercise.** Now break the defence. Return pictures within $\epsilon$ of the digits and inside [0, 1] that the model misreads. What you have written is at hand, and so is `attacks`.
+
+
 # %%
-with_margin = evaluate(sure, few, few_labels, partial(attacks.bim, eps=eps, loss=margin_loss))
+def break_sure(model, x, y, eps):
+    """Pictures that the model misreads, although its logits are 400 times as large as usual.
+
+    model: the defended network. x: [N, 1, 28, 28]. y: [N] true classes. Returns x_adv, like x.
+    """
+    ### BEGIN SOLUTION
+    return attacks.bim(model, x, y, eps, steps=10, loss=margin_loss)
+    ### END SOLUTION
+
+
+break_sure = checks.break_sure(break_sure)
+
+# %%
+with_margin = evaluate(sure, few, few_labels, partial(break_sure, eps=eps))
 print(f"measured {with_margin}")
-claim("sure-broken", with_margin.error, low=0.95, unit="%", statement="ten steps up your margin")
+claim("sure-broken", with_margin.error, low=0.85, unit="%", statement="error under your break")
+
+# %% [markdown]
+# **What it shows.** The logits were never a defence: they blinded one loss. Whoever measures with that loss alone reports a robust network.
 
 # %% [markdown]
 # ## 7. Second defence: a staircase
@@ -460,51 +490,105 @@ def estimated_gradient(loss, x, directions, h):
 estimated_gradient = checks.estimated_gradient(estimated_gradient)
 
 # %% [markdown]
-# **Your prediction.** With 200 directions, which is 400 queries, one step along the estimate's sign breaks …
+# **Your prediction.** Estimate the gradient of the margin with 200 directions, which costs 400 queries for each digit, and take one step of $\epsilon$ along its sign. Such a step breaks …
 
 # %%
 blind_guess = predict("blind", low=0, high=1, unit="%")
 blind_guess
 
-# %%
-hundred, labels = x[:100], y[:100]
-directions = (
-    torch.randint(0, 2, (200, 1, 28, 28), generator=torch.Generator().manual_seed(0)) * 2.0 - 1
-)
-with torch.no_grad():
-    estimate = estimated_gradient(
-        lambda z: margin_loss(stairs(z), labels), hundred, directions, 0.1
-    )
-    x_adv = (hundred + eps * estimate.sign()).clamp(0, 1)
-    broken = (stairs(x_adv).argmax(dim=1) != labels).float().mean()
-blind_guess.compare(broken, unit="%")
-claim(
-    "stairs-broken", broken, low=0.6, unit="%", statement="error of 100 digits after one blind step"
-)
-
 # %% [markdown]
-# **What it shows.** The staircase hid the gradient and nothing else. What the network does with a changed picture is as it was.
-
-# %% [markdown]
-# ## 8. Third defence: the hardened network, and the worst case
-#
-# The third is the network of section 1, and PGD has broken it. But which attack should judge a network nobody has broken yet? All of them: for each example it is enough that *one* attack finds a mistake.
-#
-# **Exercise.** `errs[a, i]` says whether attack `a` breaks example `i`. Return the error in the worst case.
+# **Exercise.** Break the staircase. `torch.randint(0, 2, (200, 1, 28, 28)) * 2.0 - 1` are 200 directions whose signs come from a coin.
 
 
 # %%
-def worst_case_error(errs):
-    """The share of examples that at least one attack breaks.
+def break_staircase(model, x, y, eps):
+    """Pictures that the model misreads, although no gradient gets through it.
 
-    errs: [A, N] booleans. Returns a float.
+    model: the defended network. x: [N, 1, 28, 28]. y: [N] true classes. Returns x_adv, like x.
     """
     ### BEGIN SOLUTION
-    return errs.any(dim=0).float().mean().item()
+    directions = torch.randint(0, 2, (200, *x.shape[1:])) * 2.0 - 1
+    with torch.no_grad():
+        uphill = estimated_gradient(lambda z: margin_loss(model(z), y), x, directions, 0.1)
+    return (x + eps * uphill.sign()).clamp(0, 1)
     ### END SOLUTION
 
 
-worst_case_error = checks.worst_case_error(worst_case_error)
+break_staircase = checks.break_staircase(break_staircase)
+
+# %%
+torch.manual_seed(0)
+hundred = x[:100], y[:100]
+broken = evaluate(stairs, *hundred, partial(break_staircase, eps=eps))
+shaken = evaluate(stairs, *hundred, partial(attacks.sign_noise, eps=eps))
+blind_guess.compare(broken.error, unit="%")
+claim("stairs-broken", broken.error, low=0.5, unit="%", statement="error of 100 digits, your break")
+claim(
+    "stairs-noise",
+    broken.error - shaken.error,
+    low=0.3,
+    unit="%",
+    statement="the same above that under noise of the same size",
+)
+
+# %% [markdown]
+# **What it shows.** The staircase hid the gradient and nothing else. What the network does with a changed picture is as it was. Whoever may look inside has an even shorter way: use the gradient of the network *behind* the stairs, as if they were not there. The check accepts that, too: a break is judged by the pictures, not by the way to them.
+
+# %% [markdown]
+# ## 8. Third defence: two locks
+#
+# The third is the network of section 1, trained with the paper's objective, and its logits are multiplied by 400. You have seen each of the two opened: the first by several steps up the *cross-entropy*, the second up the margin. So try either key: PGD as in section 1, and one step up your margin.
+
+# %%
+locked = Sure(hardened)
+keys = {
+    "PGD": evaluate(locked, few, few_labels, pgd),
+    "margin": evaluate(locked, few, few_labels, partial(fgsm, loss=margin_loss)),
+    "noise": evaluate(locked, few, few_labels, partial(attacks.sign_noise, eps=eps)),
+}
+above_noise = keys["PGD"].error - keys["noise"].error
+claim("locked-pgd", above_noise, high=0.3, unit="%", statement="PGD's error above that of noise")
+claim(
+    "locked-step", keys["margin"].error, high=0.3, unit="%", statement="error after a margin step"
+)
+
+# %% [markdown]
+# Neither does. On most digits the cross-entropy has no gradient, and PGD's random start is all that is left of it. And one step of $\epsilon$ lands where this network was trained to be right.
+#
+# **Exercise.** Break both locks with one attack.
+
+
+# %%
+def break_hardened(model, x, y, eps):
+    """Pictures that the model misreads, although it is hardened against one step, and very sure.
+
+    model: the defended network. x: [N, 1, 28, 28]. y: [N] true classes. Returns x_adv, like x.
+    """
+    ### BEGIN SOLUTION
+    x_adv = (x + eps * (2 * torch.rand_like(x) - 1)).clamp(0, 1)
+    for _ in range(20):
+        x_adv = x_adv.detach().requires_grad_()
+        (gradient,) = torch.autograd.grad(margin_loss(model(x_adv), y).sum(), x_adv)
+        x_adv = x_adv + eps / 8 * gradient.sign()
+        x_adv = torch.clamp(x_adv, x - eps, x + eps).clamp(0, 1)
+    return x_adv.detach()
+    ### END SOLUTION
+
+
+break_hardened = checks.break_hardened(break_hardened)
+
+# %%
+torch.manual_seed(0)
+unlocked = evaluate(locked, few, few_labels, partial(break_hardened, eps=eps))
+claim("locked-broken", unlocked.error, low=0.6, unit="%", statement="error under your break")
+
+# %% [markdown]
+# **What it shows.** Two locks that each stop one attack do not add up to a defence: an attack that avoids what either of them needs walks through both. "We tried PGD and FGSM" is no evaluation, however many attacks the list holds, if they all share the weakness that the defence makes use of.
+
+# %% [markdown]
+# ## 9. Which attack is the judge?
+#
+# Which attack should judge a network nobody has broken yet? All of them: for each example it is enough that *one* attack finds a mistake. Below, `errs[a, i]` says whether attack `a` breaks digit `i`; `errs.any(dim=0)` says whether any does. Its mean is the error in the *worst case*.
 
 # %%
 tried = {
@@ -514,17 +598,16 @@ tried = {
     "blind queries": partial(attacks.square, eps=eps, queries=200),
 }
 torch.manual_seed(0)
-judged = {"paper's objective": hardened, "random start": fast, "PGD": robust}
 single = torch.zeros(3, 5)
-for row, net in enumerate(judged.values()):
+for row, net in enumerate(nets.values()):
     errs = torch.stack(
         [net(attack(net, x[:300], y[:300])).argmax(dim=1) != y[:300] for attack in tried.values()]
     )
-    single[row, :4], single[row, 4] = errs.float().mean(dim=1), worst_case_error(errs)
+    single[row, :4], single[row, 4] = errs.float().mean(dim=1), errs.any(dim=0).float().mean()
 
 plots.matrix(
     single,
-    list(judged),
+    list(nets),
     [*tried, "worst case"],
     xlabel="attack",
     ylabel="trained with",
@@ -541,10 +624,19 @@ claim(
     unit="%",
     statement="worst case above the best single attack, largest of three networks",
 )
+missed = single[:, 4] - single[:, 0]
+claim(
+    "missed-hardened",
+    missed[0],
+    low=0.5,
+    unit="%",
+    statement="broken digits that FGSM misses, paper's objective",
+)
+claim("missed-robust", missed[2], high=0.25, unit="%", statement="the same, PGD training")
 claim("worst-robust", single[2, 4], 0.08, 0.45, unit="%", statement="worst case, PGD training")
 
 # %% [markdown]
-# **What it shows.** Read along the rows. Only the last column is a verdict, and it is a lower bound: a fifth attack can only raise it. For the PGD-trained network no attack finds far more than another, which is what an honest gradient looks like.
+# **What it shows.** Read along the rows. Only the last column is a verdict, and it is a lower bound: a fifth attack can only raise it. On the network trained with the paper's objective FGSM misses most of what can be broken; on the PGD-trained one it misses little. That is what a gradient looks like that hides nothing.
 #
 # **What it does not show.** An upper bound. Can one say of a network that *no* attack will break it? [Notebook 06](06_proof_not_promise.ipynb) proves it for some.
 
@@ -555,7 +647,7 @@ claim("worst-robust", single[2, 4], 0.08, 0.45, unit="%", statement="worst case,
 # - A masked gradient betrays itself: noise beats the attack, more eps breaks less, examples do not move, blind queries do better.
 # - The verdict is the worst case per example over different attacks, and still only a lower bound.
 #
-# **Misconceptions.** *"The gradient is zero, so the network is robust."* Sections 6 and 7. *"It survives FGSM, so it has learnt robust features."* Section 3: it reads the label off the step. *"The best attack gives the error."* Section 8: take the worst case per example.
+# **Misconceptions.** *"The gradient is zero, so the network is robust."* Sections 6 and 7. *"It survives FGSM, so it has learnt robust features."* Section 3: it reads the label off the step. *"It stops every attack that was tried."* Section 8: each of them shared one weakness. *"The best attack gives the error."* Section 9: take the worst case per example.
 #
 # **Further reading.** Athalye, Carlini, Wagner, *Obfuscated Gradients Give a False Sense of Security* (2018, arXiv 1802.00420). Carlini and others, *On Evaluating Adversarial Robustness* (2019, arXiv 1902.06705). Wong, Rice, Kolter, *Fast is better than free* (2020, arXiv 2001.03994), section 5, for catastrophic overfitting. Kurakin, Goodfellow, Bengio, *Adversarial Machine Learning at Scale* (2017, arXiv 1611.01236), section 4, for label leaking. Croce, Hein, *Reliable Evaluation of Adversarial Robustness with an Ensemble of Diverse Parameter-free Attacks* (2020, arXiv 2003.01690).
 #

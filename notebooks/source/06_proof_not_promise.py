@@ -28,7 +28,7 @@ x, y = digits.test
 #
 # An attack that fails shows that *this attack* fails. A better one may come. For one kind of model no better one can come: for a linear one, where you know the worst step in closed form.
 #
-# Take the threes and sevens again. The model is right where $y\,(w^\top x + b) > 0$, with $y = -1$ for a three and $y = +1$ for a seven. The worst step within $\epsilon$ lowers this margin by $\epsilon\lVert w\rVert_1$, and no step lowers it by more ([notebook 01](01_linear_explanation.ipynb)). So there is a smallest $\epsilon$ that flips a digit. Call it the digit's **radius**: below it, no attack can succeed.
+# Take the threes and sevens again. The model is right where $y\,(w^\top x + b) > 0$, with $y = -1$ for a three and $y = +1$ for a seven. The worst step within $\epsilon$ lowers this margin by $\epsilon\lVert w\rVert_1$, and no step lowers it by more ([notebook 01](01_linear_explanation.ipynb)). So there is a smallest $\epsilon$ that flips a digit. Call it the digit's **radius**: below it, no attack can succeed. A number that comes with such a proof is a **certificate**.
 #
 # **Exercise.** Return the radius of each digit, without clipping. Where the model errs already, no step is needed and the radius is 0.
 
@@ -105,7 +105,7 @@ claim("inside-radius", misread_at(0.99), high=0.002, statement=f"{flipped} 0.99 
 claim("outside-radius", misread_at(1.01), low=0.998, statement=f"{flipped} 1.01 radii", unit="%")
 
 # %% [markdown]
-# And from the other side: `attacks.minimal_epsilon` searches for the smallest $\epsilon$ without knowing that the model is linear, and `certify.linear_epsilon` is the course's own certificate.
+# And from the other side: `attacks.minimal_epsilon` searches for the smallest $\epsilon$ without knowing that the model is linear, and `certify.linear_epsilon` is the course's own certificate, which can also take clipping into account.
 
 # %%
 found = attacks.minimal_epsilon(logistic, x_two[:500], y_two[:500], clip=None)
@@ -142,7 +142,7 @@ claim(
 #
 # All pictures within $\epsilon$ of $x$ form a **box**: pixel $i$ lies between $l_i = x_i - \epsilon$ and $u_i = x_i + \epsilon$, cut off at 0 and 1. Attacks try some of its pictures. Now push the *box itself* through the network, layer by layer, and keep for each number a lower and an upper bound.
 #
-# A linear layer $z = Wx + b$ comes first. Write the box as centre $c = (l + u)/2$ and radius $r = (u - l)/2$. Each pixel chooses its end by the sign of its weight, just as the worst step does, so
+# A linear layer $z = Wx + b$ comes first. Write the box as centre $c = (l + u)/2$ and half-width $r = (u - l)/2$, a number for each pixel. Each pixel chooses its end by the sign of its weight, just as the worst step does, so
 #
 # $$W c + b - |W|\,r \ \le\ z\ \le\ W c + b + |W|\,r .$$
 #
@@ -156,9 +156,9 @@ def interval_linear(weight, bias, lower, upper):
     weight: [K, n]. bias: [K]. lower, upper: [N, n]. Returns two tensors [N, K], the lower first.
     """
     ### BEGIN SOLUTION
-    centre, radius = (lower + upper) / 2, (upper - lower) / 2
+    centre, half = (lower + upper) / 2, (upper - lower) / 2
     middle = centre @ weight.T + bias
-    reach = radius @ weight.abs().T
+    reach = half @ weight.abs().T
     return middle - reach, middle + reach
     ### END SOLUTION
 
@@ -229,7 +229,16 @@ claim(
 )
 
 # %% [markdown]
-# Look at one digit, a seven, while the box grows. The rival is the three. The proved lines say where the seven's logit is *at least* and the three's *at most*. The found ones are the furthest that an attack on that single logit gets them.
+# Now, what is such a bound worth? Look at one digit, a seven, while the box grows. The rival is the three.
+#
+# **Your prediction.** Take $\epsilon = 0.01$ and let an attack push the logit of the seven down as far as it can. The bound says that it can fall this many times as far:
+
+# %%
+loose_guess = predict("loose", low=1, high=10)
+loose_guess
+
+# %% [markdown]
+# In the picture, the proved lines say where the seven's logit is *at least* and the three's *at most*. The found ones are the furthest that an attack on that single logit gets them.
 
 # %%
 one, label = x[:1], y[:1]  # a seven
@@ -265,12 +274,13 @@ def looseness(model, eps):
 
 
 fall = "how far the logit of 7 can fall, proved over found (one digit"
+loose_guess.compare(looseness(small, 0.01))
 claim("loose-small", looseness(small, 0.01), low=1.3, high=5, statement=f"{fall}, eps=0.01)")
 
 # %% [markdown]
 # **What it shows.** The found lines lie between the proved ones, as they must: no picture of the box can leave the bounds. The bounds are loose. Each rule by itself is tight, but each hidden unit is granted *its own* worst picture, and one picture cannot be worst for all of them.
 #
-# **What it does not show.** That the three can overtake the seven where the proved lines have crossed. Beyond that point this proof is silent: it says neither yes nor no.
+# **What it does not show.** That the three can overtake the seven where the proved lines have crossed. Beyond that point this proof is silent: it says neither yes nor no. Nor does it show a misread digit where the found lines cross: the lowest seven and the highest three are two different pictures.
 
 # %% [markdown]
 # ## 3. Is the right class ahead in the whole box?
@@ -291,10 +301,10 @@ def margin_bound(weight, bias, lower, upper, y):
     weight: [K, n]. bias: [K]. lower, upper: [N, n]. y: [N] true classes. Returns [N].
     """
     ### BEGIN SOLUTION
-    centre, radius = (lower + upper) / 2, (upper - lower) / 2
+    centre, half = (lower + upper) / 2, (upper - lower) / 2
     difference = weight - weight[y][:, None]  # [N, K, n], one row for each class
     middle = (difference @ centre[:, :, None]).squeeze(2) + bias - bias[y][:, None]
-    reach = (difference.abs() @ radius[:, :, None]).squeeze(2)
+    reach = (difference.abs() @ half[:, :, None]).squeeze(2)
     lead = middle + reach
     return lead.scatter(1, y[:, None], -torch.inf).amax(dim=1)
     ### END SOLUTION
@@ -362,7 +372,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** The true error lies somewhere between the lowest line and the middle one. At $\epsilon = 0$ all lines meet in the clean error. The same weights prove far more when each lead is bounded as one function: a certificate has a strength, as an attack has.
+# **What it shows.** The true error lies somewhere between the lowest line and the middle one. At $\epsilon = 0$ the box is one picture, and all lines meet in the clean error. The same weights prove far more when each lead is bounded as one function: a certificate has a strength, as an attack has.
 #
 # The module's certified error lies level with yours or a hair above. Yours holds on paper. But a computer rounds when it computes your bounds, and again when it runs the network that you certify. The module widens each bound by all that rounding can do, so its proof holds for the numbers that the network really computes.
 #
@@ -440,7 +450,7 @@ claim("loose-usual", looseness(usual, 0.01), low=6, statement=f"{fall}, eps=0.01
 #
 # $$\kappa\,J(z, y) + (1 - \kappa)\,J(\overline z, y), \qquad \kappa = \tfrac12 ,$$
 #
-# and this is `certify.IntervalBound`. In the first half of the training the box grows from nothing to its full $\epsilon = 0.1$, and the second term's weight with it: the bounds of an untrained network teach nothing. Same weights at the start, same digits, same five epochs as the usual network.
+# and this is `certify.IntervalBound`. In the first half of the training the box grows from nothing to its full $\epsilon = 0.1$, and the second term's weight with it, as Gowal and others do. Same weights at the start, same digits, same five epochs as the usual network.
 #
 # **Your prediction:** the share of digits not proved at $\epsilon = 0.1$, ten times the $\epsilon$ above, after the five epochs.
 
@@ -506,9 +516,16 @@ claim(
 
 # %%
 claim("loose-provable", looseness(provable, 0.1), high=3, statement=f"{fall}, eps=0.1)")
+claim(
+    "usual-at-0.1",
+    sides["not proved"][-1],
+    low=0.98,
+    statement="certified error of the usual network (500 digits, eps=0.1)",
+    unit="%",
+)
 
 # %% [markdown]
-# **What it shows.** The two sides come together: the network has learnt weights for which the bounds are tight, at ten times the $\epsilon$. For most digits you now know the answer, whatever attack anybody invents: this one cannot be broken within 0.1, that one has been.
+# **What it shows.** The two sides come together: the network has learnt weights for which the bounds are far tighter, at ten times the $\epsilon$. For most digits you now know the answer, whatever attack anybody invents: this one cannot be broken within 0.1, that one has been.
 #
 # **What it does not show.** That intervals are the best bounds. Better ones prove more of the same network, and cost more. That no proved digit was broken is no evidence for the proof; the proof did not need it. A single broken one would have refuted it.
 
@@ -556,21 +573,34 @@ claim(
 # %% [markdown]
 # The proof ends soon after 0.1, and here the network ends with it: PGD breaks a large share at 0.15.
 #
-# **Another change.** Move every digit three pixels to the right. No ink is added and you read it as before. In the max-norm it is a huge step, from black to white along each edge. **Your prediction.** Of the moved digits the provable network misreads …
+# **Another change.** Move every digit three pixels to the right. You read it as before. In the max-norm it is a huge step, from black to white along each edge. **Your prediction:** the share of moved digits that the provable network misreads.
 
 # %%
-shift_guess = predict("shift", ["below 5 %", "5 to 15 %", "above 15 %"])
+shift_guess = predict("shift", low=0, high=1, unit="%")
 shift_guess
+
+# %% [markdown]
+# Two controls: how much ink falls off the right edge, and what the usual network makes of the same digits.
 
 # %%
 moved = torch.nn.functional.pad(x, (3, -3, 0, 0))  # three columns of black on the left
 moved_error = evaluate(provable, moved, y).error
-shift_guess.compare("above 15 %")
+shift_guess.compare(moved_error, unit="%")
 claim(
     "shift-error",
     moved_error,
     low=0.15,
     statement="error of the provable network on digits moved by three pixels (10,000 digits)",
+    unit="%",
+)
+lost = 1 - moved.sum() / x.sum()
+claim("shift-ink", lost, high=0.005, statement="ink that the move pushes off the edge", unit="%")
+claim(
+    "shift-usual",
+    moved_error - evaluate(usual, moved, y).error,
+    low=-0.15,
+    high=0.15,
+    statement="the same error above that of the usual network",
     unit="%",
 )
 
@@ -599,7 +629,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** A certificate is as narrow as it is firm. Inside its $\epsilon$ and its norm nothing can happen; one step outside, anything can. The proof costs clean error, and it is paid on every digit, attacked or not.
+# **What it shows.** A certificate is as narrow as it is firm. Inside its $\epsilon$ and its norm nothing can happen; outside it promises nothing. Against the move it is worth as much as no proof: the usual network misreads about as many of the moved digits. The proof costs clean error, and it is paid on every digit, attacked or not.
 #
 # **What it does not show.** Anything about pictures that are not on the list. The certified error is measured on test digits, as any error is; for a new picture you compute a new proof. And what a proof gives you there is that the answer does not *change* within $\epsilon$. Whether it is right, only a label can say.
 
@@ -613,6 +643,8 @@ claim(
 # **Misconceptions.** *"No attack has succeeded, so it is robust."* Sections 3 and 4: an attack gives the lower side only. *"Not proved means breakable."* Section 4: at 0.01 next to nothing is proved, and little is broken. *"Certified means safe."* Section 6: a little more $\epsilon$, or three pixels to the right, and the proof is void.
 #
 # **Further reading.** Gowal and others, *On the Effectiveness of Interval Bound Propagation for Training Verifiably Robust Models* (2018, arXiv 1810.12715), section 3, for the rules and the objective. Wong, Kolter, *Provable Defenses against Adversarial Examples via the Convex Outer Adversarial Polytope* (2018, arXiv 1711.00851), section 3, for tighter bounds. Tjeng, Xiao, Tedrake, *Evaluating Robustness of Neural Networks with Mixed Integer Programming* (2019, arXiv 1711.07356), section 4, for exact answers. Jia, Rinard, *Exploiting Verified Neural Networks via Floating Point Numerical Error* (2020, arXiv 2003.03021), section 1, for what happens when a proof forgets rounding.
+#
+# Next: [Does the paper hold up?](07_the_paper_in_numbers.ipynb)
 
 # %%
 progress.show("06_proof_not_promise")

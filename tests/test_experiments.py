@@ -1,0 +1,129 @@
+"""The paper's experiments: what their numbers mean, on models whose answer is known."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from advtutor import data, models
+from advtutor.data import CIFAR10, Split
+from advtutor.reproduce import experiments, forms
+from advtutor.reproduce.experiments import EXPERIMENTS, Ensemble, Run
+
+
+def a_run(**networks) -> Run:
+    return Run(0, networks, Path("unused"))
+
+
+class Sure(nn.Module):
+    """Gives class 0 the probability `p`, whatever it sees."""
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        rest = torch.full((len(x), 9), (1 - self.p) / 9)
+        return torch.cat([torch.full((len(x), 1), self.p), rest], dim=1).log()
+
+    def probabilities(self, logits: torch.Tensor) -> torch.Tensor:
+        return logits.softmax(dim=1)
+
+
+def test_rubbish_counts_what_is_taken_for_a_digit_with_more_than_half() -> None:
+    """Catches a threshold that is not a half, and a mean over the pictures that were not taken."""
+    taken = experiments._on_rubbish(Sure(0.9), a_run())
+    assert taken == {
+        "rubbish error": 1.0,
+        "rubbish confidence": pytest.approx(0.9, abs=1e-5),
+    }
+    assert experiments._on_rubbish(Sure(0.4), a_run()) == {"rubbish error": 0.0}
+
+
+def test_the_ensemble_averages_probabilities() -> None:
+    """Catches a mean of logits, or a sum that is no probability."""
+    members = [models.SoftmaxRegression(seed=seed) for seed in range(3)]
+    x = torch.rand(5, 1, 28, 28)
+    mean = torch.stack([m(x).softmax(dim=1) for m in members]).mean(dim=0)
+    torch.testing.assert_close(Ensemble(members)(x).softmax(dim=1), mean)
+
+
+def test_a_linear_model_is_straight_along_the_line() -> None:
+    """Catches a line that bends by itself, or a class that counts as wrong when it is right."""
+    torch.manual_seed(0)
+    model = models.SoftmaxRegression()
+    test = Split(torch.rand(4, 1, 28, 28), torch.tensor([0, 1, 2, 3]))
+    seen = experiments._along_the_line(model, test, count=4)
+    assert seen["R2 of the logits on either side"] == pytest.approx(1, abs=1e-6)
+    assert seen["share with one wrong class from 5 to 10"] == 1.0
+
+    class Loyal(nn.Module):  # whoever it attacks, it goes on seeing the true class
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return 0 * x.flatten(1)[:, :10] + torch.eye(10)[0] * 9
+
+    loyal = Split(test.x, torch.zeros(4, dtype=torch.int64))
+    with pytest.warns(UserWarning):  # no gradient arrives
+        seen = experiments._along_the_line(Loyal(), loyal, count=4)
+    assert seen["share with one wrong class from 5 to 10"] == 0.0
+
+
+def test_concentration_is_that_of_the_strongest_tenth() -> None:
+    """Catches a share of absolute in the place of squared weights, or a mean over all pixels."""
+    spread, one_spot = torch.ones(2, 100), torch.zeros(2, 100)
+    one_spot[:, 7] = 3.0
+    assert experiments._concentration(spread) == pytest.approx(0.1)
+    assert experiments._concentration(one_spot) == 1.0
+
+
+def test_growth_knows_the_two_exponents() -> None:
+    """Catches exponents that are exchanged, and an identity that does not hold."""
+    numbers = experiments.growth(a_run())
+    assert numbers["exponent of the aligned step"] == pytest.approx(1, abs=0.01)
+    assert numbers["exponent of the random step"] == pytest.approx(0.5, abs=0.02)
+    assert numbers["largest deviation from the identity"] < 1e-12
+
+
+@pytest.mark.parametrize(
+    "form", [models.RBF(20, 3), forms.IsotropicRBF(20, 3), forms.LowRankRBF(2, 20, 3)]
+)
+def test_each_form_of_the_rbf_network_is_a_bell(form: nn.Module) -> None:
+    """Catches a form whose probability does not fall from its centre to nothing."""
+    gaussians = form.layers[1]
+    centre = gaussians.centres.detach()
+    at, far = centre.reshape(3, 1, 4, 5), centre.reshape(3, 1, 4, 5) + 100
+    with torch.no_grad():
+        near = form.probabilities(form(at)).diagonal()
+        away = form.probabilities(form(far))
+    assert (near > 0.99).all() and (away < 1e-6).all()
+
+
+def test_a_low_rank_form_computes_its_formula() -> None:
+    """Catches a square that was multiplied out wrongly."""
+    form = forms.LowRankRBF(2, 20, 3)
+    g = form.layers[1]
+    x = torch.rand(4, 1, 4, 5)
+    gap = x.flatten(1)[:, None] - g.centres  # [N, K, inputs]
+    seen = torch.einsum("nki,kri->nkr", gap, g.factors)
+    distance = g.log_width.exp() * gap.square().sum(dim=2) + seen.square().sum(dim=2)
+    torch.testing.assert_close(form.probabilities(form(x)), (-distance).exp(), rtol=1e-4, atol=1e-5)
+
+
+def test_cifars_rows_are_measured_where_its_images_are(tmp_path: Path, monkeypatch) -> None:
+    """Catches an experiment that was written and never ran: here on images that are made up."""
+    generator = torch.Generator().manual_seed(0)
+    images = Split(torch.rand(40, 3, 32, 32, generator=generator), torch.arange(40) % 10)
+    monkeypatch.setattr(data, "cifar10", lambda: CIFAR10(images, images))
+    small = {"channels": (4, 4, 4), "units": 8}
+    real = EXPERIMENTS["cifar"]
+    recipe = replace(real.networks["conv"], epochs=1, options=small)
+    numbers = real.measure(Run(0, {"conv": recipe}, tmp_path))
+    assert set(numbers) >= {
+        "clean error",
+        "FGSM error",
+        "FGSM confidence",
+        "rubbish error",
+        "fooling success",
+    }
+    assert numbers["fooling success"] > 0.1, "one step towards a class reaches no class"

@@ -1,0 +1,571 @@
+"""`advtutor reproduce`: the claims as data, the verdict's rule, runs that are kept, bad input."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from make_ledger import texts as ledger_texts
+from typer.testing import CliRunner
+
+import advtutor
+from advtutor import training
+from advtutor.claims import paper_claims
+from advtutor.cli import app
+from advtutor.data import Split
+from advtutor.reproduce import executors, ledger, networks, recipes, runner
+from advtutor.reproduce.experiments import EXPERIMENTS, Experiment
+from advtutor.reproduce.networks import Recipe
+from advtutor.reproduce.runner import Kept, ReproduceError, Result, Task, run_all, tasks
+
+QUIET = executors._Direct(lambda message: None)
+
+
+def run(*arguments: str):
+    return CliRunner().invoke(app, ["reproduce", *arguments])
+
+
+def results_of(todo: list[Task], out: Path, **options) -> dict[tuple[str, int], dict[str, float]]:
+    made = run_all(todo, Kept(out), make_executor=executors.Inline, channel=QUIET, **options)
+    return {(r.experiment, r.seed): r.numbers for r in made}
+
+
+# ---------------------------------------------------------------------------------------------
+# The table, and the verdict.
+
+
+def test_each_claim_names_an_experiment_that_there_is() -> None:
+    """Catches a claim whose row can never be filled, and an experiment that no claim asks for."""
+    named = {claim.experiment for claim in paper_claims().values() if claim.experiment}
+    assert named <= set(EXPERIMENTS)
+    assert set(EXPERIMENTS) - named == {"stopping"}, "it explains a row and fills none"
+
+
+def test_each_target_agrees_with_the_papers_printed_value() -> None:
+    """Catches a number to compare with that is not the one printed beside it."""
+    for claim in paper_claims().values():
+        if claim.target is not None and "->" not in claim.paper_value:
+            scale = 100 if claim.in_percent else 1
+            assert claim.target * scale == pytest.approx(float(claim.paper_value)), claim.id
+
+
+def row(id: str, *values: float, **changes) -> ledger.Row:
+    claim = replace(paper_claims()[id], **changes)
+    return ledger.Row(claim, seeds=tuple(range(len(values))), values=values)
+
+
+@pytest.mark.parametrize(
+    ("values", "verdict"),
+    [
+        ((0.894, 0.894), "reproduced"),
+        ((0.82, 0.82), "reproduced"),  # a tenth of 89.4 % is 8.94
+        ((0.78, 0.78), "partly"),
+        ((0.70, 0.70), "not reproduced"),
+        ((0.76, 0.94), "not reproduced"),  # two standard errors reach below the band
+        ((0.76,), "partly"),
+        ((), "not run"),
+    ],
+)
+def test_the_verdict_follows_the_rule(values: tuple[float, ...], verdict: str) -> None:
+    """Catches a verdict that forgets the band, the number, or the spread."""
+    assert row("S4-maxout-error", *values, low=0.75, high=None).verdict == verdict
+
+
+def test_a_spread_reaches_a_number_that_the_tenth_does_not() -> None:
+    """Catches the two standard errors left out where the paper's number is small."""
+    loose = row("S5-logistic-clean", 0.017, 0.021, low=0.0, high=0.03)
+    assert loose.verdict == "reproduced"
+    assert row("S5-logistic-clean", 0.019, 0.019, low=0.0, high=0.03).verdict == "partly"
+
+
+def test_a_statement_without_a_number_needs_its_band_only() -> None:
+    """Catches a comparison with a number that the paper does not give."""
+    assert row("S3-linear-growth", 0.999, 1.001).verdict == "reproduced"
+    assert row("S3-linear-growth", 0.9, 0.9).verdict == "not reproduced"
+    assert row("S9-mpdbm").verdict == "out of scope"
+
+
+def test_ours_is_printed_with_its_spread() -> None:
+    """Catches a share that is not in per cent, and a spread that is rounded away."""
+    assert row("S4-maxout-error", 0.88, 0.90).ours == "89.0 ± 1.4"
+    assert row("S9-ensemble-all", 0.9).ours.startswith("90.0")
+    assert "nan" not in row("S9-ensemble-all", 0.9).ours
+
+
+# ---------------------------------------------------------------------------------------------
+# What ships.
+
+
+def test_the_shipped_ledger_is_as_the_issue_asks() -> None:
+    """Catches a ledger with fewer rows, or with fewer seeds than a run of minutes allows."""
+    rows = [r for r in ledger.ledger(ledger.shipped()) if r.n]
+    assert len(rows) >= 30
+    for r in rows:
+        alone = EXPERIMENTS[r.claim.experiment].seeds == 1
+        assert r.n >= (1 if alone else 5), r.claim.id
+        assert not r.quick
+
+
+def test_the_shipped_runs_are_those_of_todays_recipes() -> None:
+    """Catches results that a later change of a recipe has made untrue."""
+    for result in ledger.shipped():
+        today = EXPERIMENTS[result.experiment].recipe()
+        assert result.recipe == json.loads(json.dumps(today)), result.experiment
+        assert not result.failure
+
+
+def test_each_page_shows_the_shipped_ledger() -> None:
+    """Catches a verdict, a band or a reason changed in one place and not in the others."""
+    for path, text in ledger_texts(ledger.shipped()).items():
+        assert path.read_text(encoding="utf-8") == text, f"{path}: make ledger writes it anew"
+
+
+def test_rows_that_differ_say_why() -> None:
+    """Catches a row that is not reproduced, or not run, and leaves the reader alone with it."""
+    for r in ledger.ledger(ledger.shipped()):
+        if r.verdict != "reproduced":
+            assert r.claim.reason, r.claim.id
+
+
+def test_a_quick_run_gives_the_same_verdicts(tmp_path: Path) -> None:
+    """Catches a quick row that tells another story than the ledger does."""
+    answer = run("--quick", "--out", str(tmp_path))
+    assert answer.exit_code == 0, answer.output
+    made = json.loads((tmp_path / "paper.json").read_text(encoding="utf-8"))
+    quick = {r["id"]: r["verdict"] for r in made["rows"] if r["n"]}
+    full = {r.claim.id: r.verdict for r in ledger.ledger(ledger.shipped())}
+    assert len(quick) >= 10
+    assert quick == {id: full[id] for id in quick}
+    assert made["quick"] and all(r["quick"] for r in made["rows"] if r["n"])
+    assert "quick run" in answer.output
+    assert "quick run" in (tmp_path / "paper.md").read_text(encoding="utf-8")
+
+
+# ---------------------------------------------------------------------------------------------
+# Recipes and networks.
+
+
+def toy_split(n: int = 300) -> Split:
+    generator = torch.Generator().manual_seed(0)
+    return Split(torch.rand(n, 1, 28, 28, generator=generator), torch.arange(n) % 10)
+
+
+TOY = Recipe("SoftmaxRegression", epochs=3, lr=0.1)
+
+
+def test_a_recipe_that_says_nothing_new_keeps_its_name() -> None:
+    """Catches old results that are thrown away because a recipe gained a field."""
+    assert TOY.as_data() == {"model": "SoftmaxRegression", "epochs": 3, "lr": 0.1}
+    assert networks.digest(TOY.as_data()) != networks.digest(replace(TOY, lr=0.2).as_data())
+
+
+def test_a_network_comes_back_from_the_store(tmp_path: Path, monkeypatch) -> None:
+    """Catches a second training of what is there, and weights that are not those of the first."""
+    first = networks.trained(TOY, 0, toy_split(), store=tmp_path)
+    monkeypatch.setattr(training, "fit", lambda *a, **k: pytest.fail("trained again"))
+    second = networks.trained(TOY, 0, toy_split(), store=tmp_path)
+    for a, b in zip(first.model.parameters(), second.model.parameters(), strict=True):
+        assert torch.equal(a, b)
+    assert first.epochs == second.epochs and len(first.epochs) == 3
+
+
+def test_a_killed_training_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    """Catches a network that, interrupted, starts anew or ends otherwise."""
+    whole = networks.trained(TOY, 0, toy_split(), store=tmp_path / "whole")
+    shares = []
+
+    def stop(share: float, words: str) -> None:
+        shares.append(share)
+        if share > 0.5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), pytest.warns(training.TrainingWarning):
+        networks.trained(TOY, 0, toy_split(), store=tmp_path, report=stop)
+    again: list[float] = []
+    resumed = networks.trained(
+        TOY, 0, toy_split(), store=tmp_path, report=lambda share, words: again.append(share)
+    )
+    assert again == pytest.approx([2 / 3])
+    for a, b in zip(whole.model.parameters(), resumed.model.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_early_stopping_looks_at_held_out_digits_only(tmp_path: Path) -> None:
+    """Catches an epoch chosen on digits that the network was trained on."""
+    data = toy_split()
+    held = replace(TOY, examples=200, held_out=100, stop_on="FGSM error")
+    clean = networks.trained(held, 0, data, store=tmp_path / "a")
+    data.y[200:] = (data.y[200:] + 1) % 10
+    other = networks.trained(held, 0, data, store=tmp_path / "b")
+    assert [e["loss"] for e in clean.epochs] == [e["loss"] for e in other.epochs]
+    assert [e["clean error"] for e in clean.epochs] != [e["clean error"] for e in other.epochs]
+
+
+def test_classes_are_numbered_from_zero() -> None:
+    """Catches 3 against 7 trained on all ten digits, or with the labels 3 and 7."""
+    few = recipes.LOGISTIC.only(toy_split())
+    assert len(few.x) == 60 and few.y.unique().tolist() == [0, 1]
+    assert torch.equal(few.x[0], toy_split().x[3])
+
+
+def test_a_full_disk_costs_the_weights_and_not_the_network(tmp_path: Path, monkeypatch) -> None:
+    """Catches a training that is lost because its weights cannot be kept."""
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(networks, "save", full)
+    told: list[str] = []
+    made = networks.trained(
+        TOY, 0, toy_split(), store=tmp_path, report=lambda share, words: told.append(words)
+    )
+    assert len(made.epochs) == 3 and "not kept" in told[-1]
+
+
+def test_the_papers_optimiser_falls_and_gathers_momentum() -> None:
+    """Catches a rate that does not reach zero, or a momentum that stays where it was."""
+    weight = torch.nn.Parameter(torch.zeros(1))
+    optimizer, schedule = training.falling_sgd([weight], 0.1, 10)
+    seen = []
+    for _ in range(10):
+        seen.append((optimizer.param_groups[0]["lr"], optimizer.param_groups[0]["momentum"]))
+        optimizer.step()
+        schedule.step()
+    assert seen[0] == (0.1, 0.5)
+    assert seen[5] == (pytest.approx(0.05), pytest.approx(0.6))
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(0)
+
+
+def test_the_l1_penalty_is_on_the_first_layer(tmp_path: Path) -> None:
+    """Catches a penalty that is left out, or lies on the wrong weights."""
+    small = {"units": 4, "pieces": 2}
+    decay = Recipe("Maxout", 1, 0.1, small, objective="L1 decay", penalty=0.5)
+    model, split = networks.untrained(decay, 0).eval(), toy_split(20)
+    with_it = networks.OBJECTIVES["L1 decay"](decay)(model, *split)
+    expected = training.clean(model, *split) + 0.5 * model.layers[2].linear.weight.abs().sum()
+    assert with_it.item() == pytest.approx(expected.item(), rel=1e-6)
+
+
+# ---------------------------------------------------------------------------------------------
+# Runs.
+
+
+@pytest.fixture
+def toys(monkeypatch: pytest.MonkeyPatch) -> dict[str, Experiment]:
+    """Three experiments that cost nothing, in the place of the real ones."""
+    calls: list[str] = []
+
+    def measure(run) -> dict[str, float]:
+        calls.append(f"one {run.seed}")
+        return {"seed": float(run.seed)}
+
+    def dependent(run) -> dict[str, float]:
+        calls.append(f"two {run.seed}")
+        return {"seed": float(run.seed)}
+
+    def broken(run) -> dict[str, float]:
+        raise FloatingPointError("the loss is nan")
+
+    made = {
+        e.name: e
+        for e in [
+            Experiment("two", dependent, needs=("one",)),
+            Experiment("one", measure, settings={"eps": 0.25}),
+            Experiment("broken", broken),
+        ]
+    }
+    monkeypatch.setattr(runner, "EXPERIMENTS", made)
+    made["calls"] = calls  # type: ignore[assignment]
+    return made
+
+
+def test_runs_wait_for_those_whose_networks_they_use(toys, tmp_path: Path) -> None:
+    """Catches two workers that train the same network side by side."""
+    results_of([Task("two", 0), Task("two", 1), Task("one", 0), Task("one", 1)], tmp_path)
+    calls = toys["calls"]
+    assert calls.index("one 0") < calls.index("two 0")
+    assert calls.index("one 1") < calls.index("two 1")
+
+
+def test_a_failure_costs_only_itself(toys, tmp_path: Path) -> None:
+    """Catches a run that diverges and takes the others with it, or is kept as a result."""
+    todo = [Task("broken", 0), Task("one", 0)]
+    kept = Kept(tmp_path)
+    made = run_all(todo, kept, make_executor=executors.Inline, channel=QUIET)
+    broken, one = sorted(made, key=lambda r: r.experiment)
+    assert "the loss is nan" in broken.failure and not broken.numbers
+    assert one.numbers == {"seed": 0.0}
+    assert kept.load(todo[0]) is None and kept.load(todo[1]) == one
+
+
+def test_data_that_cannot_be_had_leave_a_row_out(tmp_path: Path, monkeypatch) -> None:
+    """Catches CIFAR-10's rows that fail the whole, or say nothing, where there is no network."""
+    monkeypatch.setenv("ADVTUTOR_CACHE", str(tmp_path / "cache"))
+    answer = run(
+        "--only", "S4-cifar-error,growth", "--seeds", "1", "--jobs", "1", "--out", str(tmp_path)
+    )
+    assert answer.exit_code == 0, answer.output
+    assert "left out" in answer.output and "CIFAR" in answer.output
+    rows = json.loads((tmp_path / "paper.json").read_text(encoding="utf-8"))["rows"]
+    (cifar,) = [r for r in rows if r["id"] == "S4-cifar-error"]
+    assert cifar["verdict"] == "not run" and "CIFAR" in cifar["reason"]
+
+
+def test_what_is_no_number_is_a_failure(toys, tmp_path: Path, monkeypatch) -> None:
+    """Catches a NaN in the ledger."""
+    monkeypatch.setitem(toys, "one", replace(toys["one"], measure=lambda run: {"x": float("nan")}))
+    (made,) = run_all(
+        [Task("one", 0)], Kept(tmp_path), make_executor=executors.Inline, channel=QUIET
+    )
+    assert "x" in made.failure and not made.numbers
+
+
+def test_a_changed_recipe_does_not_reuse_old_results(toys, tmp_path: Path, monkeypatch) -> None:
+    """Catches a number that is shown beside a recipe it does not come from."""
+    results_of([Task("one", 0)], tmp_path)
+    kept = Kept(tmp_path)
+    assert kept.load(Task("one", 0))
+    monkeypatch.setitem(toys, "one", replace(toys["one"], settings={"eps": 0.1}))
+    assert kept.load(Task("one", 0)) is None
+
+
+def test_results_of_another_version_are_made_anew(toys, tmp_path: Path, monkeypatch) -> None:
+    """Catches results of other code that count as this one's; and a damaged file that stops it."""
+    results_of([Task("one", 0)], tmp_path)
+    monkeypatch.setattr(advtutor, "__version__", "999")
+    assert Kept(tmp_path).load(Task("one", 0)) is None
+    monkeypatch.undo()
+    for file in (tmp_path / "runs").glob("*.json"):
+        file.write_text("{ half")
+    monkeypatch.setattr(runner, "EXPERIMENTS", {k: v for k, v in toys.items() if k != "calls"})
+    assert Kept(tmp_path).load(Task("one", 0)) is None
+
+
+def test_a_disk_that_fills_is_told_and_stops_nothing(toys, tmp_path: Path, monkeypatch) -> None:
+    """Catches runs that are lost because an earlier result could not be kept."""
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Kept, "save", full)
+    told: list[str] = []
+    made = run_all(
+        [Task("one", 0), Task("one", 1)],
+        Kept(tmp_path),
+        make_executor=executors.Inline,
+        channel=executors._Direct(lambda message: told.append(message[2])),
+    )
+    assert [r.numbers["seed"] for r in made] == [0.0, 1.0]
+    assert any("No space left" in words for words in told)
+
+
+def test_each_result_is_on_disk_before_the_next_run(toys, tmp_path: Path, monkeypatch) -> None:
+    """Catches results that are kept only when everything has ended."""
+    seen = []
+
+    def measure(run) -> dict[str, float]:
+        seen.append(len(list((tmp_path / "runs").glob("*.json"))))
+        return {"seed": 0.0}
+
+    monkeypatch.setitem(toys, "one", replace(toys["one"], measure=measure))
+    results_of([Task("one", seed) for seed in range(3)], tmp_path)
+    assert seen == [0, 1, 2]
+
+
+def test_a_long_experiment_has_few_seeds() -> None:
+    """Catches hours of work that nobody asked for."""
+    made = tasks(list(EXPERIMENTS.values()), 5)
+    assert sum(t.experiment == "maxout" for t in made) == 5
+    assert sum(t.experiment == "ensemble" for t in made) == 1
+    with pytest.raises(ReproduceError, match="at least 1"):
+        tasks(list(EXPERIMENTS.values()), 0)
+
+
+# ---------------------------------------------------------------------------------------------
+# Real processes, and a real Dask scheduler.
+
+LOGISTIC = [Task("logistic", seed) for seed in range(3)]
+
+
+@pytest.fixture(scope="module")
+def inline_numbers(tmp_path_factory: pytest.TempPathFactory) -> dict:
+    threads = torch.get_num_threads()
+    try:
+        return results_of(LOGISTIC, tmp_path_factory.mktemp("inline"), threads=1)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def numbers(made: list[Result]) -> dict[tuple[str, int], dict[str, float]]:
+    assert not [r.failure for r in made if r.failure]
+    return {(r.experiment, r.seed): r.numbers for r in made}
+
+
+def test_processes_give_what_one_process_gives(inline_numbers, tmp_path: Path) -> None:
+    """Catches numbers that depend on where they were computed, and a silent run."""
+    heard: list[tuple[str, float, str]] = []
+    with executors.processes(2, heard.append) as (make, channel, threads):
+        made = run_all(
+            LOGISTIC, Kept(tmp_path), make_executor=make, channel=channel, threads=threads
+        )
+    assert numbers(made) == inline_numbers
+    assert {r.threads for r in made} == {1}
+    assert {name for name, _, _ in heard} == {task.name for task in LOGISTIC}
+    assert any(0 < share < 1 for _, share, _ in heard)
+
+
+def test_a_worker_process_that_dies_costs_only_its_run(inline_numbers, tmp_path: Path) -> None:
+    """Catches a killed process (out of memory, say) that ends the whole."""
+    import multiprocessing
+
+    killed: list[int] = []
+    with executors.processes(2, lambda message: None) as (make, channel, threads):
+        spared = {child.pid for child in multiprocessing.active_children()}
+
+        def kill_one(task: Task, result: Result) -> None:
+            workers = [c for c in multiprocessing.active_children() if c.pid not in spared]
+            if not killed and workers:
+                killed.append(workers[0].pid)
+                os.kill(workers[0].pid, signal.SIGKILL)
+
+        made = run_all(
+            LOGISTIC,
+            Kept(tmp_path),
+            make_executor=make,
+            channel=channel,
+            threads=threads,
+            finished=kill_one,
+        )
+    assert killed
+    assert numbers(made) == inline_numbers
+
+
+@pytest.fixture
+def cluster(tmp_path: Path):
+    """A scheduler and two workers, each a process of its own, on loopback."""
+    dask = [sys.executable, "-m", "dask"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    here = ["--host", "127.0.0.1", "--no-dashboard"]
+    where = tmp_path / "scheduler.json"
+    scheduler = ["scheduler", *here, "--port", "0", "--scheduler-file", str(where)]
+    started = [subprocess.Popen([*dask, *scheduler], **quiet)]
+    deadline = time.monotonic() + 60
+    while not (where.exists() and where.stat().st_size) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    address = json.loads(where.read_text(encoding="utf-8"))["address"]
+    for i in range(2):
+        worker = ["worker", address, *here, "--nthreads", "1", "--no-nanny"]
+        folder = ["--local-directory", str(tmp_path / f"worker{i}")]
+        started.append(subprocess.Popen([*dask, *worker, *folder], **quiet))
+    yield address, started[1:]
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def test_a_dask_cluster_repeats_what_a_killed_worker_had(
+    cluster, inline_numbers, tmp_path: Path
+) -> None:
+    """Catches other numbers than inline, and a lost worker that takes its run with it."""
+    address, workers = cluster
+    under_way: set[str] = set()
+
+    def kill_one(message: tuple[str, float, str]) -> None:
+        under_way.add(message[0])
+        if len(under_way) == 2 and workers[0].poll() is None:
+            workers[0].kill()
+
+    with executors.dask(address, 2, kill_one) as (make, channel, threads):
+        made = run_all(
+            LOGISTIC, Kept(tmp_path), make_executor=make, channel=channel, threads=threads
+        )
+    assert workers[0].poll() is not None, "nobody was killed"
+    assert numbers(made) == inline_numbers
+
+
+def test_a_scheduler_that_does_not_answer_is_told_in_seconds(tmp_path: Path) -> None:
+    """Catches minutes of waiting for nobody, and a traceback."""
+    start = time.monotonic()
+    answer = run("--only", "growth", "--scheduler", "tcp://127.0.0.1:9", "--out", str(tmp_path))
+    assert answer.exit_code == 2
+    assert "no scheduler answers at tcp://127.0.0.1:9" in " ".join(answer.output.split())
+    assert time.monotonic() - start < 30
+
+
+def test_ctrl_c_keeps_what_has_finished_and_leaves_no_process(tmp_path: Path) -> None:
+    """Catches lost results, workers that go on, and another exit status than 130."""
+    command = [sys.executable, "-m", "advtutor", "reproduce", "--only", "logistic"]
+    command += ["--seeds", "6", "--jobs", "2", "--out", str(tmp_path)]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True, text=True
+    )
+    deadline = time.monotonic() + 200
+    while not list((tmp_path / "runs").glob("*.json")) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    os.killpg(process.pid, signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, output
+    assert "Stopped" in output and "Traceback" not in output
+    with pytest.raises(ProcessLookupError):
+        for _ in range(50):
+            os.killpg(process.pid, 0)
+            time.sleep(0.2)
+    kept = len(list((tmp_path / "runs").glob("*.json")))
+    assert 1 <= kept < 6
+    again = run("--only", "logistic", "--seeds", str(kept), "--jobs", "1", "--out", str(tmp_path))
+    assert again.exit_code == 0 and "more are in" in again.output
+
+
+# ---------------------------------------------------------------------------------------------
+# Bad input.
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--only", "S6-at-fgms"], "S6-at-fgsm"),
+        (["--only", "S9-mpdbm"], "not measured here: out of scope"),
+        (["--seeds", "0"], "greater than or equal to 1"),
+        (["--device", "cuda:77"], "cannot be used here"),
+        (["--device", "toaster"], "cannot be used here"),
+        (["--quick", "--only", "ensemble"], "leave --quick away"),
+    ],
+)
+def test_bad_input_is_told_in_a_sentence(arguments: list[str], words: str, tmp_path: Path) -> None:
+    """Catches a traceback, and work that starts before the mistake is found."""
+    answer = run(*arguments, "--out", str(tmp_path / "out"))
+    assert answer.exit_code == 2
+    assert words in " ".join(answer.output.replace("│", " ").split())
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_output_folder_that_is_none(tmp_path: Path) -> None:
+    """Catches hours of work whose results have nowhere to go."""
+    (tmp_path / "file").write_text("")
+    answer = run("--only", "growth", "--out", str(tmp_path / "file"))
+    assert answer.exit_code == 2 and "is a file" in answer.output
+    answer = run("--only", "growth", "--out", "/proc/results")
+    assert answer.exit_code == 2 and "name a folder that you may write to" in " ".join(
+        answer.output.split()
+    )
+
+
+def test_a_run_writes_json_csv_and_markdown(tmp_path: Path) -> None:
+    """Catches a ledger without its n, seeds, recipe, versions, or without a table for people."""
+    answer = run("--only", "S3-linear-growth", "--seeds", "2", "--out", str(tmp_path))
+    assert answer.exit_code == 0, answer.output
+    data = json.loads((tmp_path / "paper.json").read_text(encoding="utf-8"))
+    (filled,) = [r for r in data["rows"] if r["n"]]
+    assert filled["seeds"] == [0, 1] and filled["eps"] == 0.25
+    assert filled["min"] <= filled["mean"] <= filled["max"]
+    assert len(data["runs"]) == 2
+    assert data["runs"][0]["recipe"]["settings"] == {"eps": 0.25}
+    assert data["runs"][0]["versions"]["torch"] == torch.__version__
+    assert "S3-linear-growth,3," in (tmp_path / "paper.csv").read_text(encoding="utf-8")
+    assert "reproduced" in (tmp_path / "paper.md").read_text(encoding="utf-8")

@@ -1,0 +1,71 @@
+"""Write the ledger where it is shown: the package's results, docs/ledger.md and README's table.
+
+python tools/make_ledger.py                  after a change of a claim's band or reason
+python tools/make_ledger.py --runs DIR/runs  with the runs that `advtutor reproduce --out DIR` left
+"""
+
+import argparse
+import json
+from collections import Counter
+from pathlib import Path
+
+import advtutor
+from advtutor.reproduce import ledger
+from advtutor.reproduce.runner import Result
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKED = Path(advtutor.__file__).parent / "assets" / "paper.json"
+BEGIN, END = "<!-- ledger: begin -->", "<!-- ledger: end -->"
+IN_README = (
+    "S3-linear-growth",
+    "S4-softmax-error",
+    "S4-maxout-error",
+    "S5-logistic-fgsm",
+    "S6-at-fgsm",
+    "S6-control-sign-error",
+    "S6-transfer-orig-to-at",
+    "S7-rbf-error",
+    "S8-agree-softmax",
+    "S9-ensemble-one",
+    "A-rubbish-maxout",
+)
+
+
+def texts(results: list[Result]) -> dict[Path, str]:
+    """What each file has to hold."""
+    rows = ledger.ledger(results)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    before, _, rest = readme.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    table = ledger.as_markdown([r for r in rows if r.claim.id in IN_README], short=True)
+    count = Counter(row.verdict for row in rows)
+    words = ", ".join(f"{count[v]} {v}" for v in ledger.VERDICTS if count[v])
+    page = (
+        "# The ledger\n\nEach claim of the paper beside what the course measures, and the verdict: "
+        f"{words}. `advtutor reproduce --only ID` makes a row again. Written by "
+        "`tools/make_ledger.py`.\n\n"
+    )
+    data = ledger.as_data(rows, results, quick=False)
+    return {
+        PACKED: json.dumps(data, indent=1) + "\n",
+        ROOT / "docs" / "ledger.md": f"{page}{ledger.RULE}\n\n{ledger.as_markdown(rows)}",
+        ROOT / "README.md": f"{before}{BEGIN}\n{words.capitalize()}.\n\n{table}{END}{after}",
+    }
+
+
+def main() -> None:
+    """Write the files anew."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=Path, help="a folder of finished runs")
+    folder = parser.parse_args().runs
+    if folder:
+        files = sorted(folder.glob("*.json"))
+        results = [Result(**json.loads(f.read_text(encoding="utf-8"))) for f in files]
+    else:
+        results = ledger.shipped()
+    for path, text in texts(results).items():
+        path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
