@@ -41,7 +41,8 @@ def test_a_picture_that_fails_says_why_and_the_slider_lives_on(explorer):
 
 def test_a_saved_notebook_carries_the_picture(explorer):
     """Catches a widget that shows nothing without a kernel, or a text that differs each time."""
-    data = explorer._repr_mimebundle_()
+    data, metadata = explorer._repr_mimebundle_()
+    assert "after 0.1" in metadata["image/png"]["alt"]
     assert data["image/png"].startswith(b"\x89PNG")
     assert data["text/plain"] == "<Explorer: a step>"
     assert "application/vnd.jupyter.widget-view+json" in data

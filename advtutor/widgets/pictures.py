@@ -1,0 +1,420 @@
+"""The pictures of the explorers: plain functions of their settings, each a static `Figure`.
+
+Images `x` are `[1, C, H, W]` in [0, 1], labels `y` `[1]`, `eps` in the units of the pixels. A model
+whose logits are not finite is a ValueError that says so.
+"""
+
+import csv
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
+from importlib.resources import files
+from typing import NamedTuple
+
+import matplotlib as mpl
+import torch
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, ListedColormap
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+from torch import Tensor, nn
+
+from advtutor import attacks, plots
+from advtutor.attacks import measuring
+from advtutor.evaluation import evaluate
+from advtutor.plots import BLUE, GREY, ORANGE, Figure
+
+_SIGNED = LinearSegmentedColormap.from_list("signed", ["#5e3c99", "#ffffff", "#e66101"])
+_STYLE = {
+    "font.size": 11,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "lines.linewidth": 2.2,
+}
+_LINES = [(BLUE, "-", "o"), (ORANGE, "--", "s"), ("#009E73", "-.", "^"), ("#CC79A7", ":", "D")]
+
+
+@torch.no_grad()
+def probabilities(model: nn.Module, x: Tensor) -> Tensor:
+    """How sure `model` is of each class, `[N, K]`; ValueError if its logits are not finite."""
+    with measuring(model):
+        logits = model(x)
+        if not logits.isfinite().all():
+            raise ValueError(
+                "The network answers with numbers that are not finite (NaN or infinity): its "
+                "weights are broken. Train it anew with a smaller lr, or load it again."
+            )
+        return getattr(model, "probabilities", partial(torch.softmax, dim=1))(logits)
+
+
+def eps_picture(model: nn.Module, x: Tensor, y: Tensor, eps: float) -> Figure:
+    """One digit under FGSM, PGD and noise of the same `eps`: step, result and probabilities."""
+    rows = {
+        "one step (FGSM)": attacks.fgsm,
+        "20 steps (PGD)": partial(attacks.pgd, steps=20, random_start=False, early_stop=True),
+        "noise": partial(attacks.sign_noise, generator=torch.Generator().manual_seed(0)),
+    }
+    before = probabilities(model, x)[0]
+    figure = _figure(7, 5.8)
+    words = [f"digit {y.item()} at eps {eps:.3g}"]
+    for row, (name, attack) in enumerate(rows.items()):
+        bottom = 0.68 - 0.33 * row
+        x_adv = attack(model, x, y, eps)
+        after = probabilities(model, x_adv)[0]
+        read = int(after.argmax())
+        step, result = (figure.add_axes((left, bottom, 0.2, 0.24)) for left in (0.01, 0.24))
+        shown = (x_adv - x)[0].sum(dim=0) if x.shape[1] == 1 else (x_adv - x)[0].mean(dim=0)
+        limit = eps or 1.0
+        step.imshow(shown, cmap=_SIGNED, vmin=-limit, vmax=limit, interpolation="nearest")
+        _image(result, x_adv[0])
+        step.set_title(name, fontsize=11)
+        result.set_title(f"read as {read}", fontsize=11)
+        for axis in (step, result):
+            _frame(axis)
+        bars = figure.add_axes((0.54, bottom, 0.44, 0.24))
+        _bars(bars, {"untouched": before, "after the change": after}, legend=row == 0)
+        if row == 2:
+            bars.set_xlabel("class")
+        words.append(f"{name}: read as {read}, {after[read]:.0%} sure")
+    return _described(figure, "a digit under three changes of one size", "; ".join(words) + ".")
+
+
+class Plane(NamedTuple):
+    """The plane through a digit along two sign vectors `u` and `v`: what is read where.
+
+    classes `[G, G]`: the class at `x + t[j] * u + t[i] * v`, unclipped.
+    """
+
+    x: Tensor
+    u: Tensor
+    v: Tensor
+    t: Tensor
+    classes: Tensor
+
+
+def plane(
+    model: nn.Module, x: Tensor, y: Tensor, *, reach: float = 0.4, grid: int = 31, seed: int = 0
+) -> Plane:
+    """The plane spanned by the sign of the gradient (`u`) and a random sign (`v`), around `x`."""
+    u = (attacks.fgsm(model, x, y, 1.0, clip=None) - x).sign()
+    coin = torch.rand(x.shape, generator=torch.Generator().manual_seed(seed))
+    v = torch.where(coin < 0.5, -1.0, 1.0)
+    t = torch.linspace(-reach, reach, grid)
+    points = x + t.reshape(1, -1, 1, 1, 1) * u + t.reshape(-1, 1, 1, 1, 1) * v
+    return Plane(x, u, v, t, probabilities(model, points.flatten(0, 1)).argmax(1).view(grid, grid))
+
+
+def direction_picture(model: nn.Module, plane: Plane, along: float, across: float) -> Figure:
+    """Where one stands in a `plane`, `along` the gradient's sign and `across` it, and the image."""
+    here = plane.x + along * plane.u + across * plane.v
+    sure, read = probabilities(model, here)[0].max(dim=0)
+    figure = _figure(7, 4.2)
+    axis = figure.add_axes((0.11, 0.15, 0.47, 0.75))
+    present = plane.classes.unique().tolist()
+    index = torch.tensor([present.index(k) for k in plane.classes.flatten().tolist()])
+    shades = mpl.colormaps["cividis"].resampled(max(2, len(present)))(range(len(present)))
+    shades[:, :3] = 0.35 + 0.65 * shades[:, :3]  # light enough for black letters
+    reach = float(plane.t[-1])
+    box = (-reach, reach, -reach, reach)
+    look = {"origin": "lower", "extent": box, "aspect": "auto", "interpolation": "nearest"}
+    axis.imshow(index.view_as(plane.classes), cmap=ListedColormap(shades), **look)
+    for k in present:
+        row, column = _middle(plane.classes == k)
+        place = (float(plane.t[column]), float(plane.t[row]))
+        axis.text(*place, str(k), ha="center", va="center", fontsize=15, weight="bold")
+    axis.axhline(0, color="white", linewidth=1)
+    axis.axvline(0, color="white", linewidth=1)
+    axis.plot(along, across, "o", ms=11, mfc="white", mec="black", mew=2.2, clip_on=False)
+    axis.set(xlabel="along the gradient's sign", ylabel="along a random sign")
+    axis.set_title("which class is read where", fontsize=11)
+    picture = figure.add_axes((0.64, 0.2, 0.34, 0.62))
+    _image(picture, here[0].clamp(0, 1))
+    _frame(picture)
+    picture.set_title(f"here: read as {read}\n({sure:.0%} sure)", fontsize=11)
+    part = (plane.classes == read).float().mean()
+    alt = (
+        f"At {along:.3g} along the gradient's sign and {across:.3g} along a random sign the digit "
+        f"is read as {read}, {sure:.0%} sure; the plane, to {reach:.3g} each way, holds regions of "
+        f"{', '.join(map(str, present))}, and {read} fills {part:.0%} of it."
+    )
+    return _described(figure, "class regions around a digit", alt)
+
+
+def _middle(mask: Tensor) -> tuple[int, int]:
+    """A cell deep inside the cells that are true: where a label can stand."""
+    left = mask.clone()
+    while True:
+        inner = nn.functional.max_pool2d(1 - left[None, None].float(), 3, 1, 1)[0, 0] == 0
+        inner[0] = inner[-1] = inner[:, 0] = inner[:, -1] = False
+        if not inner.any():
+            row, column = left.nonzero()[len(left.nonzero()) // 2].tolist()
+            return row, column
+        left = inner
+
+
+def dimension_picture(n: int, eps: float) -> Figure:
+    """How far a unit with `n` standard normal weights is moved: aligned signs against a coin's.
+
+    The expected sizes, `eps * n * sqrt(2 / pi)` and `eps * sqrt(n)` (paper, section 3).
+    """
+    sizes = torch.logspace(0, 5, 40)
+
+    def aligned(m: Tensor | float) -> Tensor | float:
+        return eps * m * (2 / torch.pi) ** 0.5
+
+    def coin(m: Tensor | float) -> Tensor | float:
+        return eps * m**0.5
+
+    with mpl.rc_context(_STYLE):
+        figure = _figure(7, 3.8)
+        axis = figure.add_axes((0.12, 0.16, 0.85, 0.7))
+        series = {"signs of the weights": aligned, "signs from a coin": coin}
+        for (name, f), (colour, dash, mark) in zip(series.items(), _LINES, strict=False):
+            axis.plot(sizes, f(sizes), color=colour, linestyle=dash, label=name)
+            axis.plot(n, f(n), mark, color=colour, ms=10, mec="black")
+            axis.annotate(f"  {f(n):.3g}", (n, f(n)), ha="left", va="top", fontsize=12)
+        axis.axvline(n, color=GREY, linewidth=1)
+        axis.set(xscale="log", yscale="log", xlim=(1, 3e5), ylim=(5e-3, 2e5))
+        axis.set(xlabel="number of inputs n", ylabel="how far the unit moves")
+        axis.grid(color="#dddddd")
+        _legend(figure, axis)
+    alt = (
+        f"With {n:,} inputs and eps {eps:.3g}, signs of the weights move the unit by "
+        f"{aligned(n):.3g}, signs from a coin by {coin(n):.3g}: {aligned(n) / coin(n):.2g} times."
+    )
+    return _described(figure, "a unit with n inputs", alt)
+
+
+def path(
+    model: nn.Module, x: Tensor, y: Tensor, eps: float, *, steps: int = 12, seed: int = 0
+) -> Tensor:
+    """The points of PGD with a random start and steps of `eps / 4`: `[steps + 1, C, H, W]`."""
+    start = attacks.uniform_noise(None, x, y, eps, generator=torch.Generator().manual_seed(seed))
+    points = [start]
+    for _ in range(steps):
+        stepped = attacks.fgsm(model, points[-1], y, eps / 4)
+        points.append(torch.clamp(stepped, x - eps, x + eps))
+    return torch.cat(points)
+
+
+def stepper_picture(
+    model: nn.Module, x: Tensor, y: Tensor, points: Tensor, eps: float, step: int
+) -> Figure:
+    """PGD at one `step` of its path `points`: the image, the walls of the ball, and the loss."""
+    p = probabilities(model, points)
+    loss = -p[:, y.item()].clamp(min=1e-12).log()
+    read, sure = int(p[step].argmax()), float(p[step].max())
+    figure = _figure(7, 3.5)
+    picture = figure.add_axes((0.01, 0.17, 0.27, 0.6))
+    _image(picture, points[step])
+    _frame(picture)
+    picture.set_title(f"step {step}: read as {read}\n({sure:.0%} sure)", fontsize=11)
+
+    walk = (points - x).flatten(1)
+    first, second = _two_pixels(x.flatten(), walk, eps)
+    walls = figure.add_axes((0.37, 0.17, 0.26, 0.6))
+    low, high = (-x).flatten().clamp(min=-eps), (1 - x).flatten().clamp(max=eps)
+    corner = (float(low[first]), float(low[second]))
+    size = (float(high[first] - low[first]), float(high[second] - low[second]))
+    walls.add_patch(Rectangle(corner, *size, fc="#f0f0f0", ec="black", lw=2.2))
+    walls.plot(*walk[:, [first, second]].T, color=GREY, lw=1, alpha=0.5)
+    walls.plot(*walk[: step + 1, [first, second]].T, "o-", color=BLUE, ms=4, clip_on=False)
+    here = walk[step, [first, second]]
+    walls.plot(*here, "o", ms=11, mfc=ORANGE, mec="black", mew=2, clip_on=False)
+    walls.set(xlim=(-1.15 * eps, 1.15 * eps), ylim=(-1.15 * eps, 1.15 * eps))
+    walls.set(xticks=[-eps, 0, eps], yticks=[-eps, 0, eps])
+    walls.set_title("two of its pixels,\nand the walls", fontsize=11)
+    walls.set_xlabel("change of one")
+
+    curve = figure.add_axes((0.73, 0.17, 0.25, 0.6))
+    curve.plot(loss, "o-", color=BLUE, ms=4)
+    curve.plot(step, loss[step], "o", ms=11, mfc=ORANGE, mec="black", mew=2, clip_on=False)
+    curve.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    curve.set_title("the loss,\nstep by step", fontsize=11)
+    curve.set_xlabel("step")
+    on_walls = ((points[step] - x).abs() > eps - 1e-6).float().mean()
+    alt = (
+        f"Step {step} of {len(points) - 1} inside eps {eps:.3g}: digit {y.item()} is read as "
+        f"{read}, {sure:.0%} sure; the loss went from {loss[0]:.3g} to {loss[step]:.3g}, and "
+        f"{on_walls:.0%} of the pixels stand at a wall of the ball."
+    )
+    return _described(figure, "PGD step by step", alt)
+
+
+def _two_pixels(x: Tensor, walk: Tensor, eps: float) -> tuple[int, int]:
+    """Two pixels worth watching: the one that turns round most, and one that does otherwise."""
+    travelled = walk.diff(dim=0).abs().sum(dim=0)
+    free = ((x > eps) & (x < 1 - eps)).float()  # no wall of [0, 1] inside the ball
+    first = int((travelled * (1 + free)).argmax())
+    other = (travelled + (walk - walk[:, first : first + 1]).abs().sum(dim=0)) * (1 + free)
+    other[first] = -1
+    return first, int(other.argmax())
+
+
+class _Run(NamedTuple):
+    step: float
+    epoch: int
+    clean: float
+    fgsm: float
+    pgd: float
+
+
+@cache
+def overfitting_runs() -> tuple[_Run, ...]:
+    """What `tools/measure_overfitting.py` measured: accuracies on 1,000 digits at eps 0.25."""
+    text = files("advtutor").joinpath("assets/overfitting.csv").read_text(encoding="utf-8")
+    rows = csv.reader(text.splitlines()[1:])
+    return tuple(_Run(float(s), int(e), *map(float, rest)) for s, e, *rest in rows)
+
+
+OVERFITTING_STEPS = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
+"""The step sizes of fast training that were measured, in units of eps."""
+
+
+def overfitting_picture(step: float) -> Figure:
+    """Fast training with a `step` of so many eps: what FGSM and PGD leave of the accuracy.
+
+    Measured beforehand, one run for each step size: 3 epochs of a `ConvNet` on 60,000 digits
+    (Wong, Rice, Kolter, arXiv 2001.03994, section 5). ValueError for a step not measured.
+    """
+    if step not in OVERFITTING_STEPS:
+        raise ValueError(f"step is {step}; these were measured: {OVERFITTING_STEPS}")
+    runs = overfitting_runs()
+    last = {r.step: r for r in runs}  # the last epoch of each
+    mine = [r for r in runs if r.step == step]
+    names = {"clean": "clean", "one step (FGSM)": "fgsm", "20 steps (PGD)": "pgd"}
+    with mpl.rc_context(_STYLE):
+        figure = _figure(7, 3.8)
+        left, right = (figure.add_axes((at, 0.16, 0.38, 0.62)) for at in (0.11, 0.59))
+        for (name, key), (colour, dash, mark) in zip(names.items(), _LINES, strict=False):
+            look = {"color": colour, "linestyle": dash, "marker": mark, "label": name}
+            left.plot(list(last), [getattr(r, key) for r in last.values()], **look)
+            right.plot([r.epoch for r in mine], [getattr(r, key) for r in mine], **look)
+        left.axvline(step, color=GREY, linewidth=6, alpha=0.35)
+        left.set(xlabel="step size / eps", ylabel="accuracy")
+        left.set_title("after the last epoch", fontsize=11)
+        right.set(xlabel="epoch", xticks=[r.epoch for r in mine])
+        right.set_title(f"step of {step:g} eps", fontsize=11)
+        for axis in (left, right):
+            axis.set_ylim(-0.03, 1.03)
+            axis.yaxis.set_major_formatter(PercentFormatter(1.0))
+            axis.grid(color="#dddddd")
+        _legend(figure, left)
+    end = last[step]
+    alt = (
+        f"Fast training with a step of {step:g} eps ends at {end.clean:.0%} clean accuracy, "
+        f"{end.fgsm:.0%} under one step and {end.pgd:.0%} under 20 steps, at eps 0.25."
+    )
+    return _described(figure, "step size against accuracy", alt)
+
+
+def photo_picture(
+    model: nn.Module, names: Sequence[str], x: Tensor, y: Tensor, eps: float
+) -> Figure:
+    """A photo `[1, 3, H, W]`, one gradient-sign step, and the sum, with what `model` reads."""
+
+    def read(image: Tensor) -> str:
+        sure, k = probabilities(model, image)[0].max(dim=0)
+        return f"{names[k]}\n({sure:.0%} sure)"
+
+    x_adv = attacks.fgsm(model, x, y, eps)
+    title = "a photo and its step"
+    return plots.step(x[0], x_adv[0], read(x), read(x_adv), eps=eps or 1e-3, title=title)
+
+
+DEFENCE_ATTACKS: dict[str, Callable[..., Tensor]] = {
+    "noise": attacks.sign_noise,
+    "one step (FGSM)": attacks.fgsm,
+    "20 steps (PGD)": partial(attacks.pgd, steps=20, random_start=False, early_stop=True),
+}
+"""The attacks of `defence_picture`, by the names of its control."""
+
+RADII = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3)
+
+
+def error_curves(
+    models: Mapping[str, nn.Module], x: Tensor, y: Tensor, attack: str
+) -> dict[str, list[float]]:
+    """The error of each model on `x` `[N, C, H, W]`, at each of `RADII`, under `attack`."""
+    made = DEFENCE_ATTACKS[attack]
+    return {
+        name: [evaluate(model, x, y, partial(made, eps=e)).error for e in RADII]
+        for name, model in models.items()
+    }
+
+
+def defence_picture(
+    models: Mapping[str, nn.Module],
+    x: Tensor,
+    y: Tensor,
+    curves: Mapping[str, Sequence[float]],
+    attack: str,
+    eps: float,
+) -> Figure:
+    """One digit attacked at `eps` for each of up to four models, over their `error_curves`."""
+    with mpl.rc_context(_STYLE):
+        figure = _figure(7, 5.2)
+        words = []
+        for i, (name, model) in enumerate(models.items()):
+            x_adv = DEFENCE_ATTACKS[attack](model, x, y, eps)
+            sure, read = probabilities(model, x_adv)[0].max(dim=0)
+            axis = figure.add_axes((0.02 + 0.245 * i, 0.57, 0.2, 0.27))
+            _image(axis, x_adv[0])
+            _frame(axis)
+            axis.set_title(f"{name}\nread as {read} ({sure:.0%})", fontsize=10)
+            words.append(f"{name} reads {read}, {sure:.0%} sure")
+        axis = figure.add_axes((0.11, 0.12, 0.86, 0.34))
+        for (name, errors), (colour, dash, mark) in zip(curves.items(), _LINES, strict=False):
+            axis.plot(RADII, errors, color=colour, linestyle=dash, marker=mark, label=name)
+        axis.axvline(eps, color=GREY, linewidth=6, alpha=0.35)
+        axis.set(xlabel="eps", ylabel="error", ylim=(-0.03, 1.03))
+        axis.yaxis.set_major_formatter(PercentFormatter(1.0))
+        axis.grid(color="#dddddd")
+        axis.legend(loc="best", frameon=True, fontsize=10)
+    near = min(range(len(RADII)), key=lambda i: abs(RADII[i] - eps))
+    errors = ", ".join(f"{name} {row[near]:.0%}" for name, row in curves.items())
+    alt = (
+        f"Digit {y.item()} under {attack} at eps {eps:.3g}: {'; '.join(words)}. "
+        f"Error at eps {RADII[near]:g}: {errors}."
+    )
+    return _described(figure, f"defences under {attack}", alt)
+
+
+def _figure(width: float, height: float) -> Figure:
+    return Figure(figsize=(width, height))  # axes are placed by hand: several times faster
+
+
+def _image(axis: Axes, image: Tensor) -> None:
+    if len(image) == 1:
+        axis.imshow(image[0], cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    else:
+        axis.imshow(image.permute(1, 2, 0).clamp(0, 1), interpolation="nearest")
+
+
+def _frame(axis: Axes) -> None:
+    axis.set(xticks=[], yticks=[])
+    for side in axis.spines.values():
+        side.set(visible=True, color=GREY, linewidth=1)
+
+
+def _bars(axis: Axes, series: Mapping[str, Tensor], *, legend: bool) -> None:
+    """Probabilities `[K]` of two or fewer series side by side; hollow and filled."""
+    looks = [{"fc": "white", "ec": GREY, "hatch": "////"}, {"fc": BLUE, "ec": BLUE}]
+    width = 0.8 / len(series)
+    for i, (name, p) in enumerate(series.items()):
+        places = [k - 0.4 + width * (i + 0.5) for k in range(len(p))]
+        axis.bar(places, p, width, label=name, **looks[i if len(series) > 1 else 1])
+    axis.set(xticks=range(len(p)), yticks=[0, 0.5, 1], ylim=(0, 1.02))
+    axis.yaxis.set_major_formatter(PercentFormatter(1.0))
+    axis.spines[["top", "right"]].set_visible(False)
+    if legend:
+        axis.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=2, frameon=False)
+
+
+def _legend(figure: Figure, axis: Axes) -> None:
+    handles, labels = axis.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="upper center", ncols=3, frameon=False)
+
+
+def _described(figure: Figure, title: str, alt: str) -> Figure:
+    figure.title, figure.alt = title, alt
+    return figure
