@@ -54,28 +54,43 @@ def eps_picture(model: nn.Module, x: Tensor, y: Tensor, eps: float) -> Figure:
         "noise": partial(attacks.sign_noise, generator=torch.Generator().manual_seed(0)),
     }
     before = probabilities(model, x)[0]
-    figure = _figure(7, 5.8)
-    words = [f"digit {y.item()} at eps {eps:.3g}"]
+    figure = _figure(7, 6)
+    words, sheet = [f"digit {y.item()} at eps {eps:.3g}"], []
     for row, (name, attack) in enumerate(rows.items()):
-        bottom = 0.68 - 0.33 * row
         x_adv = attack(model, x, y, eps)
         after = probabilities(model, x_adv)[0]
         read = int(after.argmax())
-        step, result = (figure.add_axes((left, bottom, 0.2, 0.24)) for left in (0.01, 0.24))
-        shown = (x_adv - x)[0].sum(dim=0) if x.shape[1] == 1 else (x_adv - x)[0].mean(dim=0)
-        limit = eps or 1.0
-        step.imshow(shown, cmap=_SIGNED, vmin=-limit, vmax=limit, interpolation="nearest")
-        _image(result, x_adv[0])
-        step.set_title(name, fontsize=11)
-        result.set_title(f"read as {read}", fontsize=11)
-        for axis in (step, result):
-            _frame(axis)
-        bars = figure.add_axes((0.54, bottom, 0.44, 0.24))
+        step = (x_adv - x)[0].mean(dim=0) / (2 * eps or 1.0) + 0.5
+        sheet.append((torch.tensor(_SIGNED(step))[..., :3], _rgb(x_adv[0])))
+        top = 0.945 - 0.32 * row
+        figure.text(0.115, top, name, ha="center", va="bottom", fontsize=11)
+        figure.text(0.36, top, f"read as {read}", ha="center", va="bottom", fontsize=11)
+        bars = figure.add_axes((0.55, top - 0.235, 0.43, 0.205))
         _bars(bars, {"untouched": before, "after the change": after}, legend=row == 0)
-        if row == 2:
-            bars.set_xlabel("class")
         words.append(f"{name}: read as {read}, {after[read]:.0%} sure")
+    _sheet(figure, sheet)
+    figure.text(0.765, 0.01, "class", ha="center", fontsize=11)
     return _described(figure, "a digit under three changes of one size", "; ".join(words) + ".")
+
+
+def _rgb(image: Tensor) -> Tensor:
+    """`[1 or 3, H, W]` as `[H, W, 3]` in [0, 1]."""
+    return image.expand(3, -1, -1).permute(1, 2, 0).clamp(0, 1)
+
+
+def _sheet(figure: Figure, rows: Sequence[tuple[Tensor, Tensor]]) -> None:
+    """Pairs of pictures `[H, W, 3]` in the left half, as one image: six axes would take longer."""
+    axis = figure.add_axes((0, 0, 0.48, 1))
+    axis.set(xlim=(0, 0.48 * 7), ylim=(0, 6))
+    axis.set_axis_off()
+    for row, pair in enumerate(rows):
+        top = 6 * (0.94 - 0.32 * row)
+        for left, picture in zip((0.015 * 7, 0.26 * 7), pair, strict=True):
+            box = (left, left + 1.4, top - 1.45, top)
+            axis.imshow(picture, extent=box, interpolation="nearest", aspect="auto")
+            frame = Rectangle((left, top - 1.45), 1.4, 1.45, fc="none", ec=GREY)
+            axis.add_artist(frame)
+    axis.set(xlim=(0, 0.48 * 7), ylim=(0, 6))
 
 
 class Plane(NamedTuple):
@@ -112,7 +127,7 @@ def direction_picture(model: nn.Module, plane: Plane, along: float, across: floa
     present = plane.classes.unique().tolist()
     index = torch.tensor([present.index(k) for k in plane.classes.flatten().tolist()])
     shades = mpl.colormaps["cividis"].resampled(max(2, len(present)))(range(len(present)))
-    shades[:, :3] = 0.35 + 0.65 * shades[:, :3]  # light enough for black letters
+    shades[:, :3] = 0.45 + 0.55 * shades[:, :3]  # light enough for black letters
     reach = float(plane.t[-1])
     box = (-reach, reach, -reach, reach)
     look = {"origin": "lower", "extent": box, "aspect": "auto", "interpolation": "nearest"}
@@ -176,6 +191,7 @@ def dimension_picture(n: int, eps: float) -> Figure:
         axis.set(xscale="log", yscale="log", xlim=(1, 3e5), ylim=(5e-3, 2e5))
         axis.set(xlabel="number of inputs n", ylabel="how far the unit moves")
         axis.grid(color="#dddddd")
+        axis.minorticks_off()  # hundreds of them cost half of the redraw
         _legend(figure, axis)
     alt = (
         f"With {n:,} inputs and eps {eps:.3g}, signs of the weights move the unit by "
@@ -357,7 +373,8 @@ def defence_picture(
         for i, (name, model) in enumerate(models.items()):
             x_adv = DEFENCE_ATTACKS[attack](model, x, y, eps)
             sure, read = probabilities(model, x_adv)[0].max(dim=0)
-            axis = figure.add_axes((0.02 + 0.245 * i, 0.57, 0.2, 0.27))
+            middle = (i + 0.5) / len(models)
+            axis = figure.add_axes((middle - 0.11, 0.56, 0.22, 0.296))
             _image(axis, x_adv[0])
             _frame(axis)
             axis.set_title(f"{name}\nread as {read} ({sure:.0%})", fontsize=10)
@@ -397,17 +414,16 @@ def _frame(axis: Axes) -> None:
 
 
 def _bars(axis: Axes, series: Mapping[str, Tensor], *, legend: bool) -> None:
-    """Probabilities `[K]` of two or fewer series side by side; hollow and filled."""
-    looks = [{"fc": "white", "ec": GREY, "hatch": "////"}, {"fc": BLUE, "ec": BLUE}]
-    width = 0.8 / len(series)
-    for i, (name, p) in enumerate(series.items()):
-        places = [k - 0.4 + width * (i + 0.5) for k in range(len(p))]
-        axis.bar(places, p, width, label=name, **looks[i if len(series) > 1 else 1])
-    axis.set(xticks=range(len(p)), yticks=[0, 0.5, 1], ylim=(0, 1.02))
+    """Probabilities `[K]`, the first wide and pale, the second narrow and dark upon it."""
+    looks = [{"color": "#c4c4c4", "linewidth": 15}, {"color": BLUE, "linewidth": 6}]
+    for (name, p), look in zip(series.items(), looks, strict=False):
+        axis.vlines(range(len(p)), 0, p, label=name, **look)
+    axis.set(xticks=range(len(p)), yticks=[0, 0.5, 1], xlim=(-0.6, len(p) - 0.4), ylim=(0, 1.02))
     axis.yaxis.set_major_formatter(PercentFormatter(1.0))
     axis.spines[["top", "right"]].set_visible(False)
     if legend:
-        axis.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=2, frameon=False)
+        words = {"loc": "lower left", "bbox_to_anchor": (-0.05, 1.0), "columnspacing": 1.2}
+        axis.legend(ncols=2, frameon=False, handlelength=1.2, fontsize=10, **words)
 
 
 def _legend(figure: Figure, axis: Axes) -> None:
