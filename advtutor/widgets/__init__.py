@@ -3,6 +3,7 @@
 `pictures` holds the plotting functions, for those who want the static figure.
 """
 
+from advtutor.widgets.drawing import Canvas, DrawDigit, centred
 from advtutor.widgets.explorer import Explorer, choice, slider, whole_slider
 from advtutor.widgets.explorers import (
     attack_stepper,
@@ -13,10 +14,15 @@ from advtutor.widgets.explorers import (
     overfitting_explorer,
     photo_explorer,
 )
+from advtutor.widgets.observer import TrainingObserver
 
 __all__ = [
+    "Canvas",
+    "DrawDigit",
     "Explorer",
+    "TrainingObserver",
     "attack_stepper",
+    "centred",
     "choice",
     "defence_explorer",
     "dimension_explorer",

@@ -337,6 +337,73 @@ def photo_picture(
     return plots.step(x[0], x_adv[0], read(x), read(x_adv), eps=eps or 1e-3, title=title)
 
 
+def training_picture(
+    batches: Sequence[int], loss: Sequence[float], clean: Sequence[float], fgsm: Sequence[float]
+) -> Figure:
+    """How a training went: the loss, and the clean and the FGSM error, after so many batches."""
+    with mpl.rc_context(_STYLE):
+        figure = _figure(7, 3.4)
+        left, right = (figure.add_axes((at, 0.16, 0.38, 0.64)) for at in (0.09, 0.59))
+        left.plot(batches, loss, color=BLUE)
+        for name, row, (colour, dash, mark) in [
+            ("clean error", clean, _LINES[0]),
+            ("FGSM error", fgsm, _LINES[1]),
+        ]:
+            every = max(1, len(row) // 8)
+            right.plot(batches, row, dash, color=colour, marker=mark, markevery=every, label=name)
+        left.set_title("loss of the batches", fontsize=11)
+        left.set_ylim(0, 1.1 * max(loss, default=1.0))
+        right.set_ylim(-0.03, 1.03)
+        right.yaxis.set_major_formatter(PercentFormatter(1.0))
+        for axis in (left, right):
+            axis.set_xlim(0, max(batches, default=100))
+            axis.set_xlabel("batches")
+            axis.grid(color="#dddddd")
+        _legend(figure, right)
+    if not batches:
+        return _described(figure, "a training", "Two empty panels: no training has run yet.")
+    alt = (
+        f"After {batches[-1]} batches the loss went from {loss[0]:.3g} to {loss[-1]:.3g}, the "
+        f"clean error from {clean[0]:.0%} to {clean[-1]:.0%}, the FGSM error from {fgsm[0]:.0%} to "
+        f"{fgsm[-1]:.0%}."
+    )
+    return _described(figure, "a training", alt)
+
+
+def drawn_picture(
+    models: Mapping[str, nn.Module],
+    x: Tensor,
+    found: Mapping[str, tuple[Tensor, float]],
+    eps: float,
+) -> Figure:
+    """What one or two models read in a drawn digit, and what an attack at `eps` makes of it.
+
+    `found[name]` is the attacked digit like `x` and the smallest eps that changes the model's
+    mind; empty before an attack.
+    """
+    figure = _figure(7, 5)
+    words = []
+    for row, (name, model) in enumerate(models.items()):
+        top = 0.92 - 0.48 * row
+        series = {"as drawn": probabilities(model, x)[0]}
+        shown, (sure, read) = x, series["as drawn"].max(dim=0)
+        text = f"{name} reads {read}, {sure:.0%} sure"
+        if name in found:
+            shown, least = found[name]
+            series["attacked"] = probabilities(model, shown)[0]
+            sure, read = series["attacked"].max(dim=0)
+            text += f"; attacked: {read}, {sure:.0%} sure (smallest eps {least:.3f})"
+        words.append(text)
+        picture = figure.add_axes((0.01, top - 0.33, 0.27, 0.33))
+        _image(picture, shown[0])
+        _frame(picture)
+        figure.text(0.01, top + 0.02, text, fontsize=10.5)
+        bars = figure.add_axes((0.37, top - 0.33, 0.61, 0.3))
+        _bars(bars, series, legend=False)
+    alt = ". ".join(words) + (f". The attack's eps is {eps:.3g}." if found else ".")
+    return _described(figure, "a drawn digit and what is read", alt)
+
+
 DEFENCE_ATTACKS: dict[str, Callable[..., Tensor]] = {
     "noise": attacks.sign_noise,
     "one step (FGSM)": attacks.fgsm,
