@@ -33,7 +33,7 @@ def centred(ink: Tensor) -> Tensor:
     """A drawing `[28, 28]` in [0, 1] as MNIST's digits are: `[1, 1, 28, 28]`.
 
     The ink's bounding box is scaled until it fits 20 × 20 pixels, its proportions kept, and moved
-    until its centre of mass is the middle (LeCun, Cortes, Burges, The MNIST database).
+    until its centre of mass is at pixel (14, 14) (LeCun, Cortes, Burges, The MNIST database).
 
     ValueError where there is nothing to centre: next to no ink, or next to nothing else.
     """
@@ -48,7 +48,7 @@ def centred(ink: Tensor) -> Tensor:
     size = [max(1, round(side * scale)) for side in cut.shape]
     small = F.interpolate(cut[None, None], size, mode="bilinear", antialias=True)[0, 0].clamp(0, 1)
     share = small / small.sum()
-    middle = [(share.sum(dim=1 - d) * (torch.arange(size[d]) + 0.5)).sum() for d in (0, 1)]
+    middle = [(share.sum(dim=1 - d) * torch.arange(size[d])).sum() for d in (0, 1)]
     top, left = (
         min(max(round(14 - float(middle[d])), 0), 28 - size[d])  # the whole digit stays inside
         for d in (0, 1)

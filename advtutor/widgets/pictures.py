@@ -61,15 +61,15 @@ def eps_picture(model: nn.Module, x: Tensor, y: Tensor, eps: float) -> Figure:
         after = probabilities(model, x_adv)[0]
         read = int(after.argmax())
         step = (x_adv - x)[0].mean(dim=0) / (2 * eps or 1.0) + 0.5
-        sheet.append((torch.tensor(_SIGNED(step))[..., :3], _rgb(x_adv[0])))
-        top = 0.945 - 0.32 * row
+        sheet.append((torch.tensor(_SIGNED(step.numpy()))[..., :3], _rgb(x_adv[0])))
+        top = 0.955 - 0.315 * row
         figure.text(0.115, top, name, ha="center", va="bottom", fontsize=11)
         figure.text(0.36, top, f"read as {read}", ha="center", va="bottom", fontsize=11)
         bars = figure.add_axes((0.55, top - 0.235, 0.43, 0.205))
         _bars(bars, {"untouched": before, "after the change": after}, legend=row == 0)
         words.append(f"{name}: read as {read}, {after[read]:.0%} sure")
     _sheet(figure, sheet)
-    figure.text(0.765, 0.01, "class", ha="center", fontsize=11)
+    figure.text(0.765, 0.012, "class", ha="center", fontsize=11)
     return _described(figure, "a digit under three changes of one size", "; ".join(words) + ".")
 
 
@@ -84,10 +84,10 @@ def _sheet(figure: Figure, rows: Sequence[tuple[Tensor, Tensor]]) -> None:
     axis.set(xlim=(0, 0.48 * 7), ylim=(0, 6))
     axis.set_axis_off()
     for row, pair in enumerate(rows):
-        top = 6 * (0.94 - 0.32 * row)
+        top = 6 * (0.95 - 0.315 * row)
         for left, picture in zip((0.015 * 7, 0.26 * 7), pair, strict=True):
             box = (left, left + 1.4, top - 1.45, top)
-            axis.imshow(picture, extent=box, interpolation="nearest", aspect="auto")
+            axis.imshow(picture.numpy(), extent=box, interpolation="nearest", aspect="auto")
             frame = Rectangle((left, top - 1.45), 1.4, 1.45, fc="none", ec=GREY)
             axis.add_artist(frame)
     axis.set(xlim=(0, 0.48 * 7), ylim=(0, 6))
@@ -131,7 +131,7 @@ def direction_picture(model: nn.Module, plane: Plane, along: float, across: floa
     reach = float(plane.t[-1])
     box = (-reach, reach, -reach, reach)
     look = {"origin": "lower", "extent": box, "aspect": "auto", "interpolation": "nearest"}
-    axis.imshow(index.view_as(plane.classes), cmap=ListedColormap(shades), **look)
+    axis.imshow(index.view_as(plane.classes).numpy(), cmap=ListedColormap(shades), **look)
     for k in present:
         row, column = _middle(plane.classes == k)
         place = (float(plane.t[column]), float(plane.t[row]))
@@ -184,7 +184,7 @@ def dimension_picture(n: int, eps: float) -> Figure:
         axis = figure.add_axes((0.12, 0.16, 0.85, 0.7))
         series = {"signs of the weights": aligned, "signs from a coin": coin}
         for (name, f), (colour, dash, mark) in zip(series.items(), _LINES, strict=False):
-            axis.plot(sizes, f(sizes), color=colour, linestyle=dash, label=name)
+            axis.plot(sizes.numpy(), f(sizes).numpy(), color=colour, linestyle=dash, label=name)
             axis.plot(n, f(n), mark, color=colour, ms=10, mec="black")
             axis.annotate(f"  {f(n):.3g}", (n, f(n)), ha="left", va="top", fontsize=12)
         axis.axvline(n, color=GREY, linewidth=1)
@@ -232,18 +232,18 @@ def stepper_picture(
     corner = (float(low[first]), float(low[second]))
     size = (float(high[first] - low[first]), float(high[second] - low[second]))
     walls.add_patch(Rectangle(corner, *size, fc="#f0f0f0", ec="black", lw=2.2))
-    walls.plot(*walk[:, [first, second]].T, color=GREY, lw=1, alpha=0.5)
-    walls.plot(*walk[: step + 1, [first, second]].T, "o-", color=BLUE, ms=4, clip_on=False)
-    here = walk[step, [first, second]]
-    walls.plot(*here, "o", ms=11, mfc=ORANGE, mec="black", mew=2, clip_on=False)
+    pair = walk[:, [first, second]].numpy()
+    walls.plot(*pair.T, color=GREY, lw=1, alpha=0.5)
+    walls.plot(*pair[: step + 1].T, "o-", color=BLUE, ms=4, clip_on=False)
+    walls.plot(*pair[step], "o", ms=11, mfc=ORANGE, mec="black", mew=2, clip_on=False)
     walls.set(xlim=(-1.15 * eps, 1.15 * eps), ylim=(-1.15 * eps, 1.15 * eps))
     walls.set(xticks=[-eps, 0, eps], yticks=[-eps, 0, eps])
     walls.set_title("two of its pixels,\nand the walls", fontsize=11)
     walls.set_xlabel("change of one")
 
     curve = figure.add_axes((0.73, 0.17, 0.25, 0.6))
-    curve.plot(loss, "o-", color=BLUE, ms=4)
-    curve.plot(step, loss[step], "o", ms=11, mfc=ORANGE, mec="black", mew=2, clip_on=False)
+    curve.plot(loss.numpy(), "o-", color=BLUE, ms=4)
+    curve.plot(step, float(loss[step]), "o", ms=11, mfc=ORANGE, mec="black", mew=2, clip_on=False)
     curve.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     curve.set_title("the loss,\nstep by step", fontsize=11)
     curve.set_xlabel("step")
@@ -469,9 +469,9 @@ def _figure(width: float, height: float) -> Figure:
 
 def _image(axis: Axes, image: Tensor) -> None:
     if len(image) == 1:
-        axis.imshow(image[0], cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        axis.imshow(image[0].numpy(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     else:
-        axis.imshow(image.permute(1, 2, 0).clamp(0, 1), interpolation="nearest")
+        axis.imshow(_rgb(image).numpy(), interpolation="nearest")
 
 
 def _frame(axis: Axes) -> None:
@@ -481,10 +481,10 @@ def _frame(axis: Axes) -> None:
 
 
 def _bars(axis: Axes, series: Mapping[str, Tensor], *, legend: bool) -> None:
-    """Probabilities `[K]`, the first wide and pale, the second narrow and dark upon it."""
+    """Probabilities `[K]`: of two, the first wide and pale, the second narrow and dark upon it."""
     looks = [{"color": "#c4c4c4", "linewidth": 15}, {"color": BLUE, "linewidth": 6}]
-    for (name, p), look in zip(series.items(), looks, strict=False):
-        axis.vlines(range(len(p)), 0, p, label=name, **look)
+    for (name, p), look in zip(series.items(), looks[-len(series) :], strict=True):
+        axis.vlines(range(len(p)), 0, p.tolist(), label=name, **look)
     axis.set(xticks=range(len(p)), yticks=[0, 0.5, 1], xlim=(-0.6, len(p) - 0.4), ylim=(0, 1.02))
     axis.yaxis.set_major_formatter(PercentFormatter(1.0))
     axis.spines[["top", "right"]].set_visible(False)
