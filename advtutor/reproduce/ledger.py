@@ -178,7 +178,8 @@ def _run_as_data(result: Result) -> dict[str, Any]:
 
 def as_markdown(rows: Sequence[Row], *, short: bool = False) -> str:
     """The ledger as a Markdown table; `short` leaves the ids and the remarks out."""
-    heads = ["claim", "paper", "ours", "n", "verdict"] + ([] if short else ["id", "remark"])
+    heads = ["claim", "paper", "ours", "n", "verdict"]
+    heads += [] if short else ["band", "id", "remark"]
     lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
     for row in rows:
         claim = row.claim
@@ -190,9 +191,19 @@ def as_markdown(rows: Sequence[Row], *, short: bool = False) -> str:
             row.verdict,
         ]
         if not short:
-            cells += [claim.id, row.failure or claim.reason]
+            cells += [_band_of(claim), claim.id, row.failure or claim.reason]
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _band_of(claim: PaperClaim) -> str:
+    low, high = (
+        "" if end is None else f"{100 * end:g} %" if claim.in_percent else f"{end:g}"
+        for end in (claim.low, claim.high)
+    )
+    if low and high:
+        return f"{low} to {high}"
+    return f"at least {low}" if low else f"at most {high}" if high else ""
 
 
 def _place(claim: PaperClaim) -> str:

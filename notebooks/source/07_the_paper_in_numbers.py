@@ -31,15 +31,15 @@ fgsm = partial(attacks.fgsm, eps=eps, clip=None)
 # %% [markdown]
 # ## 1. When is a number reproduced?
 #
-# The paper makes about forty claims that can be measured. Each is two things: a **statement** ("random noise does not help as training") and often a **number** (86.2 %). The statement becomes a *band*: the values for which it would be true. So that nobody can bend the verdict to the result, the rule comes first:
+# The paper makes about forty claims that can be measured. Each is two things: a **statement** ("random noise does not help as training") and often a **number** (86.2 %). The statement becomes a *band*: the values for which it would be true. So that the verdict is not bent to the result, the rule comes first:
 
 # %%
 Markdown("> " + ledger.RULE)
 
 # %% [markdown]
-# A *standard error* is the standard deviation over the seeds, divided by the square root of their number: how far the mean itself may be off. A *seed* fixes all that is random in a run, the first weights, the order of the digits, the noise.
+# A *standard error* is the standard deviation over the seeds, divided by the square root of their number: how far the mean itself may be off. In the table, ± is the standard deviation. A *seed* fixes all that is random in a run, the first weights, the order of the digits, the noise.
 #
-# Five seeds per row where a run takes minutes, one where it takes longer. All examples are **unclipped**, as the paper's are: a pixel may leave [0, 1]. So the numbers differ from those of the notebooks before, which clip.
+# Five seeds per row where a run takes minutes, one where it takes longer. All examples are **unclipped**, since the paper mentions no clipping: a pixel may leave [0, 1]. So the numbers differ from those of the notebooks before, which clip.
 #
 # **Your prediction.** Of the measured claims, what share is *reproduced*, statement and number both?
 
@@ -70,7 +70,7 @@ share_guess.compare(len(reproduced) / len(measured), unit="%")
 claim("rows", len(measured), low=30, statement="claims with a measured row", unit="rows")
 
 # %% [markdown]
-# The same as a picture, for the claims whose number is a share. A short line is a number that holds.
+# The same as a picture, for the claims whose number is a share. The line is the distance in points; the rule asks for a tenth of the paper's number, so a small number can miss with a short line.
 
 # %%
 shares = [row for row in measured if row.claim.target is not None and row.claim.target >= 0]
@@ -82,7 +82,9 @@ plots.ledger(
 )
 
 # %% [markdown]
-# **What it shows.** The statements hold nearly everywhere; the numbers in part. What the paper says about a *kind* of model (a linear model breaks, noise is no substitute, RBF networks know when they do not know) comes back with our networks. What depends on how long and how a network was trained comes back with another value.
+# **What it shows.** Nearly all the statements hold, by bands that are often wide (the column *band*). About half of the claims meet the number as well. One band was widened when results were known, that of S6-at-fgsm; its remark says what the first one would have said.
+#
+# One statement does not come back: that adversarial training lowers the *clean* error. After equally long training, the change is far smaller than its spread over the seeds. That shows neither a gain nor its absence; the paper's gain is ten digits in 10,000.
 #
 # **What it does not show.** That a row which is reproduced has the paper's explanation. A number can agree for another reason.
 
@@ -144,7 +146,7 @@ claim("maxout-pgd", broken, low=0.8, unit="%", statement="PGD error of the harde
 # %% [markdown]
 # **What it shows.** The paper's central effect is here: one step breaks the usual network and far less of the hardened one. The verdict of [notebook 04](04_does_the_defence_hold.ipynb) is here as well: the repeated step breaks nearly all of it.
 #
-# **What it does not show.** That every such training ends here. The next section looks at the other seeds.
+# **What it does not show.** That every such training ends here. This is one network, of seed 0. The next section looks at the other seeds.
 
 # %% [markdown]
 # ## 4. Where we differ
@@ -209,9 +211,9 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** The error is the same from the first epoch on; the confidence is a matter of the training's length. After one epoch ours is near the paper's three numbers for this model at once. Longer training makes the weights longer, and longer weights make larger logits.
+# **What it shows.** The confidence is a matter of the training's length. After one epoch ours is near the paper's for the mistakes and for rubbish at once. The probable cause: longer training makes larger weights, and those make larger logits.
 #
-# Adversarial training depends on its length too, in the other direction. These are the shipped results of a maxout network trained on 50,000 digits and measured on the 10,000 held out, which is how the paper chooses its length:
+# Adversarial training depends on its length too. These are the shipped results of one maxout network trained on 50,000 digits and measured on the 10,000 held out, which is how the paper chooses its length:
 
 # %%
 stopping = ledger.supplement(results, "stopping")
@@ -229,18 +231,7 @@ plots.curves(
 )
 
 # %% [markdown]
-# **What it shows.** The FGSM error goes on falling after the clean error has settled. Our row stops at 24 epochs. But its mean hides something. The five seeds one by one, unclipped as in the paper, and clipped to [0, 1]:
-
-# %%
-hardenings = [run for run in results if run.experiment == "maxout-adversarial"]
-lines = ["| seed | FGSM error | clipped FGSM error | clean error |", "|---|---|---|---|"]
-for run in sorted(hardenings, key=lambda run: run.seed):
-    cells = [run.numbers[name] for name in ("FGSM error", "clipped FGSM error", "clean error")]
-    lines.append(f"| {run.seed} | " + " | ".join(f"{cell:.1%}" for cell in cells) + " |")
-Markdown("\n".join(lines))
-
-# %% [markdown]
-# Equal recipes, and two kinds of networks. Seed 0 comes near the paper; it is the one that ships, and was chosen as such before it was trained. Clipping an example takes some of its step away, so it should break fewer digits. Measure it on seed 0:
+# **What it shows.** In this run the FGSM error falls to the end, while the clean error hardly moves. The ledger's row stops at 24 epochs, and its mean hides something. Clipping an example to [0, 1] takes some of its step away. Measure what that does to the shipped network:
 
 # %%
 clipped = evaluate(hardened, x, y, partial(attacks.fgsm, eps=eps)).error
@@ -253,11 +244,23 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** The shipped network reads the paper's unclipped examples *better* than clipped ones, which are no further from the digit. Part of what it has learnt is about pixels outside [0, 1], which the paper's step makes and no picture has. A low error on unclipped FGSM may be bought that way.
+# A weaker step breaks *more*. The five seeds of the ledger, one by one:
+
+# %%
+hardenings = [run for run in results if run.experiment == "maxout-adversarial"]
+shown = ("FGSM error", "clipped FGSM error", "PGD error, 1000 digits", "clean error")
+lines = ["| seed | " + " | ".join(shown) + " |", "|---|---|---|---|---|"]
+for run in sorted(hardenings, key=lambda run: run.seed):
+    cells = [run.numbers[name] for name in shown]
+    lines.append(f"| {run.seed} | " + " | ".join(f"{cell:.1%}" for cell in cells) + " |")
+Markdown("\n".join(lines))
+
+# %% [markdown]
+# **What it shows.** Equal recipes, and one of the five seeds is unlike the other four. It is the one that ships, and was named before it was trained. It comes near the paper, and reads unclipped examples better than clipped ones, which are no further from the digit. With the other four it is as expected: clipping lowers the error. Part of what seed 0 has learnt seems to be about pixels outside [0, 1], which an unclipped step makes and no picture has. PGD breaks them all.
 #
 # **What it does not show.** Whether the paper's network did the same. It cannot be asked.
 #
-# **The RBF network** is another silence: $p(y=1\mid x) = \exp((x-\mu)^\top\beta(x-\mu))$ leaves the matrix $\beta$ open, and the paper its training. Four forms, one of them trained for longer as well, means of the shipped seeds:
+# **The RBF network** is another silence: $p(y=1\mid x) = \exp((x-\mu)^\top\beta(x-\mu))$ leaves the matrix $\beta$ open, and the paper its training. Four forms, one of them trained for longer as well, means of the shipped seeds. *One width* has one number for each class in the place of $\beta$; *rank 20* adds twenty free directions to it; with a *shared softmax* the diagonal form's classes compete:
 
 # %%
 forms = ledger.supplement(results, "RBF")
@@ -272,7 +275,7 @@ lines.append("| the paper | | 55.4% | 1.2% |")
 Markdown("\n".join(lines))
 
 # %% [markdown]
-# **What it shows.** Only the diagonal form (the first two rows: after three epochs and after five) comes near both numbers, so it is the ledger's. With a rank of 20 the network reads clean digits far better, and breaks. With a shared softmax it is sure of its mistakes.
+# **What it shows.** Only the diagonal form (the first two rows: after three epochs and after five) comes near the paper's error, and neither length meets both numbers. We took it because it fits, so its "reproduced" is weaker evidence than another row's. With rank 20 the network reads clean digits far better, and breaks. With a shared softmax it is sure of its mistakes.
 
 # %% [markdown]
 # ## 5. A misprint
@@ -308,7 +311,7 @@ claim("printed+1", gap[1].abs(), high=1e-9, statement="error of the printed loss
 claim("printed-1", gap[-1], high=-1, statement="the printed loss minus the worst one for y = -1")
 
 # %% [markdown]
-# **What it shows.** For $y=-1$ the printed loss *rewards* $\epsilon\lVert w\rVert_1$: whoever trains with it as printed makes that class easier to attack. The step that the paper describes in words is right. It is a slip of the pen, and it has been copied.
+# **What it shows.** For $y=-1$ the printed loss *rewards* $\epsilon\lVert w\rVert_1$: it falls where the true one grows. The step that the paper describes in words is right; the formula holds for one of the two labels.
 
 # %% [markdown]
 # ## 6. What the paper does not say
@@ -321,15 +324,15 @@ claim("printed-1", gap[-1], high=-1, statement="the printed loss minus the worst
 # | over what "error" and "average confidence" are taken | all rows | all 10,000 test digits; the mistakes |
 # | whose examples RBF and softmax regression are compared on | the last row of section 8 | maxout's |
 # | the loss that attacks the ensemble | section 9 | cross-entropy of the mean probability |
-# | the pictures' range | all of eps = 0.25 | [0, 1] before the step; not clipped after it |
+# | whether examples are clipped | all of eps = 0.25 | not clipped |
 #
 # The rows on CIFAR-10 need its files, which do not come with the package; where a network is at hand, `advtutor reproduce --only S4-cifar-error` fetches them. One row, the MP-DBM, is another paper's generative model and is left out.
 
 # %% [markdown]
 # ## What you take with you
 #
-# - A number is reproduced by a rule that was written before it, over seeds, or it is an anecdote.
-# - Most of the paper's statements hold; several of its numbers belong to its networks and their training.
+# - A number is reproduced by a rule, over seeds, and whoever changes a band afterwards says so.
+# - Most of the paper's statements hold; several of its numbers may belong to its networks and their training.
 # - A confidence says how long a model was trained as much as how it works.
 #
 # **Misconceptions.** *"If a number does not come back, the paper is wrong."* Section 4: the number comes with a training that was not written down. *"Code that follows the formula is right."* Section 5. *"One run is a result."* The spread in section 2.
