@@ -2,6 +2,7 @@
 
 import math
 import time
+import warnings
 
 import pytest
 import torch
@@ -50,6 +51,19 @@ def test_a_saved_notebook_carries_the_picture(explorer):
     assert data["image/png"].startswith(b"\x89PNG")
     assert data["text/plain"] == "<Explorer: a step>"
     assert "application/vnd.jupyter.widget-view+json" in data
+
+
+def test_what_an_attack_warns_of_stands_under_the_picture(recwarn):
+    """Catches warnings that fill the page beside the widget, and other ones that are lost."""
+
+    def warned(eps):
+        for kind in (attacks.AttackWarning, attacks.AttackWarning, UserWarning):
+            warnings.warn(f"beware of {kind.__name__}", kind, stacklevel=2)
+        return draw(eps)
+
+    shown = Explorer(warned, eps=slider(0.1, 0.0, 1.0, 0.1, name="eps")).children[-1].value
+    assert shown.startswith("<img") and shown.count("beware of AttackWarning") == 1
+    assert [w.category for w in recwarn if "beware" in str(w.message)] == [UserWarning]
 
 
 def test_two_explorers_do_not_disturb_each_other(explorer):
@@ -162,7 +176,7 @@ NAMES = ["eps", "direction", "dimension", "stepper", "overfitting", "photo", "de
 def ends(control):
     if hasattr(control, "max"):
         return [control.min, control.max]
-    return [value for _, value in control._options_full]
+    return [value for _, value in control.options]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -3,8 +3,9 @@
 `pictures` holds the plotting functions, for those who want the static figure.
 """
 
+from advtutor.widgets.controls import choice, slider, whole_slider
 from advtutor.widgets.drawing import Canvas, DrawDigit, centred
-from advtutor.widgets.explorer import Explorer, choice, slider, whole_slider
+from advtutor.widgets.explorer import Explorer
 from advtutor.widgets.explorers import (
     attack_stepper,
     defence_explorer,

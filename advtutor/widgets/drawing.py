@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from advtutor import attacks
 from advtutor.plots import Figure
-from advtutor.widgets.explorer import choice, picture_html, sentence_html, slider
+from advtutor.widgets.controls import choice, slider
+from advtutor.widgets.explorer import picture_html, sentence_html
 from advtutor.widgets.pictures import drawn_picture, probabilities
 
 _HERE = Path(__file__).parent

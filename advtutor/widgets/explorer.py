@@ -2,10 +2,12 @@
 
 import base64
 import html
+import warnings
 from collections.abc import Callable
 
 import ipywidgets as W
 
+from advtutor.attacks import AttackWarning
 from advtutor.plots import Figure
 
 # A white card, also on a dark theme: the figures have a white face.
@@ -37,7 +39,7 @@ class Explorer(W.VBox):
     `draw` returns a `plots.Figure`; its sentence is the picture's alt text and follows the
     controls. The picture is replaced in place, without flicker. Saved notebooks carry it as a PNG,
     so that it is also seen without a kernel. What goes wrong in `draw` is told in the picture's
-    place, and the controls stay alive.
+    place, and the controls stay alive. What an attack warns of stands under the picture.
 
     Redraws do not queue up: the page sends a control's next value when the last one has been
     drawn, and leaves out those in between; a value that is drawn already is not drawn again.
@@ -64,8 +66,18 @@ class Explorer(W.VBox):
         if values == self._drawn:
             return
         self._drawn = None
-        figure = self._draw(**values)
-        self._picture.value = picture_html(figure)
+        with warnings.catch_warnings(record=True) as caught:
+            figure = self._draw(**values)
+        told: list[str] = []
+        for warning in caught:
+            if not issubclass(warning.category, AttackWarning):
+                warnings.warn_explicit(
+                    warning.message, warning.category, warning.filename, warning.lineno
+                )
+            elif str(warning.message) not in told:
+                told.append(str(warning.message))
+        words = "".join(f'<p role="note">{html.escape(text)}</p>' for text in told)
+        self._picture.value = picture_html(figure) + words
         self._figure, self._drawn = figure, values
 
     def _on_change(self, _change: object) -> None:
@@ -82,44 +94,3 @@ class Explorer(W.VBox):
         if self._figure is None:
             return data, {}
         return {**data, "image/png": self._figure.png()}, {"image/png": {"alt": self._figure.alt}}
-
-
-def slider(
-    value: float, low: float, high: float, step: float, *, name: str, digits: int = 3
-) -> W.FloatSlider:
-    """A slider with a visible name and value; it reports when it is let go or a key is pressed."""
-    return W.FloatSlider(
-        value=value,
-        min=low,
-        max=high,
-        step=step,
-        description=name,
-        readout_format=f".{digits}f",
-        continuous_update=False,
-        layout=W.Layout(width="min(100%, 32rem)"),
-        style={"description_width": "initial"},
-    )
-
-
-def whole_slider(value: int, low: int, high: int, *, name: str) -> W.IntSlider:
-    """A `slider` for whole numbers."""
-    return W.IntSlider(
-        value=value,
-        min=low,
-        max=high,
-        description=name,
-        continuous_update=False,
-        layout=W.Layout(width="min(100%, 32rem)"),
-        style={"description_width": "initial"},
-    )
-
-
-def choice(options: list, value: object, *, name: str) -> W.Dropdown:
-    """A list to choose from, with a visible name."""
-    return W.Dropdown(
-        options=options,
-        value=value,
-        description=name,
-        layout=W.Layout(width="min(100%, 20rem)"),
-        style={"description_width": "initial"},
-    )

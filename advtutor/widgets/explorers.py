@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from advtutor.plots import Figure
 from advtutor.widgets import pictures
-from advtutor.widgets.explorer import Explorer, choice, slider, whole_slider
+from advtutor.widgets.controls import WholeSlider, choice, slider, whole_slider
+from advtutor.widgets.explorer import Explorer
 
 _KEPT = 16  # planes, paths and curves that an explorer remembers
 
@@ -132,5 +133,5 @@ def defence_explorer(models: Mapping[str, nn.Module], x: Tensor, y: Tensor) -> E
     )
 
 
-def _digits(x: Tensor) -> object:
+def _digits(x: Tensor) -> WholeSlider:
     return whole_slider(0, 0, min(len(x), 100) - 1, name="digit")

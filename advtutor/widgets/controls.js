@@ -1,0 +1,43 @@
+// A named slider, or a named list to choose from, made of the browser's own controls: they have a
+// name, say their value, show where the focus is, and follow keys, mouse and touch.
+let count = 0;
+
+function render({ model, el }) {
+  const make = (tag, properties) => Object.assign(document.createElement(tag), properties);
+  const id = `advtutor-control-${(count += 1)}-${Date.now()}`;
+  const isList = model.get("labels") !== undefined;
+  const control = make(isList ? "select" : "input", { id });
+  const label = make("label", { htmlFor: id, textContent: model.get("description") });
+  const line = make("div", { className: "advtutor-control" });
+  // JupyterLab would take the arrow keys for itself and walk to the next cell.
+  line.dataset.lmSuppressShortcuts = "true";
+  line.append(label, control);
+  el.append(line);
+  const send = (name, value) => { model.set(name, value); model.save_changes(); };
+
+  if (isList) {
+    for (const text of model.get("labels")) control.append(make("option", { textContent: text }));
+    const show = () => { control.selectedIndex = model.get("index"); };
+    control.addEventListener("change", () => send("index", control.selectedIndex));
+    model.on("change:index", show);
+    show();
+    return () => model.off("change:index", show);
+  }
+  control.type = "range";
+  for (const name of ["min", "max", "step"]) control[name] = model.get(name);
+  const shown = make("span", { className: "advtutor-value" });
+  line.append(shown);
+  const write = (value) => {
+    const digits = model.get("digits");
+    const words = model.get("percent") ? `${(100 * value).toFixed(0)} %` : value.toFixed(digits);
+    shown.textContent = words;
+    control.setAttribute("aria-valuetext", words);
+  };
+  const show = () => { control.value = model.get("value"); write(model.get("value")); };
+  control.addEventListener("input", () => write(control.valueAsNumber));
+  control.addEventListener("change", () => send("value", control.valueAsNumber));
+  model.on("change:value", show);
+  show();
+  return () => model.off("change:value", show);
+}
+export default { render };
