@@ -6,7 +6,8 @@ PORT ?= 8888
 VENV_PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test run notebooks doctor peers bench release weights ledger clean
+.PHONY: help setup lab test run notebooks doctor peers bench release weights ledger \
+	browser-test screenshots clean
 
 help:
 	@echo 'make lab         open the course in JupyterLab (PORT=8888)'
@@ -19,6 +20,8 @@ help:
 	@echo 'make weights     train the networks again that come with the package'
 	@echo 'make ledger      write the tables of the paper in numbers'
 	@echo 'make release     an nbgrader course with the exercises, into build/nbgrader/'
+	@echo 'make browser-test  every widget and notebook in a real JupyterLab and Chromium'
+	@echo 'make screenshots   the same, and write docs/images/widgets/'
 	@echo 'make clean       delete build/, dist/ and caches (rm -r .venv deletes the environment)'
 	@echo
 	@echo 'The first of them sets up .venv, which takes some minutes and the network.'
@@ -58,6 +61,11 @@ weights: setup
 
 ledger: setup
 	$(VENV_PYTHON) tools/make_ledger.py
+
+browser-test screenshots:
+	@"$(PYTHON)" tools/setup.py --browser $(if $(filter command,$(origin PYTHON)),--use-this-python)
+	ADVTUTOR_BROWSER=required $(if $(filter screenshots,$@),ADVTUTOR_SCREENSHOTS=1) \
+		$(VENV_PYTHON) -m pytest tests/browser --durations=5
 
 clean:
 	rm -rf build dist .pytest_cache .ruff_cache .hypothesis

@@ -1,16 +1,19 @@
 // A named slider, or a named list to choose from, made of the browser's own controls: they have a
 // name, say their value, show where the focus is, and follow keys, mouse and touch.
-let count = 0;
-
 function render({ model, el }) {
   const make = (tag, properties) => Object.assign(document.createElement(tag), properties);
-  const id = `advtutor-control-${(count += 1)}-${Date.now()}`;
+  const id = `advtutor-control-${Math.random().toString(36).slice(2)}`;
   const isList = model.get("labels") !== undefined;
   const control = make(isList ? "select" : "input", { id });
   const label = make("label", { htmlFor: id, textContent: model.get("description") });
   const line = make("div", { className: "advtutor-control" });
-  // JupyterLab would take the arrow keys for itself and walk to the next cell.
-  line.dataset.lmSuppressShortcuts = "true";
+  // JupyterLab would take these keys for itself, and walk to the next cell.
+  const ours = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp",
+    "PageDown", "Tab", " ", "Enter"];
+  line.addEventListener("keydown", (event) => {
+    const held = event.ctrlKey || event.metaKey || event.altKey;
+    if (!held && ours.includes(event.key)) event.stopPropagation();
+  });
   line.append(label, control);
   el.append(line);
   const send = (name, value) => { model.set(name, value); model.save_changes(); };

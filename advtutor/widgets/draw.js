@@ -9,7 +9,6 @@ function render({ model, el }) {
   const canvas = make("canvas", { width: n * scale, height: n * scale, tabIndex: 0 });
   canvas.className = "advtutor-canvas";
   canvas.setAttribute("role", "application");
-  canvas.dataset.lmSuppressShortcuts = "true";  // JupyterLab would take the arrow keys for itself
   canvas.setAttribute("aria-label",
     "Drawing area. Arrow keys move, Space starts or ends a stroke, Backspace undoes.");
   const status = make("div", { className: "advtutor-status" });

@@ -1,10 +1,15 @@
 """What a person does in JupyterLab, as functions: open, run, save, restart, move a control."""
 
+import io
+import os
 from pathlib import Path
 
 import nbformat
 from nbformat.v4 import new_code_cell, new_notebook
+from PIL import Image
 
+ROOT = Path(__file__).resolve().parents[2]
+AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 READY = """() => {
     const context = window.jupyterapp.shell.currentWidget?.sessionContext;
     const kernel = context?.session?.kernel;
@@ -102,3 +107,27 @@ def drag(page, slider, share: float) -> None:
     page.mouse.down()
     page.mouse.move(places[1], middle, steps=8)
     page.mouse.up()
+
+
+def picture(box, path):
+    """A screenshot of `box` in 128 colours, under docs/images/widgets if asked for."""
+    shot = box.screenshot(animations="disabled")
+    if os.environ.get("ADVTUTOR_SCREENSHOTS"):
+        path = ROOT / "docs" / "images" / "widgets" / path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        small = Image.open(io.BytesIO(shot)).convert("RGB")
+        small.quantize(128, dither=Image.Dither.NONE).save(path, "png", optimize=True)
+
+
+def serious_faults(page):
+    """What axe-core calls serious or critical in the outputs of the page."""
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate(
+        "() => axe.run({include: [['.jp-OutputArea-output']]}, {resultTypes: ['violations']})"
+    )
+    return [
+        f"{fault['id']}: {fault['help']}: {node['html'][:200]}"
+        for fault in found["violations"]
+        if fault["impact"] in ("serious", "critical")
+        for node in fault["nodes"]
+    ]

@@ -1,15 +1,8 @@
 """Every explorer in JupyterLab: moved by keyboard and by mouse, by its sentence and its picture."""
 
-import io
-import os
-from pathlib import Path
-
 import in_lab
 import pytest
-from in_lab import cell, changed, sentence
-
-ROOT = Path(__file__).resolve().parents[2]
-AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
+from in_lab import AXE, cell, changed, picture, sentence, serious_faults
 
 SETUP = """
 import torch
@@ -72,18 +65,6 @@ def box_of(page, name):
     return cell(page, list(CELLS).index(name)).locator(".jp-OutputArea-output").first
 
 
-def picture(box, path):
-    """A screenshot of `box` in 128 colours, under docs/images/widgets if asked for."""
-    from PIL import Image
-
-    shot = box.screenshot(animations="disabled")
-    if os.environ.get("ADVTUTOR_SCREENSHOTS"):
-        path = ROOT / "docs" / "images" / "widgets" / path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        small = Image.open(io.BytesIO(shot)).convert("RGB")
-        small.quantize(128, dither=Image.Dither.NONE).save(path, "png", optimize=True)
-
-
 @pytest.mark.parametrize("name", EXPLORERS)
 def test_the_keyboard_moves_each_control(page, name):
     """Catches a control that keys do not move, a picture or a sentence that stays behind."""
@@ -138,17 +119,7 @@ def test_axe_finds_nothing_serious(page):
     """Catches missing names, too little contrast, and roles that are none."""
     if not AXE.exists():
         pytest.skip("axe-core is not installed: make browser-test installs it with npm")
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = page.evaluate(
-        "() => axe.run({include: [['.jp-OutputArea-output']]}, {resultTypes: ['violations']})"
-    )
-    serious = [
-        f"{v['id']}: {v['help']}: {node['html'][:200]}"
-        for v in found["violations"]
-        if v["impact"] in ("serious", "critical")
-        for node in v["nodes"]
-    ]
-    assert not serious, "\n".join(serious)
+    assert not serious_faults(page)
 
 
 def test_a_broken_network_is_told_and_the_controls_live(page):
