@@ -382,3 +382,12 @@ def test_a_sample_goes_to_the_page(network, digits):
 def test_the_canvas_asks_for_nothing_outside():
     """Catches a script or a style from elsewhere."""
     assert "http" not in str(Canvas._esm) + str(Canvas._css)
+
+
+def test_without_a_kernel_canvas_and_observer_show_a_picture(network, digits):
+    """Catches a saved page with an empty place, and a picture without its sentence."""
+    board, watch = drawing(network, digits), observer(digits)
+    for widget, words in [(board, "usual reads 7"), (watch, "no training has run")]:
+        data, metadata = widget._repr_mimebundle_()
+        assert data["image/png"].startswith(b"\x89PNG")
+        assert words in metadata["image/png"]["alt"]

@@ -118,5 +118,8 @@ class DrawDigit(W.VBox):
     def __repr__(self) -> str:
         return "<DrawDigit: a canvas to draw a digit on, and what the networks read>"
 
-    def _repr_mimebundle_(self, **kwargs: object) -> dict[str, object]:
-        return {**super()._repr_mimebundle_(**kwargs), "text/plain": repr(self)}
+    def _repr_mimebundle_(self, **kwargs: object) -> tuple[dict[str, object], dict[str, object]]:
+        # Where nobody can draw, a saved page shows what is read in the first sample.
+        figure = self._figure or drawn_picture(self._models, self._samples[:1], {}, 0.0)
+        data = {**super()._repr_mimebundle_(**kwargs), "text/plain": repr(self)}
+        return {**data, "image/png": figure.png()}, {"image/png": {"alt": figure.alt}}

@@ -119,5 +119,7 @@ class TrainingObserver(W.VBox):
     def __repr__(self) -> str:
         return "<TrainingObserver: curves that grow while a network is trained>"
 
-    def _repr_mimebundle_(self, **kwargs: object) -> dict[str, object]:
-        return {**super()._repr_mimebundle_(**kwargs), "text/plain": repr(self)}
+    def _repr_mimebundle_(self, **kwargs: object) -> tuple[dict[str, object], dict[str, object]]:
+        figure = training_picture(self._batches, self._loss, self._clean, self._fgsm)
+        data = {**super()._repr_mimebundle_(**kwargs), "text/plain": repr(self)}
+        return {**data, "image/png": figure.png()}, {"image/png": {"alt": figure.alt}}

@@ -435,13 +435,13 @@ def defence_picture(
 ) -> Figure:
     """One digit attacked at `eps` for each of up to four models, over their `error_curves`."""
     with mpl.rc_context(_STYLE):
-        figure = _figure(7, 5.2)
+        figure = _figure(7, 5)
         words = []
         for i, (name, model) in enumerate(models.items()):
             x_adv = DEFENCE_ATTACKS[attack](model, x, y, eps)
             sure, read = probabilities(model, x_adv)[0].max(dim=0)
             middle = (i + 0.5) / len(models)
-            axis = figure.add_axes((middle - 0.11, 0.56, 0.22, 0.296))
+            axis = figure.add_axes((middle - 0.11, 0.58, 0.22, 0.308))
             _image(axis, x_adv[0])
             _frame(axis)
             axis.set_title(f"{name}\nread as {read} ({sure:.0%})", fontsize=10)

@@ -116,6 +116,7 @@ def picture(box, path):
         path = ROOT / "docs" / "images" / "widgets" / path
         path.parent.mkdir(parents=True, exist_ok=True)
         small = Image.open(io.BytesIO(shot)).convert("RGB")
+        small = small.crop((0, 0, min(small.width, 640), small.height))
         small.quantize(128, dither=Image.Dither.NONE).save(path, "png", optimize=True)
 
 
