@@ -77,7 +77,7 @@ class DrawDigit(W.VBox):
         names = [("none", -1), *((f"sample {i + 1}", i) for i in range(len(samples)))]
         self._sample = choice(names, -1, name="or take a")
         self._eps = slider(eps, 0.0, 0.5, 0.01, name="eps", digits=2)
-        self._attack = W.Button(description="Attack it", button_style="warning")
+        self._attack = W.Button(description="Attack it", button_style="primary")
         self._picture = W.HTML()
         self._figure: Figure | None = None
         self.canvas.observe(lambda _: self._redraw(), "pixels")
