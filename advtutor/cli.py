@@ -35,6 +35,15 @@ def _options(
 
 @app.command()
 def lab(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[DIR]",
+            help="A folder of yours, to copy the notebooks into. Without it: the clone, or "
+            "advtutor-course here.",
+            show_default=False,
+        ),
+    ] = None,
     port: Annotated[
         int, typer.Option(min=1, max=65535, help="The first port to try; a taken one moves on.")
     ] = 8888,
@@ -43,11 +52,14 @@ def lab(
         typer.Option(help="Open a browser.", show_default="where there is a display"),
     ] = None,
 ) -> None:
-    """Open the course in JupyterLab, on this machine only."""
+    """Open the course in JupyterLab, on this machine only.
+
+    Notebooks in DIR that you have changed stay; a newer version is put beside them.
+    """
     from advtutor.lab import LabError, serve
 
     try:
-        raise typer.Exit(serve(port, browser))
+        raise typer.Exit(serve(port, browser, folder))
     except LabError as fault:
         Console(stderr=True).print(f"advtutor lab: {escape(str(fault))}", highlight=False)
         raise typer.Exit(1) from None

@@ -268,17 +268,14 @@ def _same_environment(command: Path) -> bool:
 
 def notebooks() -> Iterator[Finding]:
     """Whether the notebooks beside the package belong to its version and to their source."""
-    from advtutor.lab import clone
+    from advtutor import course
 
-    root = clone()
-    if root is None:
-        yield Finding("notebooks", "ok", "none beside this installation")
+    try:
+        folder = course.notebooks()
+    except course.CourseError as fault:
+        yield Finding("notebooks", "problem", "none", f"{fault}"[0].upper() + f"{fault}"[1:])
         return
-    paths = sorted((root / "notebooks").glob("[0-9]*.ipynb"))
-    if not paths:
-        remedy = "Bring them back: git checkout -- notebooks"
-        yield Finding("notebooks", "problem", f"none in {root / 'notebooks'}", remedy)
-        return
+    paths = sorted(folder.glob("[0-9]*.ipynb"))
     strange = [text for path in paths for text in _strangeness(path)]
     if strange:
         remedy = (

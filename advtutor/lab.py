@@ -1,4 +1,4 @@
-"""JupyterLab on the clone's notebooks: its port, its address, and a clean end."""
+"""JupyterLab on the notebooks: its port, its address, and a clean end."""
 
 import importlib.util
 import os
@@ -15,9 +15,9 @@ from pathlib import Path
 from rich.console import Console
 
 import advtutor
+from advtutor import course
 from advtutor._threads import share_cores
 
-START = "notebooks/00_start_here.ipynb"
 PORTS_TRIED = 100
 SECONDS_TO_START = 90
 
@@ -26,30 +26,19 @@ class LabError(Exception):
     """JupyterLab cannot be started; the text says why and what to do."""
 
 
-def clone() -> Path | None:
-    """The folder of the clone that this package lies in; None for a package installed as a wheel.
-
-    A clone is known by the pyproject.toml beside the package.
-    """
-    root = Path(advtutor.__file__).resolve().parent.parent
-    return root if (root / "pyproject.toml").is_file() else None
-
-
-def serve(port: int, browser: bool | None = None) -> int:
+def serve(port: int, browser: bool | None = None, folder: Path | None = None) -> int:
     """Serve the course until Ctrl-C, on the first free port from port on; the exit status.
 
-    The server listens on 127.0.0.1 only and asks for a token. It opens a browser if browser is
-    True, or None and has_browser(). Raises LabError where there are no notebooks or no JupyterLab,
-    where no port is free, and where the server does not start.
+    folder: the learner's own, into which the notebooks are copied; None serves the clone, or where
+    there is none the folder advtutor-course, here. The server listens on 127.0.0.1 only and asks
+    for a token. It opens a browser if browser is True, or None and has_browser(). Raises LabError
+    where there are no notebooks, no JupyterLab, no way to write or no free port, and where the
+    server does not start.
     """
-    root = clone()
-    if root is None:
-        raise LabError(
-            "there are no notebooks beside this installation. Get the course's clone, and run "
-            "`make lab` in it."
-        )
-    if not (root / START).is_file():
-        raise LabError(f"{root / START} is missing. Bring it back: git checkout -- notebooks")
+    try:
+        root, start = _place(folder)
+    except course.CourseError as fault:
+        raise LabError(str(fault)) from None
     if importlib.util.find_spec("jupyterlab") is None:
         raise LabError(f"{sys.executable} has no JupyterLab. Install it: pip install jupyterlab")
     free = free_port(port)
@@ -62,12 +51,15 @@ def serve(port: int, browser: bool | None = None) -> int:
     # Without a terminal to ask in, the server ends on the first Ctrl-C; behind make, its question
     # would get lost.
     server = subprocess.Popen(
-        _command(root, free, browser), cwd=root, env=_environment(token), stdin=subprocess.DEVNULL
+        _command(root, start, free, browser),
+        cwd=root,
+        env=_environment(token),
+        stdin=subprocess.DEVNULL,
     )
     _end_on_terminate()
     try:
         _wait_until_it_answers(server, free, token)
-        _announce(f"http://127.0.0.1:{free}/lab/tree/{START}?token={token}", browser)
+        _announce(f"http://127.0.0.1:{free}/lab/tree/{start}?token={token}", browser)
         return server.wait()
     except KeyboardInterrupt:
         return 0
@@ -105,9 +97,22 @@ def has_browser() -> bool:
     return any(os.environ.get(name) for name in ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY"))
 
 
-def _command(root: Path, port: int, browser: bool) -> list[str]:
+def _place(folder: Path | None) -> tuple[Path, str]:
+    """The folder to serve and the notebook to open, with the course in it."""
+    root = course.clone()
+    if folder is None and root is not None:
+        course.notebooks()
+        return root, "notebooks/00_start_here.ipynb"
+    root = (folder or Path(course.FOLDER)).absolute()
+    for line in course.copy_into(root):
+        Console().print(line, highlight=False, markup=False)
+    Console().print(f"Your notebooks are in {root}.", highlight=False, markup=False)
+    return root, "00_start_here.ipynb"
+
+
+def _command(root: Path, start: str, port: int, browser: bool) -> list[str]:
     command = [
-        *(sys.executable, "-m", "jupyterlab", START),
+        *(sys.executable, "-m", "jupyterlab", start),
         f"--ServerApp.root_dir={root}",
         "--ServerApp.ip=127.0.0.1",
         f"--ServerApp.port={port}",

@@ -24,7 +24,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 import advtutor
-from advtutor import _torchvision, data, doctor, lab, models
+from advtutor import _torchvision, course, data, doctor, lab, models
 from advtutor.cli import app
 from advtutor.doctor import Finding
 
@@ -73,7 +73,6 @@ def test_doctor_returns_1_and_the_remedy(monkeypatch: pytest.MonkeyPatch) -> Non
         raise data.DataError("The file x.gz is damaged. Install it again.")
 
     monkeypatch.setattr(data, "mnist", broken)
-    monkeypatch.setattr(lab, "clone", lambda: None)
     shown = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["doctor"])
     assert shown.exit_code == 1
     assert "Install it again." in shown.stdout
@@ -188,24 +187,24 @@ def test_doctor_knows_whose_notebooks_these_are(
     """Catches notebooks of another version, of an edited source, unreadable ones, and none."""
     notebooks = tmp_path / "notebooks"
     (notebooks / "source").mkdir(parents=True)
-    monkeypatch.setattr(lab, "clone", lambda: tmp_path)
+    monkeypatch.setattr(course, "clone", lambda: tmp_path)
     assert states(doctor.notebooks) == {"notebooks": "problem"}
 
-    (notebooks / "source" / "00_a.py").write_text("# %%\n1\n")
-    write_stamped(notebooks / "00_a.ipynb", advtutor.__version__, "# %%\n1\n")
+    (notebooks / "source" / "00_start_here.py").write_text("# %%\n1\n")
+    write_stamped(notebooks / "00_start_here.ipynb", advtutor.__version__, "# %%\n1\n")
     assert states(doctor.notebooks) == {"notebooks": "ok"}
 
     for damage in ("version", "source", "no JSON"):
         if damage == "version":
-            write_stamped(notebooks / "00_a.ipynb", "0.0.1", "# %%\n1\n")
+            write_stamped(notebooks / "00_start_here.ipynb", "0.0.1", "# %%\n1\n")
         elif damage == "source":
-            write_stamped(notebooks / "00_a.ipynb", advtutor.__version__, "# %%\n2\n")
+            write_stamped(notebooks / "00_start_here.ipynb", advtutor.__version__, "# %%\n2\n")
         else:
-            (notebooks / "00_a.ipynb").write_text("<<<<<<< HEAD")
+            (notebooks / "00_start_here.ipynb").write_text("<<<<<<< HEAD")
         assert states(doctor.notebooks) == {"notebooks": "warning"}, damage
 
-    monkeypatch.setattr(lab, "clone", lambda: None)
-    assert states(doctor.notebooks) == {"notebooks": "ok"}
+    monkeypatch.setattr(course, "clone", lambda: None)
+    assert states(doctor.notebooks) == {"notebooks": "problem"}, "a wheel that lacks them"
 
 
 def test_the_report_takes_brackets_literally() -> None:
@@ -243,14 +242,15 @@ def test_an_impossible_port_is_refused(port: str) -> None:
     assert refused.exit_code == 2 and "--port" in refused.output
 
 
-def test_outside_a_clone_lab_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("root", "advice"), [(None, "pip install"), ("here", "git checkout")])
+def test_without_notebooks_lab_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, root: str | None, advice: str
+) -> None:
     """Catches an empty JupyterLab, or a traceback, where there are no notebooks."""
-    monkeypatch.setattr(lab, "clone", lambda: None)
+    monkeypatch.setattr(course, "clone", lambda: tmp_path / root if root else None)
+    monkeypatch.chdir(tmp_path)
     refused = CliRunner().invoke(app, ["lab"])
-    assert refused.exit_code == 1 and "no notebooks" in refused.output
-    monkeypatch.setattr(lab, "clone", lambda: tmp_path)
-    refused = CliRunner().invoke(app, ["lab"])
-    assert refused.exit_code == 1 and "git checkout" in refused.output
+    assert refused.exit_code == 1 and advice in " ".join(refused.output.split())
 
 
 def test_a_browser_needs_a_display(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,7 +51,13 @@ def test_the_wheel_holds_the_course_and_nothing_else(wheel: Path) -> None:
         for path in (ROOT / "advtutor").rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    assert inside == here
+    notebooks = {
+        f"advtutor/notebooks/{path.relative_to(ROOT / 'notebooks').as_posix()}"
+        for kind in ("*.ipynb", "solutions/*.ipynb")
+        for path in (ROOT / "notebooks").glob(kind)
+    }
+    assert len(notebooks) == 16
+    assert inside == here | notebooks
     assert sum(name.endswith("-ubyte.gz") for name in names) == 4
     assert "advtutor/py.typed" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
@@ -97,7 +103,13 @@ def test_the_wheel_works_outside_the_checkout(wheel: Path, tmp_path: Path) -> No
     assert used.returncode == 0, used.stderr
     examined = run("-m", "advtutor", "doctor")
     assert examined.returncode == 0, examined.stdout + examined.stderr
-    assert "none beside this installation" in " ".join(examined.stdout.split())
-    opened = run("-m", "advtutor", "lab")
-    assert opened.returncode == 1 and "no notebooks" in opened.stderr
+    assert "8, all of version" in " ".join(examined.stdout.split())
+    copied = run(
+        "-c",
+        "from pathlib import Path; from advtutor import course; course.copy_into(Path('mine'))",
+    )
+    assert copied.returncode == 0, copied.stderr
+    for path in (ROOT / "notebooks").rglob("*.ipynb"):
+        mine = elsewhere / "mine" / path.relative_to(ROOT / "notebooks")
+        assert mine.read_bytes() == path.read_bytes()
     assert shutil.which("advtutor", path=str(python.parent))

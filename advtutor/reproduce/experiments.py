@@ -495,7 +495,7 @@ EXPERIMENTS: dict[str, Experiment] = {
             minutes=24,
             seeds=1,
         ),
-        Experiment("large", one_network, {"maxout": _R.LARGE}, _CLIP, minutes=12, seeds=1),
+        Experiment("large", one_network, {"maxout": _R.LARGE}, _CLIP, minutes=14, seeds=1),
         Experiment(
             "large-adversarial",
             one_network,

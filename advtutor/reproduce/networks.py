@@ -1,9 +1,8 @@
 """The networks behind the paper's numbers: each follows from a recipe and a seed, and is kept."""
 
-import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import partial
 from pathlib import Path
@@ -31,7 +30,6 @@ class Recipe:
     objective: a key of `OBJECTIVES`, which takes `eps` and `penalty` from here.
     examples: on how many of the training images it is trained; `held_out` more, from the end of
         them, choose the epoch (early stopping on the error named in `stop_on`).
-    precision: the number format of the large products while it is trained.
     data: "mnist" or "cifar10".
     classes: the digits it tells apart, which become the classes 0, 1, …; all of them if None.
     """
@@ -48,7 +46,6 @@ class Recipe:
     examples: int = 60_000
     held_out: int = 0
     stop_on: str | None = None
-    precision: str = "float32"
     classes: tuple[int, ...] | None = None
     data: str = "mnist"
 
@@ -165,22 +162,21 @@ def _train(
     def after_epoch(model: nn.Module) -> dict[str, float]:
         return _errors(model, held_out, recipe.eps) if recipe.held_out else {}
 
-    with _precision(recipe, next(model.parameters()).device):
-        history = training.fit(
-            model,
-            x,
-            y,
-            objective=OBJECTIVES[recipe.objective](recipe),
-            optimizer=getattr(training, recipe.optimizer),
-            epochs=recipe.epochs,
-            batch_size=recipe.batch_size,
-            lr=recipe.lr,
-            seed=seed,
-            progress=lambda share: report(share, f"epoch {1 + int(share * recipe.epochs)}"),
-            validation=after_epoch,
-            keep_best=recipe.stop_on,
-            checkpoint=checkpoint,
-        )
+    history = training.fit(
+        model,
+        x,
+        y,
+        objective=OBJECTIVES[recipe.objective](recipe),
+        optimizer=getattr(training, recipe.optimizer),
+        epochs=recipe.epochs,
+        batch_size=recipe.batch_size,
+        lr=recipe.lr,
+        seed=seed,
+        progress=lambda share: report(share, f"epoch {1 + int(share * recipe.epochs)}"),
+        validation=after_epoch,
+        keep_best=recipe.stop_on,
+        checkpoint=checkpoint,
+    )
     if history.interrupted:
         raise KeyboardInterrupt
     return history.epochs
@@ -192,13 +188,6 @@ def _errors(model: nn.Module, split: Split, eps: float) -> dict[str, float]:
         "clean error": evaluate(model, *split).error,
         "FGSM error": evaluate(model, *split, fgsm).error,
     }
-
-
-@contextlib.contextmanager
-def _precision(recipe: Recipe, device: torch.device) -> Iterator[None]:
-    half = recipe.precision == "bfloat16"
-    with torch.autocast(device.type, torch.bfloat16, enabled=half):
-        yield
 
 
 def save(model: nn.Module, path: Path, metadata: Mapping[str, str]) -> None:

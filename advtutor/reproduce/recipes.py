@@ -44,8 +44,9 @@ MAXOUT_L1 = replace(MAXOUT_SHORT, objective="L1 decay", penalty=0.0025)
 MAXOUT_LESS_L1 = replace(MAXOUT_L1, penalty=0.00025)
 MAXOUT_LEAST_L1 = replace(MAXOUT_L1, penalty=0.000025)
 
-# The large one, 1,600 units; its products are computed in bfloat16.
-LARGE = replace(MAXOUT, epochs=6, options={"units": 1600, "pieces": 5}, precision="bfloat16")
+# The large one, 1,600 units, in as many epochs as two cores do in a quarter of an hour. bfloat16
+# would take 0.6 of the time, but does not learn: the clean error stays at 90 %.
+LARGE = replace(MAXOUT, epochs=6, options={"units": 1600, "pieces": 5})
 LARGE_ADVERSARIAL = replace(LARGE, objective="adversarial")
 
 # CIFAR-10's network, in a training that a GPU does in minutes. It has not been tried on the data.

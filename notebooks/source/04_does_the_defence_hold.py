@@ -35,7 +35,7 @@ pgd = partial(attacks.pgd, eps=eps, steps=10, early_stop=True)
 # %% [markdown]
 # ## 1. What does the error do while you are not looking?
 #
-# Train the network of the last notebook again, with the paper's objective, but measure it after each epoch with two attacks: the one it is trained on (FGSM), and ten steps from a random start (PGD). To leave time for two rivals, all train on a third of the digits, for three epochs:
+# Train the network of the last notebook again, with the paper's objective, but measure it after each epoch with two attacks: the one it is trained on (FGSM), and ten steps from a random start (PGD). To leave time for two rivals, all train on 17,000 of the digits, for three epochs:
 #
 # - **paper's objective:** half the clean loss, half that of the FGSM example;
 # - **random start:** one step, from a random point of the ball, with an eps that rises from zero over the first third of the training (Wong, Rice and Kolter);
@@ -56,7 +56,7 @@ def watch(model):
     }
 
 
-train = partial(training.fit, x=digits.train.x[:20_000], y=digits.train.y[:20_000], lr=3e-3)
+train = partial(training.fit, x=digits.train.x[:17_000], y=digits.train.y[:17_000], lr=3e-3)
 objectives = {
     "paper's objective": training.Adversarial(eps),
     "random start": training.RandomStart(eps),
@@ -96,7 +96,7 @@ fall = {
 }
 claim("fgsm-falls", fall["FGSM"], low=0.1, unit="%", statement="fall of its FGSM error")
 claim("pgd-does-not", fall["PGD"], high=0.05, unit="%", statement="fall of its PGD error")
-claim("hardened-fgsm", on_paper.error, high=0.25, unit="%", statement="its FGSM error, all digits")
+claim("hardened-fgsm", on_paper.error, high=0.3, unit="%", statement="its FGSM error, all digits")
 claim("hardened-pgd", honest.error, low=0.8, unit="%", statement="its PGD error, all digits")
 
 # %%
@@ -110,7 +110,7 @@ claim(
     statement="PGD error of random-start training above that of PGD training",
 )
 claim(
-    "robust-pgd", errors["PGD training"], 0.08, 0.4, unit="%", statement="PGD error, PGD training"
+    "robust-pgd", errors["PGD training"], 0.08, 0.45, unit="%", statement="PGD error, PGD training"
 )
 
 # %% [markdown]
@@ -320,7 +320,7 @@ claim("dial", last[0.0] - last[1.0], low=0.02, unit="%", statement="PGD error at
 # %% [markdown]
 # ## 5. What would a sound evaluation have asked?
 #
-# Whether an attack's verdict can be believed is itself a question for measurements. `attack_report` asks them, on 300 digits here, with two standard errors of such a share as its tolerance. *Blind queries* are random squares painted on the picture and kept where they help: an attack that sees answers only. The checklist becomes a table with a column for each attack on the network trained with the paper's objective: FGSM, PGD, and, if you add it, one of your own.
+# Whether an attack's verdict can be believed is itself a question for measurements. `attack_report` asks them, on 200 digits here, with two standard errors of such a share as its tolerance. *Blind queries* are random squares painted on the picture and kept where they help: an attack that sees answers only. The checklist becomes a table with a column for each attack on the network trained with the paper's objective: FGSM, PGD, and, if you add it, one of your own.
 #
 # **Your prediction.** FGSM, which knows the whole network, breaks few of its digits, as you have seen. Which share do 200 blind queries break?
 
@@ -335,7 +335,7 @@ asked = {
     # a column for an attack of your own: "mine": my_attack,
 }
 reports = {
-    name: attack_report(hardened, x[:300], y[:300], attack, eps=eps)
+    name: attack_report(hardened, x[:200], y[:200], attack, eps=eps)
     for name, attack in asked.items()
 }
 print(f"measured {'question':<29}", *(f"{name:<27}" for name in reports))
@@ -346,14 +346,14 @@ for answers in zip(*(report.findings for report in reports.values()), strict=Tru
 # %%
 failed = [finding.question for finding in reports["FGSM"].findings if not finding.sound]
 claim("fgsm-fails", len(failed), low=1, unit="questions", statement="questions that FGSM fails")
-blind = evaluate(hardened, x[:300], y[:300], partial(attacks.square, eps=eps, queries=200))
+blind = evaluate(hardened, x[:200], y[:200], partial(attacks.square, eps=eps, queries=200))
 report_guess.compare(blind.error, unit="%")
 claim(
     "blind-above-fgsm",
-    blind.error - evaluate(hardened, x[:300], y[:300], fgsm).error,
+    blind.error - evaluate(hardened, x[:200], y[:200], fgsm).error,
     low=0.2,
     unit="%",
-    statement="error after 200 blind queries above that after FGSM (300 digits)",
+    statement="error after 200 blind queries above that after FGSM (200 digits)",
 )
 claim("pgd-sound", reports["PGD"].sound, low=1, unit="", statement="PGD passes every question: 1")
 
