@@ -6,8 +6,8 @@ PORT ?= 8888
 VENV_PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test run notebooks doctor peers bench release weights ledger \
-	browser-test screenshots clean
+.PHONY: help setup lab test run notebooks doctor peers bench release weights ledger wheelhouse \
+	wheelhouse-check verify browser-test screenshots clean
 
 help:
 	@echo 'make lab         open the course in JupyterLab (PORT=8888)'
@@ -20,6 +20,8 @@ help:
 	@echo 'make weights     train the networks again that come with the package'
 	@echo 'make ledger      write the tables of the paper in numbers'
 	@echo 'make release     an nbgrader course with the exercises, into build/nbgrader/'
+	@echo 'make wheelhouse  everything for an installation with no network, into build/wheelhouse/'
+	@echo 'make verify      everything a release must pass, in one table (about an hour)'
 	@echo 'make browser-test  every widget and notebook in a real JupyterLab and Chromium'
 	@echo 'make screenshots   the same, and write docs/images/widgets/'
 	@echo 'make clean       delete build/, dist/ and caches (rm -r .venv deletes the environment)'
@@ -61,6 +63,15 @@ weights: setup
 
 ledger: setup
 	$(VENV_PYTHON) tools/make_ledger.py
+
+wheelhouse: setup
+	@$(VENV_PYTHON) tools/wheelhouse.py
+
+wheelhouse-check: setup
+	@$(VENV_PYTHON) tools/wheelhouse.py --check
+
+verify: setup
+	@$(VENV_PYTHON) tools/verify.py
 
 browser-test screenshots:
 	@"$(PYTHON)" tools/setup.py --browser $(if $(filter command,$(origin PYTHON)),--use-this-python)

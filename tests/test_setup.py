@@ -490,7 +490,7 @@ def test_make_works_in_a_path_with_spaces(course: Path, tmp_path: Path) -> None:
     helped = subprocess.run(["make"], cwd=root, capture_output=True, text=True)
     targets = re.findall(r"^make ([\w-]+)", helped.stdout, flags=re.MULTILINE)
     expected = {"lab", "test", "run", "doctor", "notebooks", "peers", "bench", "release"}
-    expected |= {"weights", "ledger", "browser-test", "screenshots", "clean"}
+    expected |= {"weights", "ledger", "wheelhouse", "verify", "browser-test", "screenshots", "clean"}
     assert expected == set(targets)
 
 

