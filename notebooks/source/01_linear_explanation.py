@@ -440,7 +440,7 @@ plots.curves(
 direction_explorer(network, digits.test.x[:20], digits.test.y[:20])
 
 # %% [markdown]
-# The digit is in the middle. Walk along a random sign and its class lasts; walk along the gradient's sign and the border is near.
+# The digit is in the middle, and a lettered region is a class. In which direction does the class of the digit end sooner?
 #
 # **What it does not show.** Figure 4 looks far beyond the pictures. The steps of the next notebook are 40 times shorter than this line's arm. How well does a straight line predict *them*?
 
