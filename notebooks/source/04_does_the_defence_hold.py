@@ -22,7 +22,7 @@ from advtutor.claims import claim
 from advtutor.data import mnist
 from advtutor.evaluation import attack_report, evaluate
 from advtutor.predictions import predict
-from advtutor.widgets import Explorer, defence_explorer, overfitting_explorer, pictures, slider
+from advtutor.widgets import Explorer, defence_explorer, overfitting_explorer, slider
 
 warnings.simplefilter("ignore", attacks.AttackWarning)  # they would say what section 6 is about
 digits = mnist()
@@ -318,9 +318,6 @@ claim("dial", last[0.0] - last[1.0], low=0.02, unit="%", statement="PGD error at
 # **What it shows.** With the whole ball covered PGD breaks fewer digits than with no random start at all. At $r = 0$ the network needs to look safe at one point per digit; at $r = 1$ it would have to bend its loss everywhere. When FGSM falls while PGD stays or rises, people speak of *catastrophic overfitting*: not to the digits, but to the attack.
 #
 # The size of the step counts, too. These curves come with the package (`tools/measure_overfitting.py`, eight minutes): the random-start rival with seven step sizes, on all 60,000 digits for three epochs, each measured on 1,000 test digits at $\epsilon = 0.25$.
-
-# %%
-pictures.overfitting_picture(1.25)
 
 # %%
 overfitting_explorer()
