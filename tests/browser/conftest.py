@@ -62,7 +62,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "IPYTHONDIR": str(state / "ipython"),
         "ADVTUTOR_PROGRESS": "off",
     }
-    command = lab._command(folder, "notebooks", port, browser=False)
+    command = lab._command(folder, "notebooks/00_start_here.ipynb", port, browser=False)
     command.append("--LabApp.expose_app_in_browser=True")
     with (state / "lab.log").open("wb") as log:
         running = subprocess.Popen(
@@ -103,7 +103,7 @@ def new_page(server: Server, browser: object) -> Iterator[Callable[[], object]]:
             route.abort()
 
     context.route("**/*", guard)
-    context.set_default_timeout(60_000)
+    context.set_default_timeout(90_000)
     yield context.new_page
     context.close()
     assert not outside, f"the page asked for {outside}"

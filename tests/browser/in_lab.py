@@ -44,14 +44,14 @@ def show(page, server, path: str) -> None:
     page.wait_for_function(READY)
 
 
-def command(page, name: str, seconds: int = 120) -> None:
+def command(page, name: str, seconds: int = 300) -> None:
     """Run one of JupyterLab's commands to its end."""
     page.evaluate(COMMAND, name)
     page.wait_for_function("() => window.__done !== undefined", timeout=1000 * seconds)
     assert page.evaluate("() => window.__done") is True, page.evaluate("() => window.__done")
 
 
-def run_all(page, seconds: int = 120) -> None:
+def run_all(page, seconds: int = 300) -> None:
     """Run every cell; no error, no warning and no dialog may appear."""
     command(page, "notebook:run-all-cells", seconds)
     page.wait_for_function(READY)
