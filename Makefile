@@ -6,8 +6,9 @@ PORT ?= 8888
 VENV_PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test run notebooks doctor peers bench release weights ledger wheelhouse \
-	wheelhouse-check verify browser-test screenshots clean
+.PHONY: help setup lab test run notebooks doctor peers site linkcheck bench release slides \
+	handouts weights ledger wheelhouse wheelhouse-check verify browser-test \
+	screenshots clean
 
 help:
 	@echo 'make lab         open the course in JupyterLab (PORT=8888)'
@@ -16,7 +17,11 @@ help:
 	@echo 'make doctor      what is installed, and whether the course runs here'
 	@echo 'make notebooks   rebuild the notebooks from notebooks/source/'
 	@echo 'make peers       also install what the attacks are compared with, and nbgrader'
+	@echo 'make site        the website, from the executed notebooks, into build/site/'
+	@echo 'make linkcheck   whether the links that lead out of the website still stand'
 	@echo 'make bench       attacks and training against their floors and other libraries'
+	@echo 'make slides      slides of each notebook, into build/slides/ (npm, once, with a network)'
+	@echo 'make handouts    each notebook as a PDF on A4, into build/handouts/ (needs Chromium)'
 	@echo 'make weights     train the networks again that come with the package'
 	@echo 'make ledger      write the tables of the paper in numbers'
 	@echo 'make release     an nbgrader course with the exercises, into build/nbgrader/'
@@ -51,11 +56,24 @@ doctor: setup
 peers:
 	@"$(PYTHON)" tools/setup.py --peers $(if $(filter command,$(origin PYTHON)),--use-this-python)
 
+site:
+	@"$(PYTHON)" tools/setup.py --site $(if $(filter command,$(origin PYTHON)),--use-this-python)
+	@$(VENV_PYTHON) tools/make_site.py
+
+linkcheck: site
+	@$(VENV_PYTHON) tools/make_site.py --linkcheck
+
 bench: peers
 	$(VENV_PYTHON) benchmarks/bench.py
 
 release: setup
 	@$(VENV_PYTHON) tools/release.py
+
+slides: setup
+	@$(VENV_PYTHON) tools/make_slides.py
+
+handouts: setup
+	@$(VENV_PYTHON) tools/make_handouts.py
 
 weights: setup
 	$(VENV_PYTHON) tools/train_defences.py
@@ -79,5 +97,5 @@ browser-test screenshots:
 		$(VENV_PYTHON) -m pytest tests/browser --durations=5
 
 clean:
-	rm -rf build dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -path ./.venv -prune -o -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) -exec rm -rf {} +

@@ -8,6 +8,8 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from types import FrameType
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -140,11 +142,12 @@ class L2Ball:
         return point if self.clip is None else point.clamp(*self.clip)
 
 
-BALLS = {"linf": LinfBall, "l2": L2Ball}
+BALLS: dict[str, type[LinfBall] | type[L2Ball]] = {"linf": LinfBall, "l2": L2Ball}
 Ball = LinfBall | L2Ball
+SomeBall = TypeVar("SomeBall", bound=Ball)
 
 
-def rows_of(ball: Ball, keep: Tensor) -> Ball:
+def rows_of(ball: SomeBall, keep: Tensor) -> SomeBall:
     """The balls of some of the examples."""
     return type(ball)(ball.x[keep], ball.eps, ball.clip)
 
@@ -383,7 +386,8 @@ def check_targets(goal: Goal, x: Tensor) -> None:
 
 def warn_caller(message: str) -> None:
     """Warn of the line that called into this package."""
-    level, frame = 1, sys._getframe()
+    level = 1
+    frame: FrameType | None = sys._getframe()
     while frame and frame.f_globals.get("__name__", "").startswith("advtutor."):
         level, frame = level + 1, frame.f_back
     warnings.warn(message, AttackWarning, stacklevel=level)

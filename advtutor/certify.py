@@ -185,7 +185,9 @@ def _(layer: nn.Conv2d, box: Interval) -> Interval:
 
 @interval.register
 def _(layer: TwoLogits, box: Interval) -> Interval:
-    return _affine(F.linear, *_weights(layer), box)
+    own = _weights(layer)
+    assert own is not None
+    return _affine(F.linear, *own, box)
 
 
 @interval.register

@@ -50,13 +50,12 @@ def paper_claims() -> dict[str, PaperClaim]:
     text = files("advtutor").joinpath("assets/claims.csv").read_text(encoding="utf-8")
     rows = csv.DictReader(text.splitlines())
     numbers = ("target", "low", "high")
-    return {
-        row["id"]: PaperClaim(
-            **{k: v for k, v in row.items() if k not in numbers},
-            **{k: float(row[k]) if row[k] else None for k in numbers},
-        )
-        for row in rows
-    }
+    claims = {}
+    for row in rows:
+        fields: dict[str, Any] = dict(row)
+        fields |= {k: float(row[k]) if row[k] else None for k in numbers}
+        claims[row["id"]] = PaperClaim(**fields)
+    return claims
 
 
 def known_claim(id: str) -> PaperClaim:

@@ -78,6 +78,34 @@ def progress() -> None:
     typer.echo(f"kept in {kept}; it holds names and days, and no code")
 
 
+@app.command(name="catch-up")
+def catch_up(
+    notebook: Annotated[str, typer.Argument(metavar="NN", help="The notebook to start, as in 03.")],
+    notebooks: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Your notebooks.", show_default="this folder, or the clone's"
+        ),
+    ] = None,
+) -> None:
+    """Start notebook NN without those before it: their answers at hand, your files untouched."""
+    from advtutor.catchup import CatchUpError, catch_up
+
+    errors = Console(stderr=True, soft_wrap=True)
+    try:
+        outcome = catch_up(notebook, notebooks)
+    except CatchUpError as fault:
+        errors.print(f"advtutor catch-up: {escape(str(fault))}", highlight=False)
+        raise typer.Exit(1) from None
+    for line in outcome.lines:
+        typer.echo(line)
+    for text in outcome.faults:
+        errors.print(f"advtutor catch-up: {escape(text)}", highlight=False)
+    if outcome.faults:
+        raise typer.Exit(1)
+    typer.echo(f"all that it needs loads; open {outcome.start}")
+
+
 @app.command()
 def doctor() -> None:
     """Say what is installed and whether the course runs here; exit status 1 if it does not."""

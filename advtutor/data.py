@@ -377,7 +377,9 @@ def _cifar10_files(archive: Path, folder: Path) -> dict[str, bytes]:
                 raise ValueError(f"{name} in the archive is no plain file")
             try:
                 # One byte more than a file has: enough to see that it is too long.
-                files[name] = tar.extractfile(member).read(CIFAR10_RECORDS * 3073 + 1)
+                content = tar.extractfile(member)
+                assert content is not None  # a plain file has content
+                files[name] = content.read(CIFAR10_RECORDS * 3073 + 1)
                 _cifar10_records(files[name])
             except ValueError as error:
                 raise ValueError(f"{name} in the archive is damaged: {error}") from error

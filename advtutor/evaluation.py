@@ -145,7 +145,7 @@ def transfer_matrix(
     _check(x, y, batch_size)
     error, agreement = (torch.zeros(len(models), len(models)) for _ in range(2))
     for row, source in enumerate(models.values()):
-        read = [[] for _ in models]
+        read: list[list[Tensor]] = [[] for _ in models]
         for x_batch, y_batch in zip(x.split(batch_size), y.split(batch_size), strict=True):
             x_adv = attack(source, *_to_device_of(source, x_batch, y_batch))
             for answers, victim in zip(read, models.values(), strict=True):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 @contextlib.contextmanager
-def _seeded(seed: int) -> Iterator[None]:
+def seeded(seed: int) -> Iterator[None]:
     """Draw initial weights from `seed` and leave the caller's random state as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -44,7 +44,7 @@ class SoftmaxRegression(Network):
     """
 
     def __init__(self, inputs: int = 784, classes: int = 10, *, seed: int = 0) -> None:
-        with _seeded(seed):
+        with seeded(seed):
             super().__init__(nn.Flatten(), nn.Linear(inputs, classes))
 
     @property
@@ -61,7 +61,7 @@ class LogisticRegression(Network):
     """
 
     def __init__(self, inputs: int = 784, *, seed: int = 0) -> None:
-        with _seeded(seed):
+        with seeded(seed):
             super().__init__(nn.Flatten(), nn.Linear(inputs, 1), TwoLogits())
 
     @property
@@ -96,7 +96,7 @@ class MLP(Network):
         classes: int = 10,
         seed: int = 0,
     ) -> None:
-        with _seeded(seed):
+        with seeded(seed):
             layers = []
             for before, after in pairwise([inputs, *hidden]):
                 layers += [nn.Linear(before, after), nn.ReLU()]
@@ -110,7 +110,7 @@ class ConvNet(Network):
     """
 
     def __init__(self, classes: int = 10, *, seed: int = 0) -> None:
-        with _seeded(seed):
+        with seeded(seed):
             super().__init__(
                 nn.Conv2d(1, 16, kernel_size=4, stride=2, padding=1),
                 nn.ReLU(),
@@ -146,7 +146,7 @@ class Maxout(Network):
         seed: int = 0,
     ) -> None:
         sizes = [inputs] + [units] * (len(dropout) - 1)
-        with _seeded(seed):
+        with seeded(seed):
             layers = []
             for share, before in zip(dropout[:-1], sizes[:-1], strict=True):
                 layers += [nn.Dropout(share), MaxoutLayer(before, units, pieces)]
@@ -224,7 +224,7 @@ class ConvMaxout(Network):
         classes: int = 10,
         seed: int = 0,
     ) -> None:
-        with _seeded(seed):
+        with seeded(seed):
             layers = []
             for share, (before, after) in zip(dropout[:3], pairwise([3, *channels]), strict=True):
                 layers += [nn.Dropout(share), ConvMaxoutLayer(before, after, pieces=2)]
@@ -275,7 +275,7 @@ class RBF(Network):
     """
 
     def __init__(self, inputs: int = 784, classes: int = 10, *, seed: int = 0) -> None:
-        with _seeded(seed):
+        with seeded(seed):
             super().__init__(nn.Flatten(), Gaussians(inputs, classes))
 
     def probabilities(self, logits: Tensor) -> Tensor:

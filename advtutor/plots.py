@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import matplotlib as mpl
 import torch
@@ -53,8 +53,8 @@ class Figure(_MatplotlibFigure):
     def __repr__(self) -> str:
         return f"<Figure: {self.title}>"
 
-    def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, object], dict[str, object]]:
-        data = {"text/plain": repr(self), "image/png": self.png()}
+    def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, object], dict[str, Any]]:
+        data: dict[str, object] = {"text/plain": repr(self), "image/png": self.png()}
         return data, {"image/png": {"alt": self.alt}}
 
 
@@ -137,7 +137,11 @@ def curves(
                 pairs = [(float(v), float(s)) for v, s in zip(values, spread[name], strict=True)]
                 low, high = [v - s for v, s in pairs], [v + s for v, s in pairs]
                 axis.fill_between(x, low, high, color=_CYCLE[i], alpha=0.2, linewidth=0)
-            look = {"color": _CYCLE[i], "linestyle": _DASHES[i], "marker": _MARKERS[i]}
+            look: dict[str, Any] = {
+                "color": _CYCLE[i],
+                "linestyle": _DASHES[i],
+                "marker": _MARKERS[i],
+            }
             every = -(-len(values) // 10)
             axis.plot(x, [float(v) for v in values], label=name, markevery=every, **look)
         axis.set_xlabel(xlabel)
@@ -179,8 +183,12 @@ def histogram(
         figure = Figure(figsize=(7, 3.6), layout="constrained")
         axis = figure.add_subplot()
         for i, (name, values) in enumerate(finite.items()):
-            look = {"fc": (_CYCLE[i], 0.3), "ec": _CYCLE[i], "linestyle": _DASHES[i]}
-            shape = {"bins": bins, "range": (low, high), "histtype": "stepfilled"}
+            look: dict[str, Any] = {
+                "fc": (_CYCLE[i], 0.3),
+                "ec": _CYCLE[i],
+                "linestyle": _DASHES[i],
+            }
+            shape: dict[str, Any] = {"bins": bins, "range": (low, high), "histtype": "stepfilled"}
             axis.hist(values.numpy(), label=name, linewidth=2.2, **shape, **look)
         axis.set_xlabel(xlabel)
         axis.set_ylabel("how many")
@@ -231,7 +239,7 @@ def matrix(
             dark = (value - low) > 0.6 * (high - low)
             text, ink = shown.format(value).rstrip("%"), "white" if dark else "black"
             axis.text(column, row, text, ha="center", va="center", color=ink)
-        slanted = {"rotation": 25, "ha": "right", "rotation_mode": "anchor"}
+        slanted: dict[str, Any] = {"rotation": 25, "ha": "right", "rotation_mode": "anchor"}
         long = max(map(len, columns)) > 7
         axis.set_xticks(range(len(columns)), columns, **(slanted if long else {}))
         axis.set_yticks(range(len(rows)), rows)
@@ -301,7 +309,12 @@ def ledger(
             axis.plot([a, b], [place, place], color=GREY, linewidth=1.5)
         reach = [0.0 if s != s else s for s in spread]
         axis.errorbar(ours, places, xerr=reach, fmt="o", color=BLUE, label="ours", zorder=3)
-        ring = {"facecolors": "none", "edgecolors": ORANGE, "linewidths": 2.2, "s": 60}
+        ring: dict[str, Any] = {
+            "facecolors": "none",
+            "edgecolors": ORANGE,
+            "linewidths": 2.2,
+            "s": 60,
+        }
         axis.scatter(paper, places, label="the paper's", zorder=4, **ring)
         axis.set_yticks(places, names, fontsize=10)
         axis.set_ylim(len(names) - 0.4, -0.6)

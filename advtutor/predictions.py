@@ -1,12 +1,13 @@
 """Predictions: what the reader expects, said before the run and compared after it."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import ipywidgets as W
 
 from advtutor.widgets.controls import slider
 
-_ANSWERS: dict[str, object] = {}  # answers by name, so that a cell run again keeps them
+_ANSWERS: dict[str, Any] = {}  # answers by name, so that a cell run again keeps them
 
 
 class Prediction(W.VBox):
@@ -19,14 +20,14 @@ class Prediction(W.VBox):
         super().__init__([W.HTML("<b>Your prediction</b>"), control])
 
     @property
-    def value(self) -> object | None:
+    def value(self) -> Any:
         """What was predicted; None before an answer."""
         return self._value
 
     def _remember(self, change: dict[str, object]) -> None:
         self._value = _ANSWERS[self._name] = change["new"]
 
-    def compare(self, measured: object, *, unit: str = "") -> None:
+    def compare(self, measured: Any, *, unit: str = "") -> None:
         """Print the prediction beside what came out.
 
         `measured` is one of the choices, or a number; `unit="%"` shows fractions as percentages.

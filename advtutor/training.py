@@ -354,7 +354,7 @@ class _Run:
 
     def stale(self, name: str | None, patience: int | None) -> bool:
         """Whether `patience` epochs have passed since `name` was lowest."""
-        return patience is not None and self._since_best(name) >= patience
+        return name is not None and patience is not None and self._since_best(name) >= patience
 
     def _since_best(self, name: str) -> int:
         values = self.history[name]
@@ -414,7 +414,7 @@ def _name(objective: Objective) -> str:
     """The objective in words that are the same in another process."""
     inner = getattr(objective, "func", None)
     if inner is not None:  # functools.partial
-        return f"{_name(inner)} {objective.args} {objective.keywords}"
+        return f"{_name(inner)} {objective.args} {objective.keywords}"  # type: ignore[attr-defined]
     return getattr(objective, "__qualname__", None) or repr(objective)
 
 

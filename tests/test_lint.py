@@ -1,4 +1,4 @@
-"""The code is linted and formatted: part of the test run, so that `pytest` is the whole check."""
+"""The code is linted, typed and spelt: part of the test run, so `pytest` is the whole check."""
 
 import subprocess
 import sys
@@ -7,6 +7,24 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def found_by(*command: str) -> str:
+    """What a tool of this Python says of the clone; empty where it finds nothing."""
+    ran = subprocess.run([sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True)
+    return f"{ran.stdout}{ran.stderr}" if ran.returncode else ""
+
+
+def test_mypy_finds_nothing() -> None:
+    """Catches a type hint that is not true."""
+    complaints = found_by("mypy", "--no-error-summary")
+    assert not complaints, complaints
+
+
+def test_codespell_finds_nothing() -> None:
+    """Catches a common misspelling, also in prose and in comments."""
+    complaints = found_by("codespell_lib")
+    assert not complaints, f"{complaints}\na word that is meant: ignore-words-list, pyproject.toml"
 
 
 @pytest.mark.parametrize(

@@ -162,6 +162,8 @@ TOY = Recipe("SoftmaxRegression", epochs=3, lr=0.1)
 def test_a_recipe_that_says_nothing_new_keeps_its_name() -> None:
     """Catches old results that are thrown away because a recipe gained a field."""
     assert TOY.as_data() == {"model": "SoftmaxRegression", "epochs": 3, "lr": 0.1}
+    for recipe in (TOY, replace(TOY, classes=(3, 7))):
+        assert networks.Recipe.from_data(json.loads(json.dumps(recipe.as_data()))) == recipe
     assert networks.digest(TOY.as_data()) != networks.digest(replace(TOY, lr=0.2).as_data())
 
 

@@ -180,6 +180,7 @@ Version: 0.1.0
 Provides-Extra: dev
 Provides-Extra: peers
 Provides-Extra: grading
+Provides-Extra: site
 '''
 
 
@@ -363,6 +364,16 @@ def test_a_missing_chromium_is_said(course: Path, tmp_path: Path) -> None:
     assert failed.stderr.count("\n") == 1
 
 
+def test_what_builds_the_site_is_installed_once(course: Path, tmp_path: Path) -> None:
+    """Catches a website's set-up that installs at every call, or not again for new pins."""
+    root = copy_of(course, tmp_path / "course")
+    first = set_up(root, "--site")
+    assert first.returncode == 0 and "builds the website" in first.stdout, first.stderr
+    assert set_up(root, "--site").stdout == ""
+    (root / "constraints.txt").write_text("# changed\n")
+    assert "builds the website" in set_up(root, "--site").stdout
+
+
 def test_a_broken_interpreter_is_noticed(course: Path, tmp_path: Path) -> None:
     """Catches a .venv whose Python was removed or replaced by a system update."""
     setup = load_setup()
@@ -490,7 +501,8 @@ def test_make_works_in_a_path_with_spaces(course: Path, tmp_path: Path) -> None:
     helped = subprocess.run(["make"], cwd=root, capture_output=True, text=True)
     targets = re.findall(r"^make ([\w-]+)", helped.stdout, flags=re.MULTILINE)
     expected = {"lab", "test", "run", "doctor", "notebooks", "peers", "bench", "release"}
-    expected |= {"weights", "ledger", "wheelhouse", "verify", "browser-test", "screenshots", "clean"}
+    expected |= {"site", "linkcheck", "slides", "handouts", "wheelhouse", "verify"}
+    expected |= {"weights", "ledger", "browser-test", "screenshots", "clean"}
     assert expected == set(targets)
 
 

@@ -20,6 +20,7 @@ OLDEST = (3, 11)
 STAMP = "advtutor-stamp.json"
 PEERS = "advtutor-peers"
 BROWSER = "advtutor-browser"
+SITE = "advtutor-site"
 LOG = "advtutor-setup.log"
 NO_NETWORK = (
     "NewConnectionError",
@@ -56,6 +57,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
         action="store_true",
         help="also install what the browser tests need; say so where there is no Chromium",
     )
+    parser.add_argument("--site", action="store_true", help="also install what builds the website")
     options = parser.parse_args(arguments)
     root = Path(__file__).resolve().parent.parent
     try:
@@ -64,6 +66,8 @@ def main(arguments: Optional[List[str]] = None) -> int:
             add_peers(root)
         if options.browser:
             add_browser(root)
+        if options.site:
+            add_site(root)
     except SetupError as fault:
         print(f"set-up: {fault}", file=sys.stderr)
         return 1
@@ -195,6 +199,18 @@ def add_browser(root: Path) -> None:
             run(["npm", "ci", "--no-audit", "--no-fund", "--prefix", str(tests)], root)
         else:
             print("There is no npm: the test with axe-core is left out.", flush=True)
+
+
+def add_site(root: Path) -> None:
+    """Install the extra `site`, unless it is there."""
+    note = root / ".venv" / SITE
+    wanted = inputs_of(root)
+    with only_one(root):
+        if note.exists() and note.read_text(encoding="utf-8") == wanted:
+            return
+        print("Installing what builds the website.", flush=True)
+        run([*pip(root), "-e", ".[site]", "-c", "constraints.txt"], root, watch=Progress())
+        note.write_text(wanted, encoding="utf-8")
 
 
 class Progress:

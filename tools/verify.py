@@ -104,7 +104,9 @@ def licence(name: str) -> str:
 def licences() -> Verdict:
     """Whether each package that a learner gets states a licence that goes with the course's."""
     found = {name: licence(name) for name in closure("advtutor", set()) if name != "advtutor"}
-    strange = [f"{n} ({text})" for n, text in found.items() if not LICENCES.search(READ.get(n, text))]
+    strange = [
+        f"{n} ({text})" for n, text in found.items() if not LICENCES.search(READ.get(n, text))
+    ]
     if strange:
         return Verdict("failed", "to be read by a person: " + ", ".join(strange))
     return Verdict("passed", f"{len(found)} packages")

@@ -1,6 +1,7 @@
 """The exercises on crafting: `fgsm`, `project_linf`, `bim`."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -208,14 +209,17 @@ FGSM_MISTAKES = [
 
 def attack_cases(*more: float) -> list[Case]:
     """Inputs of an attack on a small network: `(model, x, y, eps, *more)`."""
-    settings = [
+    settings: list[tuple[Any, ...]] = [
         (1, tanh_network, 4, (1, 6, 6), 3, 0.1),
         (2, tanh_network, 1, (1, 8, 8), 10, 0.25),
         (3, frozen_network, 5, (3, 5, 4), 4, 0.03),
         (4, dropout_network, 3, (1, 7, 7), 5, 0.2),
     ]
     return [
-        Case(lambda given=given, eps=eps: (*attack_input(*given), eps, *more), batch=given[2])
+        Case(
+            lambda given=given, eps=eps: (*attack_input(*given), eps, *more),  # type: ignore[misc]
+            batch=given[2],
+        )
         for *given, eps in settings
     ]
 

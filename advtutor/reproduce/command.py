@@ -9,7 +9,14 @@ from pathlib import Path
 import torch
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 from advtutor.reproduce import executors, ledger
@@ -130,7 +137,7 @@ class _Watch:
     def __init__(self, todo: Sequence[Task], console: Console) -> None:
         self._minutes = {task.name: task.definition.minutes for task in todo}
         self._share = dict.fromkeys(self._minutes, 0.0)
-        self._bars: dict[str, int] = {}
+        self._bars: dict[str, TaskID] = {}
         self._lock = threading.Lock()
         self._progress = Progress(
             TextColumn("{task.description}"),

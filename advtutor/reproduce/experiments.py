@@ -381,7 +381,8 @@ def ensemble(run: Run) -> Numbers:
     members = [run.network("maxout", size * run.seed + i) for i in range(size)]
     whole, (x, y) = Ensemble(members).eval(), run.test
     through_one = [
-        evaluate(whole, x, y, lambda _, x, y, m=m: _fgsm()(m, x, y)).error for m in members
+        evaluate(whole, x, y, lambda _, x, y, m=m: _fgsm()(m, x, y)).error  # type: ignore[misc]
+        for m in members
     ]
     return {
         "clean error": evaluate(whole, x, y).error,

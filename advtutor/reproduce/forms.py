@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from advtutor.models import RBF, Network, _seeded
+from advtutor.models import RBF, Network, seeded
 
 
 class IsotropicRBF(Network):
@@ -14,7 +14,7 @@ class IsotropicRBF(Network):
     """
 
     def __init__(self, inputs: int = 784, classes: int = 10, *, seed: int = 0) -> None:
-        with _seeded(seed):
+        with seeded(seed):
             super().__init__(nn.Flatten(), _LowRank(inputs, classes, rank=0))
 
     probabilities = RBF.probabilities
@@ -31,7 +31,7 @@ class LowRankRBF(Network):
     def __init__(
         self, rank: int = 20, inputs: int = 784, classes: int = 10, *, seed: int = 0
     ) -> None:
-        with _seeded(seed):
+        with seeded(seed):
             super().__init__(nn.Flatten(), _LowRank(inputs, classes, rank))
 
     probabilities = RBF.probabilities

@@ -54,6 +54,12 @@ class Recipe:
         defaults = {f.name: f.default for f in fields(self)}
         return {k: v for k, v in asdict(self).items() if v != defaults[k] and v != {}}
 
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> "Recipe":
+        """The recipe that `as_data` wrote, also after its way through a JSON file."""
+        classes = data.get("classes")
+        return cls(**{**data, "classes": None if classes is None else tuple(classes)})
+
     def only(self, split: Split) -> Split:
         """The images of its classes, numbered from 0; all of them if it names none."""
         if self.classes is None:

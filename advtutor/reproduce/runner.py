@@ -6,7 +6,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -212,7 +212,8 @@ def run_all(
     made anew and what it had not finished is run again, up to `ATTEMPTS` times.
     """
     waiting, results, tries = list(todo), [], dict.fromkeys(todo, 0)
-    executor, running = make_executor(), {}
+    executor = make_executor()
+    running: dict[Future, Task] = {}
 
     def end(task: Task, result: Result) -> None:
         try:

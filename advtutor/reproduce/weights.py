@@ -33,10 +33,7 @@ def shipped_networks() -> dict[str, Shipped]:
 
 
 def _shipped(name: str, entry: dict[str, Any]) -> Shipped:
-    recipe = entry.pop("recipe")
-    if "classes" in recipe:
-        recipe["classes"] = tuple(recipe["classes"])
-    return Shipped(name=name, recipe=Recipe(**recipe), **entry)
+    return Shipped(name=name, recipe=Recipe.from_data(entry.pop("recipe")), **entry)
 
 
 def pretrained(name: str) -> nn.Module:

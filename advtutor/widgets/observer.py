@@ -4,6 +4,7 @@ import html
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import ipywidgets as W
 from torch import Tensor, nn
@@ -36,12 +37,13 @@ class TrainingObserver(W.VBox):
         watched: tuple[Tensor, Tensor],
         *,
         eps: float = 0.25,
-        **settings: object,
+        **settings: Any,
     ) -> None:
         self.model: nn.Module | None = None
         self.history: training.History | None = None
         self._make, self._x, self._y, self._watched = make_model, x, y, watched
         self._eps, self._settings = eps, settings
+        self._last = 0.0  # when the errors were measured last
         self._ask_to_stop, self._thread = threading.Event(), threading.Thread()
         self._start = W.Button(description="Start training", button_style="primary")
         self._stop = W.Button(description="Stop", disabled=True)
@@ -77,7 +79,11 @@ class TrainingObserver(W.VBox):
     def _train(self) -> None:
         try:
             self.model = self._make()
-            words = {"progress": False, **self._settings, "on_batch": self._on_batch}
+            words: dict[str, Any] = {
+                "progress": False,
+                **self._settings,
+                "on_batch": self._on_batch,
+            }
             self.history = training.fit(self.model, self._x, self._y, **words)
             self._measure(self._done)
             ended = "Stopped" if self.history.interrupted else "Finished"
@@ -108,9 +114,13 @@ class TrainingObserver(W.VBox):
         self._picture.value = picture_html(figure)
 
     def _clear(self) -> None:
-        self._losses, self._batches, self._loss = [], [], []
-        self._clean, self._fgsm = [], []
-        self._done, self._last = 0, time.monotonic()
+        self._losses: list[float] = []  # of the batches since the last measurement
+        self._batches: list[int] = []
+        self._loss: list[float] = []
+        self._clean: list[float] = []
+        self._fgsm: list[float] = []
+        self._done = 0
+        self._last = time.monotonic()
         self._picture.value = picture_html(training_picture([], [], [], []))
 
     def _say(self, words: str) -> None:

@@ -8,7 +8,7 @@ import csv
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from importlib.resources import files
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import torch
@@ -48,7 +48,7 @@ def probabilities(model: nn.Module, x: Tensor) -> Tensor:
 
 def eps_picture(model: nn.Module, x: Tensor, y: Tensor, eps: float) -> Figure:
     """One digit under FGSM, PGD and noise of the same `eps`: step, result and probabilities."""
-    rows = {
+    rows: dict[str, Callable[..., Tensor]] = {
         "one step (FGSM)": attacks.fgsm,
         "20 steps (PGD)": partial(attacks.pgd, steps=20, random_start=False, early_stop=True),
         "noise": partial(attacks.sign_noise, generator=torch.Generator().manual_seed(0)),
@@ -130,7 +130,12 @@ def direction_picture(model: nn.Module, plane: Plane, along: float, across: floa
     shades[:, :3] = 0.45 + 0.55 * shades[:, :3]  # light enough for black letters
     reach = float(plane.t[-1])
     box = (-reach, reach, -reach, reach)
-    look = {"origin": "lower", "extent": box, "aspect": "auto", "interpolation": "nearest"}
+    look: dict[str, Any] = {
+        "origin": "lower",
+        "extent": box,
+        "aspect": "auto",
+        "interpolation": "nearest",
+    }
     axis.imshow(index.view_as(plane.classes).numpy(), cmap=ListedColormap(shades), **look)
     for k in present:
         row, column = _middle(plane.classes == k)
@@ -173,10 +178,10 @@ def dimension_picture(n: int, eps: float) -> Figure:
     """
     sizes = torch.logspace(0, 5, 40)
 
-    def aligned(m: Tensor | float) -> Tensor | float:
+    def aligned(m: Any) -> Any:
         return eps * m * (2 / torch.pi) ** 0.5
 
-    def coin(m: Tensor | float) -> Tensor | float:
+    def coin(m: Any) -> Any:
         return eps * m**0.5
 
     with mpl.rc_context(_STYLE):
@@ -302,7 +307,12 @@ def overfitting_picture(step: float) -> Figure:
         figure = _figure(7, 3.8)
         left, right = (figure.add_axes((at, 0.16, 0.38, 0.62)) for at in (0.11, 0.59))
         for (name, key), (colour, dash, mark) in zip(names.items(), _LINES, strict=False):
-            look = {"color": colour, "linestyle": dash, "marker": mark, "label": name}
+            look: dict[str, Any] = {
+                "color": colour,
+                "linestyle": dash,
+                "marker": mark,
+                "label": name,
+            }
             left.plot(list(last), [getattr(r, key) for r in last.values()], **look)
             right.plot([r.epoch for r in mine], [getattr(r, key) for r in mine], **look)
         left.axvline(step, color=GREY, linewidth=6, alpha=0.35)
@@ -455,10 +465,10 @@ def defence_picture(
         axis.grid(color="#dddddd")
         axis.legend(loc="best", frameon=True, fontsize=10)
     near = min(range(len(RADII)), key=lambda i: abs(RADII[i] - eps))
-    errors = ", ".join(f"{name} {row[near]:.0%}" for name, row in curves.items())
+    found = ", ".join(f"{name} {row[near]:.0%}" for name, row in curves.items())
     alt = (
         f"Digit {y.item()} under {attack} at eps {eps:.3g}: {'; '.join(words)}. "
-        f"Error at eps {RADII[near]:g}: {errors}."
+        f"Error at eps {RADII[near]:g}: {found}."
     )
     return _described(figure, f"defences under {attack}", alt)
 

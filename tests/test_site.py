@@ -1,0 +1,181 @@
+"""The website: built once, without a network, and looked through page by page."""
+
+import importlib.util
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from make_site import MODULES, alt_text
+from nbformat import from_dict
+
+ROOT = Path(__file__).resolve().parent.parent
+NEEDED = ("sphinx", "myst_nb", "pydata_sphinx_theme")
+# What a browser fetches by itself, and the attribute that says from where.
+FETCHED = {"script": "src", "link": "href", "img": "src", "iframe": "src", "source": "src"}
+FETCHED |= {"video": "src", "audio": "src", "embed": "src", "object": "data"}
+
+
+@dataclass
+class Page(HTMLParser):
+    """What a page links to, fetches, and can be linked at."""
+
+    links: list[str] = field(default_factory=list)
+    fetched: list[str] = field(default_factory=list)
+    images: list[dict[str, str | None]] = field(default_factory=list)
+    ids: set[str] = field(default_factory=set)
+    formulas: int = 0
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.ids |= {name for key in ("id", "name") if (name := given.get(key))}
+        if tag == "a" and (address := given.get("href")):
+            self.links.append(address)
+        if address := given.get(FETCHED.get(tag, "")):
+            self.fetched.append(address)
+        if tag == "img":
+            self.images.append(given)
+        self.formulas += tag == "math"
+
+
+def read(path: Path) -> Page:
+    page = Page()
+    page.feed(path.read_text(encoding="utf-8"))
+    return page
+
+
+def outside(address: str) -> bool:
+    """Whether the address leaves the site; a picture inside the page does not."""
+    return bool(urlsplit(address).netloc) or urlsplit(address).scheme not in ("", "data")
+
+
+def broken_links(pages: dict[Path, Page]) -> list[str]:
+    """The links and fetched files that lead to no file, or to no place on its page."""
+    broken = []
+    for path, page in pages.items():
+        for address in [*page.links, *page.fetched]:
+            parts = urlsplit(address)
+            if parts.scheme or parts.netloc:
+                continue
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            target = target / "index.html" if target.is_dir() else target
+            place = unquote(parts.fragment)
+            known = pages[target].ids if target in pages else set()
+            if not target.is_file() or (place and target in pages and place not in known):
+                broken.append(f"{path.name}: {address}")
+    return broken
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the website, built as `make site` builds it: a warning is a failure."""
+    missing = [name for name in NEEDED if not importlib.util.find_spec(name)]
+    if missing:
+        pytest.skip(f"{', '.join(missing)} not installed: make site installs it")
+    folder = tmp_path_factory.mktemp("the site") / "site"
+    built = subprocess.run(
+        [sys.executable, ROOT / "tools" / "make_site.py", "--output", folder],
+        capture_output=True,
+        text=True,
+    )
+    assert built.returncode == 0, built.stdout + built.stderr
+    return folder.resolve()
+
+
+@pytest.fixture(scope="module")
+def pages(site: Path) -> dict[Path, Page]:
+    """Each page of the site, read."""
+    return {path: read(path) for path in site.rglob("*.html") if "_static" not in path.parts}
+
+
+def test_each_notebook_and_each_module_has_its_page(site: Path, pages: dict[Path, Page]) -> None:
+    """Catches a notebook, a guide or a module that the site leaves out."""
+    names = [path.stem for path in (ROOT / "notebooks").glob("[0-9]*.ipynb")]
+    guides = [path.stem for path in (ROOT / "docs").glob("*.md") if path.stem != "index"]
+    assert len(names) >= 8
+    wanted = {f"notebooks/{kind}{name}.html" for name in names for kind in ("", "solutions/")}
+    wanted |= {f"docs/{name}.html" for name in guides}
+    wanted |= {f"api/{name}.html" for name in MODULES}
+    wanted |= {"index.html", "search.html", "CONTRIBUTING.html", "CHANGELOG.html"}
+    assert wanted <= {path.relative_to(site).as_posix() for path in pages}
+
+
+def test_the_search_knows_the_course(site: Path) -> None:
+    """Catches a search that finds nothing: an index that is missing, or that skips notebooks."""
+    index = (site / "searchindex.js").read_text(encoding="utf-8")
+    assert index.startswith("Search.setIndex(") and "harmonica" in index
+    assert "notebooks/00_start_here" in index
+
+
+def test_nothing_is_fetched_from_outside(site: Path, pages: dict[Path, Page]) -> None:
+    """Catches a script, style, font or picture that a page takes from the network."""
+    fetched = [f"{p.name}: {a}" for p, page in pages.items() for a in page.fetched if outside(a)]
+    assert fetched == []
+    styles = list(site.rglob("*.css"))
+    assert styles
+    for style in styles:
+        text = style.read_text(encoding="utf-8").replace(" ", "")
+        for quote in ("", '"', "'"):
+            assert f"url({quote}http" not in text and f"url({quote}//" not in text, style.name
+        assert "@import" not in text or "http" not in text.partition("@import")[2][:40], style.name
+
+
+def test_every_link_inside_leads_somewhere(pages: dict[Path, Page]) -> None:
+    """Catches a link to a page, a file or a heading that is not there."""
+    assert sum(len(page.links) for page in pages.values()) > 500
+    assert broken_links(pages) == []
+
+
+def test_every_picture_says_what_it_shows(pages: dict[Path, Page]) -> None:
+    """Catches a figure whose alternative text was lost on the way from the notebook."""
+    silent = [
+        f"{path.name}: {image.get('src')}"
+        for path, page in pages.items()
+        for image in page.images
+        if not (image.get("alt") or "").strip() or (image["alt"] or "").startswith("../")
+    ]
+    assert silent == []
+    notebooks = [page for path, page in pages.items() if path.parent.name == "notebooks"]
+    assert sum(len(page.images) for page in notebooks) >= 40
+
+
+def test_formulas_are_mathml(site: Path, pages: dict[Path, Page]) -> None:
+    """Catches formulas that are left as TeX for a script that never comes."""
+    assert pages[site / "notebooks" / "01_linear_explanation.html"].formulas > 20
+    raw = [p.name for p in pages if "\\(" in p.read_text(encoding="utf-8").replace("\\(#", "")]
+    assert raw == []
+
+
+def test_a_broken_link_is_noticed(tmp_path: Path) -> None:
+    """Catches a link check that has gone blind to a file, a folder or a heading."""
+    page = tmp_path / "a.html"
+    page.write_text(
+        '<h1 id="here">x</h1><a href="#here">1</a><a href="a.html#here">2</a><a href="b.html">3</a>'
+        '<a href="#there">4</a><a href="a.html#there">5</a><img src="c.png"><a href="folder/">6</a>'
+        '<a href="https://example.org">7</a>'
+    )
+    (tmp_path / "folder").mkdir()
+    found = broken_links({page: read(page)})
+    gone = ("b.html", "#there", "a.html#there", "folder/", "c.png")
+    assert found == [f"a.html: {address}" for address in gone]
+
+
+@pytest.mark.parametrize(
+    ("output", "wanted"),
+    [
+        ({"data": {"image/png": "x"}, "metadata": {"image/png": {"alt": "a\nb"}}}, "a b"),
+        ({"data": {"image/png": "x", "text/plain": "<Explorer: eps>"}, "metadata": {}}, "eps"),
+        ({"data": {"image/png": "x", "text/plain": "<Axes>"}, "metadata": {}}, ""),
+        ({"data": {"text/plain": "<Figure: eps>"}, "metadata": {}}, ""),
+        ({"name": "stdout", "text": "x"}, ""),
+    ],
+)
+def test_where_alternative_texts_come_from(output: dict[str, object], wanted: str) -> None:
+    """Catches a picture without words that gets some, which would hide it from the check above."""
+    assert alt_text(from_dict(output)) == wanted

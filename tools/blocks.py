@@ -1,0 +1,164 @@
+"""A stored notebook as blocks, each with its HTML: slides and handouts are made of them."""
+
+import html
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import nbformat
+from nbconvert.filters.highlight import Highlight2HTML
+from nbformat import NotebookNode
+from run_notebooks import offline_markdown
+
+Kind = Literal[
+    "title",
+    "heading",
+    "text",
+    "prediction",
+    "choices",
+    "exercise",
+    "shows",
+    "code",
+    "said",
+    "figure",
+    "table",
+]
+
+CHECKED = re.compile(r"^(\w+) = checks\.\1\(\1\)$", re.MULTILINE)
+PREDICTS = re.compile(r"^\w+ = (?:predictions\.)?predict\(")
+ASKS = "Your prediction: "
+CLAIM = re.compile(r"✓ claim [^:\n]+: (?P<text>.*?)\. (?P<band>Here .*)\nmeasured (?P<value>.*)")
+# What a notebook shows while somebody works in it, and says nothing on paper or on a wall.
+IDLE = re.compile(
+    r"you made no prediction.*\n?|\(a progress bar runs here\)\n?|History\(.*\)\n?"
+    r"|○ \w+: not attempted yet.*\n?|exercises of this notebook.*\n?"
+)
+GAP = "    ..."
+# Pygments' classes of token: keywords, names that are defined, strings, numbers, comments.
+STYLE = """\
+.highlight .k, .highlight .kn, .highlight .kc, .highlight .ow { color: #5a3b8c; font-weight: 600; }
+.highlight .nf, .highlight .nc, .highlight .nd { color: #1f4e9c; }
+.highlight .s1, .highlight .s2, .highlight .sa, .highlight .sd, .highlight .si { color: #8a3a10; }
+.highlight .mi, .highlight .mf { color: #2c6e49; }
+.highlight .c1 { color: #5c5c5c; font-style: italic; }
+"""
+
+
+@dataclass(frozen=True)
+class Block:
+    """One thing to show: what it is, its HTML, and the text that its size is guessed from."""
+
+    kind: Kind
+    html: str
+    text: str
+
+
+def blocks(notebook: NotebookNode) -> Iterator[Block]:
+    """The blocks of a learner's notebook, in its order. What is idle on paper is left out."""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            yield from _of_markdown(cell.source)
+        elif not cell.source.startswith("progress.show("):
+            if not PREDICTS.match(cell.source):
+                yield code_block(cell.source)
+            for output in cell.outputs:
+                if output.get("data", {}).get("text/plain", "").startswith(ASKS):
+                    yield _choices(output)
+                else:
+                    yield from _of_output(output)
+
+
+def stored(path: Path) -> NotebookNode:
+    """The notebook at path; FileNotFoundError or ValueError where there is none."""
+    return nbformat.read(path, as_version=4)
+
+
+def linked(page: str, suffix: str) -> str:
+    """`page` with its links from notebook to notebook leading to their twins of that suffix."""
+    return re.sub(r'(href="[^":/]+)\.ipynb(["#])', rf"\g<1>{suffix}\2", page)
+
+
+def _of_markdown(source: str) -> Iterator[Block]:
+    """One block for each paragraph, list, table, quotation, formula or heading."""
+    for part in re.split(r"\n\s*\n", source.strip()):
+        kind: Kind = "text"
+        if part.startswith("# "):
+            kind = "title"
+        elif part.startswith("## "):
+            kind = "heading"
+        elif part.startswith("|"):
+            kind = "table"
+        elif "**Your prediction" in part:
+            kind = "prediction"
+        elif part.startswith("**Exercise."):
+            kind = "exercise"
+        elif part.startswith("**What it "):
+            kind = "shows"
+        if kind == "heading":
+            # Its words alone: "1. What …" by itself would be read as a list.
+            words = re.sub(r"</?h2[^>]*>", "", offline_markdown(part)).strip()
+            yield Block(kind, words, part.removeprefix("## "))
+        else:
+            yield Block(kind, offline_markdown(part), part)
+
+
+def _choices(output: NotebookNode) -> Block:
+    """What a prediction may be: the choices, or a number from one end to the other."""
+    text = output.data["text/plain"].removeprefix(ASKS)
+    items = "".join(f"<li>{html.escape(part)}</li>" for part in text.split(" / "))
+    return Block("choices", f'<ul class="choices">{items}</ul>', text)
+
+
+def code_block(source: str) -> Block:
+    """Code in colours; the gap of an exercise is left blank, to write in."""
+    colours = Highlight2HTML()
+    if CHECKED.search(source) and GAP in source:
+        before, _, after = source.partition(GAP)
+        page = (
+            colours(before.rstrip("\n"))
+            + '<div class="gap" aria-label="space for your code"></div>'
+            + colours(after.strip("\n"))
+        )
+        return Block("code", f'<div class="stub">{page}</div>', source)
+    return Block("code", colours(source), source)
+
+
+def _of_output(output: NotebookNode) -> Iterator[Block]:
+    data = output.get("data", {})
+    if "image/png" in data:
+        title = data.get("text/plain", "").strip("<>").partition(": ")[2]
+        alt = output.get("metadata", {}).get("image/png", {}).get("alt", title)
+        picture = "".join(data["image/png"].split())
+        page = (
+            f'<figure><img alt="{html.escape(alt)}" src="data:image/png;base64,{picture}">'
+            f"<figcaption>{html.escape(title)}</figcaption></figure>"
+        )
+        yield Block("figure", page, title)
+    elif "text/markdown" in data:
+        text = data["text/markdown"]
+        yield Block("table" if text.startswith("|") else "text", offline_markdown(text), text)
+    else:
+        text = IDLE.sub("", output.get("text", "") or data.get("text/plain", "")).strip("\n")
+        if text:
+            yield Block("said", _said(text), text)
+
+
+def _said(text: str) -> str:
+    """What a cell printed: of a claim its statement, value and band; the rest as it is."""
+    page, end = [], 0
+
+    def plain(part: str) -> None:
+        if part.strip():
+            page.append(f"<pre>{html.escape(part.strip(chr(10)))}</pre>")
+
+    for found in CLAIM.finditer(text):
+        plain(text[end : found.start()])
+        statement, band, value = (html.escape(part) for part in found.groups())
+        page.append(
+            f'<p class="claim">{statement}: <b>{value}</b> <span class="band">{band}</span></p>'
+        )
+        end = found.end()
+    plain(text[end:])
+    return "\n".join(page)

@@ -1,0 +1,106 @@
+"""Handouts: each learner's notebook as a PDF on A4, build/handouts/NN.pdf, printed by Chromium.
+
+Exercises are left blank, to be filled in with a pen. Nothing is run, and no network is needed.
+"""
+
+import argparse
+import html
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from blocks import STYLE, Block, blocks, linked, stored
+from notebook_source import NOTEBOOKS, ROOT
+
+TEMPLATE = ROOT / "tools" / "handouts" / "page.html"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+SECONDS = 120
+
+
+class HandoutError(Exception):
+    """No PDF can be made; the text says why and what to do."""
+
+
+def browser() -> str:
+    """The Chromium or Chrome to print with: CHROMIUM in the environment, or one on the path.
+
+    Raises HandoutError where there is none.
+    """
+    named = os.environ.get("CHROMIUM")
+    for name in [named] if named else BROWSERS:
+        if found := shutil.which(name):
+            return found
+    raise HandoutError(
+        "there is no Chromium to print with. Install it (Debian, Ubuntu: apt install chromium), or "
+        "name one: CHROMIUM=/path/to/chrome make handouts"
+    )
+
+
+def page_of(name: str, notebook: list[Block]) -> str:
+    """The notebook as one page to print; its style keeps figures and short cells in one piece."""
+    parts = []
+    for block in notebook:
+        inside = f"<h2>{block.html}</h2>" if block.kind == "heading" else block.html
+        parts.append(f'<div class="block {block.kind}">{inside}</div>')
+    template = TEMPLATE.read_text(encoding="utf-8")
+    page = template.replace("TITLE", html.escape(name)).replace("PYGMENTS", STYLE)
+    return linked(page.replace("BLOCKS", "\n".join(parts)), ".pdf")
+
+
+def print_pdf(page: str, target: Path, chromium: str) -> None:
+    """Print the page to target. Raises HandoutError where the browser does not do it."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, printed = Path(folder, "page.html"), Path(folder, "page.pdf")
+        source.write_text(page, encoding="utf-8")
+        # Chromium's sandbox cannot be set up by root; the page printed here is our own.
+        as_root = ["--no-sandbox"] if getattr(os, "geteuid", lambda: 1)() == 0 else []
+        command = [
+            *(chromium, "--headless", "--disable-gpu", "--no-pdf-header-footer", *as_root),
+            f"--user-data-dir={folder}/profile",
+            f"--print-to-pdf={printed}",
+            source.as_uri(),
+        ]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
+        except subprocess.TimeoutExpired:
+            raise HandoutError(f"{chromium} had not printed after {SECONDS} s") from None
+        if not printed.is_file():
+            last = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
+            raise HandoutError(f"{chromium} printed nothing: {last[0]}")
+        shutil.move(printed, target)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Each notebook as a PDF.")
+    parser.add_argument("names", nargs="*", metavar="NN", help="such as 03; otherwise all")
+    parser.add_argument("--notebooks", type=Path, default=NOTEBOOKS)
+    parser.add_argument("--output", type=Path, default=ROOT / "build" / "handouts")
+    chosen = parser.parse_args(arguments)
+    paths = [
+        path
+        for path in sorted(chosen.notebooks.glob("[0-9][0-9]_*.ipynb"))
+        if not chosen.names or path.name[:2] in chosen.names
+    ]
+    if not paths:
+        parser.error(f"no such notebooks in {chosen.notebooks}")
+    try:
+        chromium = browser()
+        chosen.output.mkdir(parents=True, exist_ok=True)
+        for path in paths:
+            target = chosen.output / f"{path.name[:2]}.pdf"
+            page = page_of(path.stem, list(blocks(stored(path))))
+            for other in chosen.notebooks.glob("[0-9][0-9]_*.ipynb"):
+                page = page.replace(f'href="{other.stem}.pdf', f'href="{other.name[:2]}.pdf')
+            print_pdf(page, target, chromium)
+            print(f"wrote {target}")
+    except HandoutError as fault:
+        print(f"no handouts: {fault}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,174 @@
+"""Build the website into build/site, from the executed notebooks, docs/ and the docstrings.
+
+python tools/make_site.py                    no network is used; a warning stops it
+python tools/make_site.py --linkcheck        asks the network whether the links outside still stand
+
+Nothing is executed: the notebooks are shown with the outputs that are stored in them.
+"""
+
+import argparse
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+from notebook_source import NOTEBOOKS, ROOT
+
+SITE = ROOT / "build" / "site"
+PLACEHOLDER = re.compile(r"<(Figure|Explorer): (.*)>", re.DOTALL)
+# The pages on the project that lie at the top of the clone.
+TOP_PAGES = ("CONTRIBUTING.md", "CHANGELOG.md")
+# Modules a reader may import, each in the words of its own docstring.
+MODULES = (
+    "data",
+    "models",
+    "attacks",
+    "training",
+    "evaluation",
+    "linearity",
+    "certify",
+    "plots",
+    "widgets",
+    "predictions",
+    "claims",
+    "progress",
+)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Build the site, or check its links; the exit status."""
+    parser = argparse.ArgumentParser(description="Build the website.")
+    parser.add_argument("--output", type=Path, default=SITE, help="the folder for the pages")
+    parser.add_argument("--linkcheck", action="store_true", help="check the links to the network")
+    options = parser.parse_args(arguments)
+    started = time.monotonic()
+    output = options.output.resolve()
+    pages = output.with_name(output.name + "-source")
+    lay_out(pages)
+    builder = "linkcheck" if options.linkcheck else "html"
+    target = output.with_name(output.name + "-links") if options.linkcheck else output
+    shutil.rmtree(target, ignore_errors=True)
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", builder]
+    caches = ["-d", str(output.with_name(output.name + "-doctrees")), "-E"]
+    status = subprocess.run(
+        [*command, *caches, "-c", str(ROOT / "docs"), str(pages), str(target)]
+    ).returncode
+    if status:
+        print("The site was not built, or not without a warning.", file=sys.stderr)
+    elif options.linkcheck:
+        print(f"Every link outside stands ({target / 'output.txt'}).")
+    else:
+        print(f"Built in {time.monotonic() - started:.0f} s: {(target / 'index.html').as_uri()}")
+    return status
+
+
+def lay_out(pages: Path) -> None:
+    """Fill the folder `pages` with what Sphinx reads, laid out as the clone is: links hold."""
+    shutil.rmtree(pages, ignore_errors=True)
+    for folder in ("notebooks/solutions", "docs", "api"):
+        (pages / folder).mkdir(parents=True)
+    for page in sorted((ROOT / "docs").glob("*.md")):
+        if page.name != "index.md":
+            shutil.copy(page, pages / "docs")
+    shutil.copytree(ROOT / "docs" / "images", pages / "docs" / "images")
+    shutil.copy(ROOT / "docs" / "index.md", pages)
+    top = [name for name in TOP_PAGES if (ROOT / name).exists()]
+    for name in top:
+        shutil.copy(ROOT / name, pages)
+    names = [path.stem for path in sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))]
+    for name in names:
+        for folder in (Path("."), Path("solutions")):
+            source = NOTEBOOKS / folder / f"{name}.ipynb"
+            notebook = for_the_site(
+                nbformat.read(source, as_version=4), name, solved=folder.name == "solutions"
+            )
+            nbformat.write(notebook, pages / "notebooks" / folder / f"{name}.ipynb")
+
+    write_index(
+        pages / "notebooks",
+        "The notebooks",
+        "In order; each stands on those before it. The solved ones are listed apart, so that you "
+        "meet an exercise before its solution.",
+        [*names, "solutions/index"],
+    )
+    write_index(
+        pages / "notebooks" / "solutions",
+        "Solutions",
+        "The same notebooks with their exercises filled and checked.",
+        names,
+    )
+    docs = [p.stem for p in sorted((pages / "docs").glob("*.md")) if p.stem != "run_it_yourself"]
+    write_index(
+        pages / "docs",
+        "Guides",
+        "How to run, grade and change the course, and what it has measured.",
+        ["run_it_yourself", *docs, *(f"../{Path(name).stem}" for name in top)],
+    )
+    write_index(pages / "api", "The package", "What the notebooks import.", list(MODULES))
+    for module in MODULES:
+        name = f"advtutor.{module}"
+        directive = f"```{{eval-rst}}\n.. automodule:: {name}\n   :members:\n"
+        directive += "   :exclude-members: set\n```\n"  # matplotlib's own, of every figure
+        (pages / "api" / f"{module}.md").write_text(f"# `{name}`\n\n{directive}", encoding="utf-8")
+
+
+def write_index(folder: Path, title: str, text: str, pages: list[str]) -> None:
+    """A page that lists `pages`, which are named relative to `folder`."""
+    entries = "\n".join(pages)
+    (folder / "index.md").write_text(
+        f"# {title}\n\n{text}\n\n```{{toctree}}\n:maxdepth: 1\n\n{entries}\n```\n", encoding="utf-8"
+    )
+
+
+def for_the_site(notebook: NotebookNode, name: str, solved: bool) -> NotebookNode:
+    """The notebook with alt texts where myst-nb looks for them, and ways to run and to compare."""
+    up = "../../" if solved else "../"
+    run_it = f"[run it yourself]({up}docs/run_it_yourself.md)"
+    twin = (
+        f"[the notebook with blanks](../{name}.ipynb)"
+        if solved
+        else f"[the solved notebook](solutions/{name}.ipynb)"
+    )
+    what = "This is the solved notebook" if solved else "This notebook has blanks for you to fill"
+    note = f"{what}, stored as it ran: to answer and to move sliders, {run_it}. See also {twin}."
+    cells = []
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            alts = [alt for output in cell.outputs if (alt := alt_text(output))]
+            if alts:
+                cell.metadata["mystnb"] = {"image": {"alt": "; ".join(alts)}}
+        cells.append(cell)
+        if cell.cell_type == "code" and any(is_explorer(output) for output in cell.outputs):
+            text = f"*The stored picture of an explorer. To move its sliders, {run_it}.*"
+            cells.append(nbformat.v4.new_markdown_cell(text, id=f"{cell.id}-run"))
+        elif len(cells) == 1:
+            text = f":::{{note}}\n{note}\n:::"
+            cells.append(nbformat.v4.new_markdown_cell(text, id="run-it"))
+    notebook.cells = cells
+    return notebook
+
+
+def alt_text(output: NotebookNode) -> str:
+    """The description of the output's picture on one line; '' where it has no picture."""
+    data = output.get("data", {})
+    if "image/png" not in data:
+        return ""
+    alt = output.metadata.get("image/png", {}).get("alt", "")
+    if not alt:
+        placeholder = PLACEHOLDER.fullmatch(data.get("text/plain", ""))
+        alt = placeholder.group(2) if placeholder else ""
+    return " ".join(alt.split())
+
+
+def is_explorer(output: NotebookNode) -> bool:
+    """Whether the output is the stored picture of a widget."""
+    text = output.get("data", {}).get("text/plain", "")
+    return "image/png" in output.get("data", {}) and text.startswith("<Explorer")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,183 @@
+"""Slides of each notebook, as build/slides/NN.html: made from the stored notebooks, never run.
+
+They are shown by reveal.js, which npm fetches once and which is copied beside them: showing them
+needs no network, and building them again needs none either.
+"""
+
+import argparse
+import ast
+import html
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from blocks import CHECKED, STYLE, Block, blocks, code_block, linked, stored
+from notebook_source import NOTEBOOKS, ROOT
+from run_notebooks import offline_markdown
+
+PACKAGE = ROOT / "tools" / "slides"
+ROOM = 560  # pixels of a slide of 720 below its heading
+WIDE = 84  # letters of text on a line
+ROWS = 6  # of a table
+FILES = ("reveal.js", "reveal.css", "reset.css")
+
+
+class SlidesError(Exception):
+    """The slides cannot be made; the text says why and what to do."""
+
+
+@dataclass
+class Slide:
+    """One slide: the heading of its section, and its blocks from top to bottom."""
+
+    heading: str
+    blocks: list[Block] = field(default_factory=list)
+    height: int = 0
+
+
+def slides(notebook: list[Block]) -> list[Slide]:
+    """Slides in the notebook's order: a question, a prediction, a figure begins a new one."""
+    made = [Slide("")]
+    for block in (part for each in notebook for part in in_parts(each)):
+        if block.kind == "code" and not made[-1].heading:
+            continue  # the imports, above the first section
+        last = made[-1]
+        height = guess(block)
+        if block.kind == "heading":
+            made.append(Slide(block.html))
+            continue
+        before = last.blocks[-1].kind if last.blocks else None
+        alone = "figure" in (block.kind, before) or "table" in (block.kind, before)
+        if block.kind == "table" and before == "table":
+            alone = last.height + height > ROOM
+        begins = block.kind in ("prediction", "exercise") and before not in (None, block.kind)
+        begins |= block.kind == "shows" and before not in (None, "shows")
+        ends = before == "choices" or (before == "shows" and block.kind not in ("shows", "text"))
+        if last.blocks and (alone or begins or ends or last.height + height > ROOM):
+            made.append(Slide(last.heading))
+        made[-1].blocks.append(block)
+        made[-1].height += height
+    return [slide for slide in made if slide.blocks]
+
+
+def in_parts(block: Block) -> list[Block]:
+    """A long table as several, each with its head; code without what its output shows anyway."""
+    lines = block.text.split("\n")
+    if block.kind == "code" and not CHECKED.search(block.text):
+        kept = essence(block.text)
+        return [code_block(kept)] if kept else []
+    if block.kind == "table" and len(lines) > ROWS + 2:
+        head, rows = lines[:2], lines[2:]
+        parts = ["\n".join([*head, *rows[i : i + ROWS]]) for i in range(0, len(rows), ROWS)]
+        return [Block("table", offline_markdown(part), part) for part in parts]
+    return [block]
+
+
+def essence(code: str) -> str:
+    """`code` without its top-level claims, plots and prints: slides show what came of them."""
+    lines = code.split("\n")
+    for node in reversed(ast.parse(code).body):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            called = ast.unparse(node.value.func)
+            shown = called in ("claim", "print", "Markdown") or called.startswith("plots.")
+            if shown or called.endswith(".compare"):
+                del lines[node.lineno - 1 : node.end_lineno]
+    return "\n".join(lines).strip("\n")
+
+
+def guess(block: Block) -> int:
+    """About how many pixels the block is high; the page's own script corrects what is off."""
+    lines = block.text.split("\n")
+    if block.kind == "code":
+        return 24 * len(lines) + 30
+    if block.kind == "said":
+        return sum(28 * (1 + len(line) // 105) for line in lines) + 16
+    if block.kind == "figure":
+        return ROOM
+    if block.kind == "table":
+        return 40 * len(lines)
+    if block.text.startswith("$$"):
+        return 110
+    return sum(40 * (1 + len(line) // WIDE) for line in lines) + 20
+
+
+def page_of(name: str, notebook: list[Block]) -> str:
+    """The slides of one notebook as a page."""
+    sections = []
+    for slide in slides(notebook):
+        kinds = " ".join(sorted({block.kind for block in slide.blocks}))
+        inside = "\n".join(
+            f'<div class="block {block.kind}">{block.html}</div>' for block in slide.blocks
+        )
+        heading = f"<h2>{slide.heading}</h2>" if slide.heading else ""
+        sections.append(f'<section class="{kinds}">{heading}\n{inside}\n</section>')
+    template = (PACKAGE / "page.html").read_text(encoding="utf-8")
+    page = template.replace("TITLE", html.escape(name)).replace("PYGMENTS", STYLE)
+    return linked(page.replace("SECTIONS", "\n".join(sections)), ".html")
+
+
+def fetch(target: Path) -> None:
+    """reveal.js, the very version that tools/slides names, beside the slides; once is enough.
+
+    Raises SlidesError where there is no npm, or no network the first time.
+    """
+    wanted = json.loads((PACKAGE / "package.json").read_text("utf-8"))["dependencies"]["reveal.js"]
+    note = target / "version.txt"
+    if note.is_file() and note.read_text("utf-8") == wanted:
+        return
+    npm = shutil.which("npm")
+    if npm is None:
+        raise SlidesError("there is no npm to fetch reveal.js with. Install Node.js: nodejs.org")
+    with tempfile.TemporaryDirectory() as folder:
+        for path in PACKAGE.glob("package*.json"):
+            shutil.copy(path, folder)
+        command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        got = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+        if got.returncode:
+            said = (got.stderr.strip().splitlines() or ["no reason given"])[0]
+            raise SlidesError(
+                f"npm could not fetch reveal.js {wanted}: {said}. "
+                "The first time needs a network; later ones do not."
+            )
+        package = Path(folder, "node_modules", "reveal.js")
+        target.mkdir(parents=True, exist_ok=True)
+        for name in FILES:
+            shutil.copy(package / "dist" / name, target / name)
+        shutil.copy(package / "LICENSE", target / "LICENSE")
+        note.write_text(wanted, encoding="utf-8")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Slides of each notebook.")
+    parser.add_argument("names", nargs="*", metavar="NN", help="such as 03; otherwise all")
+    parser.add_argument("--notebooks", type=Path, default=NOTEBOOKS)
+    parser.add_argument("--output", type=Path, default=ROOT / "build" / "slides")
+    chosen = parser.parse_args(arguments)
+    paths = [
+        path
+        for path in sorted(chosen.notebooks.glob("[0-9][0-9]_*.ipynb"))
+        if not chosen.names or path.name[:2] in chosen.names
+    ]
+    if not paths:
+        parser.error(f"no such notebooks in {chosen.notebooks}")
+    try:
+        fetch(chosen.output / "reveal.js")
+    except SlidesError as fault:
+        print(f"no slides: {fault}", file=sys.stderr)
+        return 1
+    for path in paths:
+        page = chosen.output / f"{path.name[:2]}.html"
+        text = page_of(path.stem, list(blocks(stored(path))))
+        for other in chosen.notebooks.glob("[0-9][0-9]_*.ipynb"):
+            text = text.replace(f'href="{other.stem}.html', f'href="{other.name[:2]}.html')
+        page.write_text(text, encoding="utf-8")
+        print(f"wrote {page}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
