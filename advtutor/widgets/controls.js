@@ -16,7 +16,27 @@ function render({ model, el }) {
   });
   line.append(label, control);
   el.append(line);
-  const send = (name, value) => { model.set(name, value); model.save_changes(); };
+  const silence = make("div", { className: "advtutor-silence" });
+  silence.setAttribute("role", "status");
+  el.append(silence);
+  let timer = null;
+  const send = (name, value) => {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      silence.textContent =
+        "No answer yet: the kernel is busy, or was restarted. Then run this cell again.";
+    }, 4000);
+    model.set(name, value);
+    model.set("sent", model.get("sent") + 1);
+    model.save_changes();
+  };
+  const hear = () => { clearTimeout(timer); silence.textContent = ""; };
+  model.on("change:heard", hear);
+  const leave = (name, show) => {
+    clearTimeout(timer);
+    model.off("change:heard", hear);
+    model.off(name, show);
+  };
 
   if (isList) {
     for (const text of model.get("labels")) control.append(make("option", { textContent: text }));
@@ -24,7 +44,7 @@ function render({ model, el }) {
     control.addEventListener("change", () => send("index", control.selectedIndex));
     model.on("change:index", show);
     show();
-    return () => model.off("change:index", show);
+    return () => leave("change:index", show);
   }
   control.type = "range";
   for (const name of ["min", "max", "step"]) control[name] = model.get(name);
@@ -41,6 +61,6 @@ function render({ model, el }) {
   control.addEventListener("change", () => send("value", control.valueAsNumber));
   model.on("change:value", show);
   show();
-  return () => model.off("change:value", show);
+  return () => leave("change:value", show);
 }
 export default { render };

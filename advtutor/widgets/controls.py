@@ -8,15 +8,26 @@ import traitlets
 _HERE = Path(__file__).parent
 
 
-class Slider(anywidget.AnyWidget):
+class _Control(anywidget.AnyWidget):
+    """What a slider and a list share: a name, and an answer to what the page sends."""
+
+    _esm = _HERE / "controls.js"
+    _css = _HERE / "controls.css"
+    description = traitlets.Unicode().tag(sync=True)
+    sent = traitlets.Int().tag(sync=True)  # by the page
+    heard = traitlets.Int().tag(sync=True)  # here; where it stays behind, the page says so
+
+    @traitlets.observe("sent")
+    def _answer(self, change: dict[str, int]) -> None:
+        self.heard = change["new"]
+
+
+class Slider(_Control):
     """A slider from `min` to `max` with a visible name and value.
 
     It reports when it is let go or a key is pressed. A value beyond its ends becomes the end.
     """
 
-    _esm = _HERE / "controls.js"
-    _css = _HERE / "controls.css"
-    description = traitlets.Unicode().tag(sync=True)
     min = traitlets.Float().tag(sync=True)
     max = traitlets.Float(1.0).tag(sync=True)
     step = traitlets.Float(0.1).tag(sync=True)
@@ -39,12 +50,9 @@ class WholeSlider(Slider):
     value = traitlets.Int().tag(sync=True)
 
 
-class Choice(anywidget.AnyWidget):
+class Choice(_Control):
     """A list to choose one `value` from; `options` are its pairs of a text and a value."""
 
-    _esm = _HERE / "controls.js"
-    _css = _HERE / "controls.css"
-    description = traitlets.Unicode().tag(sync=True)
     labels = traitlets.List(traitlets.Unicode()).tag(sync=True)
     index = traitlets.Int().tag(sync=True)
     value = traitlets.Any()
