@@ -7,7 +7,8 @@ VENV_PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lab test run notebooks doctor peers site linkcheck bench release slides \
-	handouts weights ledger wheelhouse wheelhouse-check verify clean
+	handouts weights ledger wheelhouse wheelhouse-check verify browser-test \
+	screenshots clean
 
 help:
 	@echo 'make lab         open the course in JupyterLab (PORT=8888)'
@@ -26,6 +27,8 @@ help:
 	@echo 'make release     an nbgrader course with the exercises, into build/nbgrader/'
 	@echo 'make wheelhouse  everything for an installation with no network, into build/wheelhouse/'
 	@echo 'make verify      everything a release must pass, in one table (about an hour)'
+	@echo 'make browser-test  every widget and notebook in a real JupyterLab and Chromium'
+	@echo 'make screenshots   the same, and write docs/images/widgets/'
 	@echo 'make clean       delete build/, dist/ and caches (rm -r .venv deletes the environment)'
 	@echo
 	@echo 'The first of them sets up .venv, which takes some minutes and the network.'
@@ -87,6 +90,11 @@ wheelhouse-check: setup
 
 verify: setup
 	@$(VENV_PYTHON) tools/verify.py
+
+browser-test screenshots:
+	@"$(PYTHON)" tools/setup.py --browser $(if $(filter command,$(origin PYTHON)),--use-this-python)
+	ADVTUTOR_BROWSER=required $(if $(filter screenshots,$@),ADVTUTOR_SCREENSHOTS=1) \
+		$(VENV_PYTHON) -m pytest tests/browser --durations=5
 
 clean:
 	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

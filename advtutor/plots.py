@@ -113,18 +113,30 @@ def curves(
     ylabel: str,
     percent: bool | Literal["fine"] = False,
     log: Literal["x", "xy"] | None = None,
+    spread: Mapping[str, Sequence[float]] | None = None,
     title: str = "curves",
 ) -> Figure:
     """One line for each named series of numbers over `x`, told apart by colour, dash and mark.
+
+    `spread` holds, for some of the series, how far the numbers reach to both sides, say over
+    seeds: a band around the line. ValueError for a spread without its series or of other length.
 
     `percent` says that the numbers are fractions to be shown as percentages, of an axis from 0 to
     100 % or, if it is "fine", from 0 to a little above the largest; `log` names the axes
     with a logarithmic scale.
     """
+    spread = spread or {}
+    for name, reach in spread.items():
+        if len(reach) != len(series.get(name, ())):
+            raise ValueError(f"spread[{name!r}] has {len(reach)} numbers, its series another count")
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(7, 4), layout="constrained")
         axis = figure.add_subplot()
         for i, (name, values) in enumerate(series.items()):
+            if name in spread:
+                pairs = [(float(v), float(s)) for v, s in zip(values, spread[name], strict=True)]
+                low, high = [v - s for v, s in pairs], [v + s for v, s in pairs]
+                axis.fill_between(x, low, high, color=_CYCLE[i], alpha=0.2, linewidth=0)
             look: dict[str, Any] = {
                 "color": _CYCLE[i],
                 "linestyle": _DASHES[i],
@@ -150,6 +162,7 @@ def curves(
     alt = "; ".join(
         f"{name} from {shown.format(float(v[0]))} at {x[0]:g} to {shown.format(float(v[-1]))} "
         f"at {x[-1]:g}"
+        + (f", within {shown.format(float(max(spread[name])))}" if name in spread else "")
         for name, v in series.items()
     )
     return _described(figure, title, f"{ylabel} over {xlabel}: {alt}.")

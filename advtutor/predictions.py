@@ -5,6 +5,8 @@ from typing import Any
 
 import ipywidgets as W
 
+from advtutor.widgets.controls import slider
+
 _ANSWERS: dict[str, Any] = {}  # answers by name, so that a cell run again keeps them
 
 
@@ -77,15 +79,9 @@ def predict(
         return Prediction(name, control, " / ".join(choices))
     if low is None or high is None or not low < high:
         raise ValueError(f"low is {low}, high {high}; give choices, or two bounds with low < high")
-    control = W.FloatSlider(
-        value=float(_ANSWERS.get(name, low)),
-        min=low,
-        max=high,
-        step=(high - low) / 100,
-        readout_format=".0%" if unit == "%" else ".2f",
-        continuous_update=False,
-        layout=W.Layout(width="min(100%, 32rem)"),
-    )
+    start = float(_ANSWERS.get(name, low))
+    control = slider(start, low, high, (high - low) / 100, name="your number", digits=2)
+    control.percent = unit == "%"
     offer = f"a number from {_shown(low, unit)} to {_shown(high, unit)}"
     return Prediction(name, control, offer)
 

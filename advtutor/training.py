@@ -19,6 +19,7 @@ from advtutor.attacks import Clip
 
 Objective = Callable[[nn.Module, Tensor, Tensor], Tensor]
 Validation = Callable[[nn.Module], Mapping[str, float]]
+OnBatch = Callable[[int, float], object]
 Optimizer = Callable[[list[nn.Parameter], float, int], tuple[torch.optim.Optimizer, LRScheduler]]
 
 
@@ -221,6 +222,7 @@ def fit(
     keep_best: str | None = None,
     patience: int | None = None,
     checkpoint: Path | str | None = None,
+    on_batch: OnBatch | None = None,
 ) -> History:
     """Train `model` in place on images `x` `[N, C, H, W]` and labels `y` `[N]`.
 
@@ -239,6 +241,10 @@ def fit(
     a file that receives the state after each epoch; called again with the same settings, training
     goes on from there and ends as if it had never stopped.
 
+    `on_batch(done, loss)` is called after each batch, with the number of batches done and the
+    objective on this one. If it returns true, training stops there, and the history says
+    `interrupted`: a way to stop it from another thread, say by a button.
+
     Interrupt it (Ctrl-C, or Lab's stop button) and it returns what it has, with a warning: the
     model is usable and the history says `interrupted`.
 
@@ -253,7 +259,7 @@ def fit(
         f"{tuple(x.shape)}"
     )
     start = time.perf_counter()
-    run = _Run(model, epochs * math.ceil(len(x) / batch_size), lr, optimizer)
+    run = _Run(model, epochs * math.ceil(len(x) / batch_size), lr, optimizer, on_batch)
     x, y = x.to(run.device), y.to(run.device)
     told = progress if callable(progress) else lambda share: None
     bar = tqdm(total=run.steps, disable=progress is not True, unit="batch")
@@ -281,6 +287,8 @@ def fit(
                 bar.set_postfix(run.history.epochs[-1])
                 if checkpoint is not None:
                     run.save(Path(checkpoint), settings)
+        except _Stopped:
+            run.history.interrupted = True
         except KeyboardInterrupt:
             run.history.interrupted = True
             warnings.warn(
@@ -298,11 +306,22 @@ def fit(
     return run.history
 
 
+class _Stopped(Exception):
+    """`on_batch` asked for the end."""
+
+
 class _Run:
     """The state of one training: what has to be kept to go on with it."""
 
-    def __init__(self, model: nn.Module, steps: int, lr: float, optimizer: Optimizer) -> None:
-        self.model, self.steps = model, steps
+    def __init__(
+        self,
+        model: nn.Module,
+        steps: int,
+        lr: float,
+        optimizer: Optimizer,
+        on_batch: OnBatch | None = None,
+    ) -> None:
+        self.model, self.steps, self.on_batch = model, steps, on_batch
         self.device = next(model.parameters()).device
         self.optimizer, self.schedule = optimizer(list(model.parameters()), lr, steps)
         self.history = History()
@@ -316,12 +335,15 @@ class _Run:
             if hasattr(objective, "progress"):
                 objective.progress = self.schedule.last_epoch / self.steps
             self.optimizer.zero_grad()
-            total += _backward(objective, self.model, x[rows], y[rows]) * len(rows)
+            loss = _backward(objective, self.model, x[rows], y[rows])
+            total += loss * len(rows)
             self.optimizer.step()
             self.schedule.step()
             if hasattr(self.model, "constrain"):
                 self.model.constrain()
             bar.update()
+            if self.on_batch and self.on_batch(self.schedule.last_epoch, loss.item()):
+                raise _Stopped
         self.model.eval()
         return total.item() / len(x)
 

@@ -25,6 +25,20 @@ def test_curves_hold_the_numbers_they_were_given():
     assert lines["noise"] == [[0.0, 0.01], [0.1, 0.01], [0.25, 0.03]]
 
 
+def test_a_band_holds_the_spread_over_seeds():
+    """Catches a band around the wrong line, of the wrong width, or one that the sentence omits."""
+    lines = {"FGSM": [0.1, 0.9], "noise": [0.1, 0.2]}
+    words = {"xlabel": "eps", "ylabel": "error", "percent": True}
+    figure = plots.curves([0, 0.25], lines, spread={"FGSM": [0.02, 0.05]}, **words)
+    (band,) = figure.axes[0].collections
+    corners = {(round(a, 3), round(b, 3)) for a, b in band.get_paths()[0].vertices}
+    assert {(0.0, 0.08), (0.0, 0.12), (0.25, 0.85), (0.25, 0.95)} <= corners
+    assert "FGSM from 10% at 0 to 90% at 0.25, within 5%; noise" in figure.alt
+    for wrong in ({"FGSM": [0.1]}, {"PGD": [0.1, 0.1]}):
+        with pytest.raises(ValueError, match="spread"):
+            plots.curves([0, 0.25], lines, spread=wrong, **words)
+
+
 def test_curves_are_told_apart_without_colours():
     """Catches lines that differ in nothing but their colour."""
     (axis,) = curves().axes

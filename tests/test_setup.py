@@ -348,6 +348,22 @@ def test_peers_are_installed_once(course: Path, tmp_path: Path) -> None:
     assert failed.returncode == 1 and "package index cannot be reached" in failed.stderr
 
 
+def test_a_missing_chromium_is_said(course: Path, tmp_path: Path) -> None:
+    """Catches browser tests that fail in the browser's driver, without a word on what to do."""
+    root = copy_of(course, tmp_path / "course")
+    bare = tmp_path / "bin"
+    bare.mkdir()
+    failed = subprocess.run(
+        [sys.executable, "tools/setup.py", "--browser"],
+        cwd=root,
+        env=os.environ | OFFLINE | {"PATH": str(bare)},
+        capture_output=True,
+        text=True,
+    )
+    assert failed.returncode == 1 and "sudo apt-get install chromium" in failed.stderr
+    assert failed.stderr.count("\n") == 1
+
+
 def test_what_builds_the_site_is_installed_once(course: Path, tmp_path: Path) -> None:
     """Catches a website's set-up that installs at every call, or not again for new pins."""
     root = copy_of(course, tmp_path / "course")
@@ -483,10 +499,10 @@ def test_make_works_in_a_path_with_spaces(course: Path, tmp_path: Path) -> None:
         assert ran.returncode == 0, ran.stdout + ran.stderr
         assert wanted in ran.stdout
     helped = subprocess.run(["make"], cwd=root, capture_output=True, text=True)
-    targets = re.findall(r"^make (\w+)", helped.stdout, flags=re.MULTILINE)
+    targets = re.findall(r"^make ([\w-]+)", helped.stdout, flags=re.MULTILINE)
     expected = {"lab", "test", "run", "doctor", "notebooks", "peers", "bench", "release"}
     expected |= {"site", "linkcheck", "slides", "handouts", "wheelhouse", "verify"}
-    expected |= {"weights", "ledger", "clean"}
+    expected |= {"weights", "ledger", "browser-test", "screenshots", "clean"}
     assert expected == set(targets)
 
 

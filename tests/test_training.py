@@ -362,3 +362,20 @@ def test_constraints_hold_after_every_step():
     fit(model, X, Y, **settings(epochs=1, batch_size=32))
     assert len(norms) == 3
     assert model.linear.weight.norm(dim=1).max() <= 0.1 + 1e-6
+
+
+def test_a_batch_can_stop_the_training():
+    """Catches a stop that waits for the end of the epoch, and a model left in train mode."""
+    model, seen = models.SoftmaxRegression(), []
+
+    def third(done, loss):
+        seen.append((done, loss))
+        return done == 3
+
+    x, y = torch.rand(64, 1, 28, 28), torch.arange(64) % 10
+    words = {"epochs": 2, "batch_size": 8, "lr": 1e-2, "progress": False}
+    history = training.fit(model, x, y, objective=training.clean, on_batch=third, **words)
+    assert [done for done, _ in seen] == [1, 2, 3] and all(loss > 0 for _, loss in seen)
+    assert history.interrupted and not history.epochs and not model.training
+    whole = training.fit(model, x, y, objective=training.clean, on_batch=lambda *_: None, **words)
+    assert not whole.interrupted and len(whole.epochs) == 2

@@ -19,6 +19,7 @@ from typing import Dict, Iterator, List, Optional
 OLDEST = (3, 11)
 STAMP = "advtutor-stamp.json"
 PEERS = "advtutor-peers"
+BROWSER = "advtutor-browser"
 SITE = "advtutor-site"
 LOG = "advtutor-setup.log"
 NO_NETWORK = (
@@ -51,6 +52,11 @@ def main(arguments: Optional[List[str]] = None) -> int:
         action="store_true",
         help="also install the libraries that the attacks are compared with, and nbgrader",
     )
+    parser.add_argument(
+        "--browser",
+        action="store_true",
+        help="also install what the browser tests need; say so where there is no Chromium",
+    )
     parser.add_argument("--site", action="store_true", help="also install what builds the website")
     options = parser.parse_args(arguments)
     root = Path(__file__).resolve().parent.parent
@@ -58,6 +64,8 @@ def main(arguments: Optional[List[str]] = None) -> int:
         set_up(root, options.use_this_python)
         if options.peers:
             add_peers(root)
+        if options.browser:
+            add_browser(root)
         if options.site:
             add_site(root)
     except SetupError as fault:
@@ -166,6 +174,31 @@ def add_peers(root: Path) -> None:
         run([*pip(root), "-e", ".[peers,grading]", "-c", "constraints.txt"], root, watch=Progress())
         run([*pip(root), "--no-deps", "-r", "benchmarks/peers.txt"], root, watch=Progress())
         note.write_text(wanted, encoding="utf-8")
+
+
+def add_browser(root: Path) -> None:
+    """Install the extra `browser` and, with npm, axe-core, unless they are there.
+
+    SetupError where there is no Chromium. Without npm the test that needs axe-core is left out.
+    """
+    if not any(map(shutil.which, ("chromium", "chromium-browser"))):
+        raise SetupError(
+            "the browser tests need Chromium; install it and run make again "
+            "(Debian and Ubuntu: sudo apt-get install chromium)."
+        )
+    note, tests = root / ".venv" / BROWSER, root / "tests" / "browser"
+    wanted = inputs_of(root) + (tests / "package.json").read_text(encoding="utf-8")
+    with only_one(root):
+        if not note.exists() or note.read_text(encoding="utf-8") != wanted:
+            print("Installing what drives the browser.", flush=True)
+            run([*pip(root), "-e", ".[browser]", "-c", "constraints.txt"], root, watch=Progress())
+            note.write_text(wanted, encoding="utf-8")
+        if (tests / "node_modules" / "axe-core").exists():
+            return
+        if shutil.which("npm"):
+            run(["npm", "ci", "--no-audit", "--no-fund", "--prefix", str(tests)], root)
+        else:
+            print("There is no npm: the test with axe-core is left out.", flush=True)
 
 
 def add_site(root: Path) -> None:

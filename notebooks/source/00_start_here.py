@@ -18,7 +18,8 @@ import torch.nn.functional as F
 from advtutor import checks, data, models, plots, progress
 from advtutor.claims import claim
 from advtutor.predictions import predict
-from advtutor.widgets import Explorer, slider
+from advtutor.reproduce.weights import pretrained
+from advtutor.widgets import DrawDigit, photo_explorer
 
 network = models.imagenet_classifier()
 names = data.imagenet_classes()
@@ -162,20 +163,25 @@ for levels in (1, 2, 4, 8, 16):
 #
 # Move the slider. Each position makes the step anew with that $\epsilon$, and asks the network again. (With the keyboard: Tab to the slider, then the arrow keys.)
 
-
 # %%
-def step_of(eps):
-    image = gradient_sign_step(photo, label, eps)
-    name, probability = read(image)
-    found = f"{name}\n({probability:.0%} sure)"
-    started = f"{before}\n({sure_before:.0%} sure)"
-    return plots.step(photo[0], image[0], started, found, eps=eps, title="the step at this eps")
-
-
-Explorer(step_of, eps=slider(0.002, 0.001, 0.03, 0.001, name="eps"))
+photo_explorer(network, names, photo, label, eps=0.002)
 
 # %% [markdown]
-# ## 6. How this course works
+# ## 6. Does it work on your handwriting?
+#
+# Draw a digit with the mouse, a finger or a pen. Without a pointer: take one of the samples, or Tab to the canvas and draw with Space and the arrow keys. Two small networks read along while you draw: one was trained as usual, the other on pictures with such steps in them ([03](03_adversarial_training.ipynb) shows how).
+#
+# *Attack it* changes your digit by at most $\epsilon$ in each pixel, in 20 short steps against each network ([02](02_gradient_sign_crafting.ipynb) builds them), and looks for the smallest $\epsilon$ that changes the network's mind.
+
+# %%
+readers = {"usual": pretrained("maxout"), "hardened": pretrained("maxout-adversarial")}
+DrawDigit(readers, data.mnist().test.x[:5], eps=0.1)
+
+# %% [markdown]
+# Try several digits, of your own and of the samples. **What one drawing does not show** is which network is safer: that takes many digits, and more attacks than one.
+
+# %% [markdown]
+# ## 7. How this course works
 #
 # - **Predictions** come before a measurement. Nobody sees them and nothing depends on them; they make the result stick.
 # - **Exercises** have `...` where your code goes. A check prints one line: ○ not attempted yet, ✓ right, or ✗ with the mistake it found.

@@ -21,6 +21,7 @@ from advtutor.claims import claim
 from advtutor.data import mnist
 from advtutor.evaluation import evaluate
 from advtutor.predictions import predict
+from advtutor.widgets import dimension_explorer, direction_explorer
 
 digits = mnist()
 digits
@@ -156,6 +157,12 @@ claim(
 # %% [markdown]
 # **What it shows.** Both steps change every input by exactly 0.25. Both axes are logarithmic, so a power of $n$ is a straight line: the aligned step climbs like $n$, the coin's like $\sqrt n$. The coin's changes mostly cancel. The aligned ones never do. Nothing about the step got larger; there is more room for it to agree with the weights.
 #
+# Choose $n$ and move $\epsilon$. The explorer draws the two expected values, $\epsilon n\sqrt{2/\pi}$ and $\epsilon\sqrt n$; the largest $n$ is that of the photo in [the first notebook](00_start_here.ipynb), with its three colours.
+
+# %%
+dimension_explorer()
+
+# %% [markdown]
 # **What it does not show.** A network is not one unit, and trained weights are not normal draws. The next sections look at trained ones.
 
 # %% [markdown]
@@ -426,6 +433,14 @@ plots.curves(
 
 # %% [markdown]
 # **What it shows.** The convolutional network's logits bend around the digit itself and run nearly straight from there on. On this line one class wins on the straight part, and keeps winning: there, a wrong class does not sit in a pocket that must be found, it fills a half-line, and a single step can reach it. The RBF network falls off to both sides: it is sure only near its prototypes.
+#
+# One line is one direction. Take a second one beside it, a random sign for each pixel, and look at the plane of both: which class does the convolutional network read where? Move along either, on one of 20 digits.
+
+# %%
+direction_explorer(network, digits.test.x[:20], digits.test.y[:20])
+
+# %% [markdown]
+# The digit is in the middle, and a lettered region is a class. In which direction does the class of the digit end sooner?
 #
 # **What it does not show.** Figure 4 looks far beyond the pictures. The steps of the next notebook are 40 times shorter than this line's arm. How well does a straight line predict *them*?
 

@@ -20,6 +20,7 @@ from advtutor.claims import claim
 from advtutor.data import mnist
 from advtutor.evaluation import evaluate
 from advtutor.predictions import predict
+from advtutor.widgets import attack_stepper, eps_explorer
 
 digits = mnist()
 x, y = digits.test
@@ -172,6 +173,12 @@ claim(
 # %% [markdown]
 # **What it shows.** Three curves, and no pixel beyond $\epsilon$ in any. With the gradient's signs the error rises to nearly all digits; with random signs it stays near the clean error. It is the direction that does it. And the network is not in doubt: where it errs after the gradient's step, it is surer than where it errs after noise.
 #
+# See it on single digits. The grey bars are what the network gives the untouched digit, the blue ones what it gives after each of three changes of one size.
+
+# %%
+eps_explorer(network, x[:20], y[:20])
+
+# %% [markdown]
 # **What it does not show.** Whether one step is the best that can be done. Section 6 asks.
 
 # %% [markdown]
@@ -533,6 +540,12 @@ plots.curves(
 # %% [markdown]
 # **What it shows.** In between, short steps find mistakes that one long step misses. The curves meet where there is nothing left to find. PGD finds no more than BIM here; on other networks it will.
 #
+# Follow PGD step by step. The square holds two of the 784 pixels: the walls are the ends of the ball (and of $[0, 1]$, where they are nearer), and where a step would leave it, the projection puts it on the wall.
+
+# %%
+attack_stepper(network, x[:20], y[:20])
+
+# %% [markdown]
 # **What it does not show.** That the network is safe where the curve is low. An attack that fails proves nothing; a better one may succeed.
 
 # %% [markdown]

@@ -21,6 +21,7 @@ from advtutor.claims import claim
 from advtutor.data import mnist
 from advtutor.evaluation import evaluate
 from advtutor.predictions import predict
+from advtutor.widgets import TrainingObserver
 
 digits = mnist()
 x, y = digits.test
@@ -161,6 +162,15 @@ claim(
 # %% [markdown]
 # **What it shows.** Two epochs, and the attack that broke nearly every digit breaks few. The clean error, at the bottom of the figure, is hardly touched.
 #
+# Watch it happen, if you like: a third network with the same objective, measured twice a second on 200 digits while it trains. *Stop* ends it after the batch at hand. Nothing below waits for it.
+
+# %%
+watched = x[:200], y[:200]
+objective = partial(adversarial_loss, eps=eps)
+settings = {"objective": objective, "epochs": 1, "lr": 3e-3, "eps": eps}
+TrainingObserver(models.ConvNet, *digits.train, watched, **settings)
+
+# %% [markdown]
 # **What it does not show.** That the network is robust. It was trained on this attack, and it was tested on this attack. Section 7 uses another.
 
 # %% [markdown]

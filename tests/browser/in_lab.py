@@ -1,0 +1,134 @@
+"""What a person does in JupyterLab, as functions: open, run, save, restart, move a control."""
+
+import io
+import os
+from pathlib import Path
+
+import nbformat
+from nbformat.v4 import new_code_cell, new_notebook
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[2]
+AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
+READY = """() => {
+    const context = window.jupyterapp.shell.currentWidget?.sessionContext;
+    const kernel = context?.session?.kernel;
+    return !!(context?.isReady && kernel && kernel.connectionStatus === 'connected'
+              && kernel.status === 'idle');
+}"""
+# evaluate() would wait for a promise without a time limit; this is looked at instead.
+COMMAND = """(name) => { window.__done = undefined;
+    window.jupyterapp.commands.execute(name).then(
+        (result) => { window.__done = result === undefined || !!result; },
+        (error) => { window.__done = String(error); }); }"""
+ERRORS = (
+    "[data-mime-type='application/vnd.jupyter.error'], "
+    "[data-mime-type='application/vnd.jupyter.stderr'], .jp-Dialog"
+)
+
+
+def write(path: Path, *cells: str) -> None:
+    """A notebook of code cells."""
+    kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+    book = new_notebook(cells=[new_code_cell(c) for c in cells], metadata={"kernelspec": kernel})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(book, path)
+
+
+def show(page, server, path: str) -> None:
+    """Open the notebook at `path` below the server's folder, and wait for its kernel."""
+    address = f"{server.url}/doc/tree/{path}?reset&token={server.token}"
+    page.goto(address, wait_until="domcontentloaded")
+    page.wait_for_function("() => window.jupyterapp && window.jupyterapp.restored")
+    page.locator(".jp-NotebookPanel .jp-Notebook").wait_for()
+    page.wait_for_function(READY)
+
+
+def command(page, name: str, seconds: int = 300) -> None:
+    """Run one of JupyterLab's commands to its end."""
+    page.evaluate(COMMAND, name)
+    page.wait_for_function("() => window.__done !== undefined", timeout=1000 * seconds)
+    assert page.evaluate("() => window.__done") is True, page.evaluate("() => window.__done")
+
+
+def run_all(page, seconds: int = 300) -> None:
+    """Run every cell; no error, no warning and no dialog may appear."""
+    command(page, "notebook:run-all-cells", seconds)
+    page.wait_for_function(READY)
+    assert_clean(page)
+
+
+def assert_clean(page) -> None:
+    """No traceback, no warning, no dialog, no widget that cannot be shown."""
+    for fault in page.locator(ERRORS).all():
+        raise AssertionError(fault.inner_text()[:2000])
+    assert not page.get_by_text("Error displaying widget").count()
+    assert not page.get_by_text("Traceback (most recent call last)").count()
+
+
+def cell(page, number: int):
+    """The code cell `number`, from 0, brought into sight."""
+    found = page.locator(".jp-Notebook .jp-CodeCell").nth(number)
+    found.scroll_into_view_if_needed()
+    return found
+
+
+def sentence(box) -> str:
+    """The alt text of the widget's picture in `box`."""
+    return box.locator("img[src^='data:image/png']").first.get_attribute("alt")
+
+
+def source(box) -> str:
+    """The picture in `box`, as its data."""
+    return box.locator("img[src^='data:image/png']").first.get_attribute("src")
+
+
+def changed(page, box, act) -> str:
+    """Do `act`; wait until picture and alt text in `box` are others; the new alt text."""
+    from playwright.sync_api import expect
+
+    picture = box.locator("img[src^='data:image/png']").first
+    before = sentence(box), source(box)
+    act()
+    expect(picture).not_to_have_attribute("src", before[1])
+    expect(picture).not_to_have_attribute("alt", before[0])
+    assert box.locator("img[src^='data:image/png']").count() == 1  # replaced, not appended
+    return sentence(box)
+
+
+def drag(page, slider, share: float) -> None:
+    """Move a slider's handle with the mouse to `share` of its way, and let go."""
+    slider.scroll_into_view_if_needed()
+    rail, thumb = slider.bounding_box(), 16
+    now = slider.evaluate("e => (e.value - e.min) / (e.max - e.min)")
+    places = [rail["x"] + thumb / 2 + s * (rail["width"] - thumb) for s in (now, share)]
+    middle = rail["y"] + rail["height"] / 2
+    page.mouse.move(places[0], middle)
+    page.mouse.down()
+    page.mouse.move(places[1], middle, steps=8)
+    page.mouse.up()
+
+
+def picture(box, path):
+    """A screenshot of `box` in 128 colours, under docs/images/widgets if asked for."""
+    shot = box.screenshot(animations="disabled")
+    if os.environ.get("ADVTUTOR_SCREENSHOTS"):
+        path = ROOT / "docs" / "images" / "widgets" / path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        small = Image.open(io.BytesIO(shot)).convert("RGB")
+        small = small.crop((0, 0, min(small.width, 640), small.height))
+        small.quantize(128, dither=Image.Dither.NONE).save(path, "png", optimize=True)
+
+
+def serious_faults(page):
+    """What axe-core calls serious or critical in the outputs of the page."""
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate(
+        "() => axe.run({include: [['.jp-OutputArea-output']]}, {resultTypes: ['violations']})"
+    )
+    return [
+        f"{fault['id']}: {fault['help']}: {node['html'][:200]}"
+        for fault in found["violations"]
+        if fault["impact"] in ("serious", "critical")
+        for node in fault["nodes"]
+    ]
