@@ -8,8 +8,9 @@ import matplotlib as mpl
 import torch
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure as _MatplotlibFigure
+from matplotlib.font_manager import findfont
 from matplotlib.ticker import MaxNLocator, PercentFormatter
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 from torch import Tensor
 
 # Okabe and Ito's palette: told apart with every common form of colour blindness.
@@ -42,11 +43,15 @@ class Figure(_MatplotlibFigure):
     alt: str = ""
     title: str = "figure"
 
-    def png(self) -> bytes:
-        """The picture as PNG: 72 dpi, 64 colours."""
+    def png(self, note: str = "") -> bytes:
+        """The picture as PNG: 72 dpi, 64 colours; `note` stands in a line of its own below it."""
         raw, small = io.BytesIO(), io.BytesIO()
         self.savefig(raw, format="png", dpi=_DPI, facecolor="white")
         picture = Image.open(raw).convert("RGB")
+        if note:
+            picture = ImageOps.expand(picture, (0, 0, 0, 24), "white")
+            font = ImageFont.truetype(findfont("DejaVu Sans"), 12)
+            ImageDraw.Draw(picture).text((8, picture.height - 20), note, GREY, font)
         picture.quantize(_COLOURS, dither=Image.Dither.NONE).save(small, "png", optimize=True)
         return small.getvalue()
 

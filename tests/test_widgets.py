@@ -1,11 +1,14 @@
 """Explorers and predictions, without a browser."""
 
+import io
 import math
 import time
 import warnings
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from advtutor import attacks, models, plots, predictions, training, widgets
 from advtutor.data import mnist
@@ -391,3 +394,18 @@ def test_without_a_kernel_canvas_and_observer_show_a_picture(network, digits):
         data, metadata = widget._repr_mimebundle_()
         assert data["image/png"].startswith(b"\x89PNG")
         assert words in metadata["image/png"]["alt"]
+        assert "A still picture" in metadata["image/png"]["alt"]
+
+
+def test_a_still_picture_says_how_to_move_it():
+    """Catches a reader who drags at a picture, and a line that covers the picture."""
+    figure = pictures.dimension_picture(784, 0.25)
+    bare, noted = (
+        np.asarray(Image.open(io.BytesIO(png)).convert("L"), dtype=int)
+        for png in (figure.png(), figure.png(note="x" * 40))
+    )
+    assert noted.shape[0] > bare.shape[0]
+    assert (abs(noted[: len(bare)] - bare) > 24).mean() < 0.01  # covers nothing
+    line = noted[len(bare) :]
+    assert (line < 200).sum() > 100  # letters
+    assert (line[:2] > 200).all() and (line[-2:] > 200).all()  # whole letters

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from advtutor import attacks
 from advtutor.plots import Figure
 from advtutor.widgets.controls import choice, slider
-from advtutor.widgets.explorer import picture_html, sentence_html
+from advtutor.widgets.explorer import picture_html, sentence_html, still
 from advtutor.widgets.pictures import drawn_picture, probabilities
 
 _HERE = Path(__file__).parent
@@ -122,4 +122,5 @@ class DrawDigit(W.VBox):
         # Where nobody can draw, a saved page shows what is read in the first sample.
         figure = self._figure or drawn_picture(self._models, self._samples[:1], {}, 0.0)
         data = {**super()._repr_mimebundle_(**kwargs), "text/plain": repr(self)}
-        return {**data, "image/png": figure.png()}, {"image/png": {"alt": figure.alt}}
+        saved, metadata = still(figure)
+        return data | saved, metadata

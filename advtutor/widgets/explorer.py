@@ -10,6 +10,7 @@ import ipywidgets as W
 from advtutor.attacks import AttackWarning
 from advtutor.plots import Figure
 
+_STILL = "A still picture: in JupyterLab with ipywidgets, run the cell to move it."
 # A white card, also on a dark theme: the figures have a white face.
 _CARD = "max-width:100%;height:auto;background:white;border-radius:6px"
 
@@ -31,6 +32,12 @@ def sentence_html(error: Exception | str) -> str:
     if isinstance(error, Exception) and not isinstance(error, ValueError):
         words = f"{type(error).__name__}: {words}"
     return f'<p role="alert">No picture for these values. {html.escape(words)}</p>'
+
+
+def still(figure: Figure) -> tuple[dict[str, object], dict[str, object]]:
+    """What is saved beside a widget, as data and metadata: shown where no widget can be."""
+    data: dict[str, object] = {"image/png": figure.png(note=_STILL)}
+    return data, {"image/png": {"alt": f"{figure.alt} {_STILL}"}}
 
 
 class Explorer(W.VBox):
@@ -95,4 +102,5 @@ class Explorer(W.VBox):
         data = {**super()._repr_mimebundle_(**kwargs), "text/plain": repr(self)}
         if self._figure is None:
             return data, {}
-        return {**data, "image/png": self._figure.png()}, {"image/png": {"alt": self._figure.alt}}
+        saved, metadata = still(self._figure)
+        return data | saved, metadata

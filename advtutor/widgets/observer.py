@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from advtutor import attacks, training
 from advtutor.evaluation import evaluate
-from advtutor.widgets.explorer import picture_html, sentence_html
+from advtutor.widgets.explorer import picture_html, sentence_html, still
 from advtutor.widgets.pictures import training_picture
 
 _SECONDS = 0.5  # between two pictures: drawing shall not take more than a part of the training
@@ -132,4 +132,5 @@ class TrainingObserver(W.VBox):
     def _repr_mimebundle_(self, **kwargs: object) -> tuple[dict[str, object], dict[str, object]]:
         figure = training_picture(self._batches, self._loss, self._clean, self._fgsm)
         data = {**super()._repr_mimebundle_(**kwargs), "text/plain": repr(self)}
-        return {**data, "image/png": figure.png()}, {"image/png": {"alt": figure.alt}}
+        saved, metadata = still(figure)
+        return data | saved, metadata

@@ -24,11 +24,12 @@ SETTINGS = """{
 
 
 class Server(NamedTuple):
-    """Where JupyterLab answers, with which token, and the folder that it serves."""
+    """Where JupyterLab answers, with which token, the folder that it serves, its settings."""
 
     url: str
     token: str
     folder: Path
+    config: Path
 
 
 def _missing() -> str | None:
@@ -61,6 +62,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "JUPYTERLAB_WORKSPACES_DIR": str(state / "workspaces"),
         "IPYTHONDIR": str(state / "ipython"),
         "ADVTUTOR_PROGRESS": "off",
+        "OMP_NUM_THREADS": "1",  # two notebooks run side by side
     }
     command = lab._command(folder, "notebooks/00_start_here.ipynb", port, browser=False)
     command.append("--LabApp.expose_app_in_browser=True")
@@ -70,7 +72,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         )
         try:
             lab._wait_until_it_answers(running, port, token)
-            yield Server(f"http://127.0.0.1:{port}", token, folder)
+            yield Server(f"http://127.0.0.1:{port}", token, folder, state / "config")
         finally:
             lab._stop(running)
 

@@ -44,16 +44,31 @@ def show(page, server, path: str) -> None:
     page.wait_for_function(READY)
 
 
-def command(page, name: str, seconds: int = 300) -> None:
-    """Run one of JupyterLab's commands to its end."""
+def start(page, name: str) -> None:
+    """Begin one of JupyterLab's commands."""
     page.evaluate(COMMAND, name)
+
+
+def wait_until_done(page, seconds: int = 300) -> None:
+    """Wait for the command that was begun last."""
     page.wait_for_function("() => window.__done !== undefined", timeout=1000 * seconds)
     assert page.evaluate("() => window.__done") is True, page.evaluate("() => window.__done")
+
+
+def command(page, name: str, seconds: int = 300) -> None:
+    """Run one of JupyterLab's commands to its end."""
+    start(page, name)
+    wait_until_done(page, seconds)
 
 
 def run_all(page, seconds: int = 300) -> None:
     """Run every cell; no error, no warning and no dialog may appear."""
     command(page, "notebook:run-all-cells", seconds)
+    assert_ran(page)
+
+
+def assert_ran(page) -> None:
+    """The kernel has come to rest, and no error, no warning and no dialog is there."""
     page.wait_for_function(READY)
     assert_clean(page)
 

@@ -1,8 +1,16 @@
 """Every explorer in JupyterLab: moved by keyboard and by mouse, by its sentence and its picture."""
 
+import base64
+import io
+
 import in_lab
+import numpy as np
 import pytest
 from in_lab import AXE, cell, changed, picture, sentence, serious_faults
+from PIL import Image
+
+from advtutor import plots
+from advtutor.widgets.explorer import _STILL as STILL
 
 SETUP = """
 import torch
@@ -219,3 +227,34 @@ def test_a_restarted_kernel_is_told_beside_the_control(server, new_page):
     changed(page, box, lambda: page.keyboard.press("ArrowRight"))
     page.wait_for_timeout(4500)
     assert not box.get_by_text("run this cell again").count()
+
+
+def ends(png):
+    """Where the line that a still picture ends with is dark: `[20, 420]`."""
+    shown = Image.open(io.BytesIO(png)).convert("L")
+    return np.asarray(shown.crop((0, shown.height - 20, 420, shown.height))) < 160
+
+
+def test_without_a_widget_manager_there_is_a_still_picture_and_a_line(server, new_page):
+    """Catches an empty place, or a bare name, in a JupyterLab that cannot show widgets."""
+    cells = [
+        "from advtutor import data, models, widgets",
+        "widgets.dimension_explorer()",
+        'widgets.DrawDigit({"untrained": models.SoftmaxRegression()}, data.mnist().test.x[:2])',
+    ]
+    in_lab.write(server.folder / "without.ipynb", *cells)
+    settings = server.config / "labconfig" / "page_config.json"
+    settings.write_text('{"disabledExtensions": {"@jupyter-widgets/jupyterlab-manager": true}}')
+    try:
+        page = new_page()
+        in_lab.show(page, server, "without.ipynb")
+        in_lab.run_all(page)
+        for number in (1, 2):
+            box = cell(page, number).locator(".jp-OutputArea-output").first
+            box.locator("img").wait_for()
+            assert not box.locator(".jupyter-widgets").count()
+            data = base64.b64decode(in_lab.source(box).split(",")[1])
+            wanted = ends(plots.Figure((6, 2)).png(note=STILL))
+            assert (ends(data) != wanted).mean() < wanted.mean() / 10
+    finally:
+        settings.unlink()
