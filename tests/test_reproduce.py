@@ -581,3 +581,13 @@ def test_the_ledger_passes_over_runs_of_old_recipes(tmp_path: Path) -> None:
     for stem in (name, f"RBF-0123456789ab-{result.seed}"):
         (tmp_path / f"{stem}.json").write_text(json.dumps(asdict(result)), encoding="utf-8")
     assert of_todays_recipes(tmp_path) == [result]
+
+
+def test_the_ledger_takes_one_run_of_what_is_not_random(tmp_path: Path) -> None:
+    """Catches n = 5 for one number, because more seeds were once run."""
+    (result,) = [r for r in ledger.shipped() if r.experiment == "imagenet"]
+    for seed in range(3):
+        name = runner.Task("imagenet", seed).name
+        text = json.dumps(asdict(result) | {"seed": seed})
+        (tmp_path / f"{name}.json").write_text(text, encoding="utf-8")
+    assert [r.seed for r in of_todays_recipes(tmp_path)] == [0]

@@ -6,11 +6,13 @@ python tools/make_ledger.py --runs DIR/runs  with the runs that `advtutor reprod
 
 import argparse
 import json
+import math
 from collections import Counter
 from pathlib import Path
 
 import advtutor
 from advtutor.reproduce import ledger
+from advtutor.reproduce.experiments import EXPERIMENTS
 from advtutor.reproduce.runner import Result, Task
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -54,12 +56,17 @@ def texts(results: list[Result]) -> dict[Path, str]:
 
 
 def of_todays_recipes(folder: Path) -> list[Result]:
-    """The runs in `folder` that follow the recipes as they are; older ones may lie beside them."""
+    """The runs in `folder` that follow the recipes as they are; others may lie beside them."""
     results = [
         (path.stem, Result(**json.loads(path.read_text(encoding="utf-8"))))
         for path in sorted(folder.glob("*.json"))
     ]
-    return [r for name, r in results if name == Task(r.experiment, r.seed, r.quick).name]
+    return [
+        r
+        for name, r in results
+        if name == Task(r.experiment, r.seed, r.quick).name
+        and r.seed < (EXPERIMENTS[r.experiment].seeds or math.inf)
+    ]
 
 
 def main() -> None:
