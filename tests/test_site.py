@@ -9,8 +9,9 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from make_site import MODULES, alt_text, kept_links
+from make_site import MODULES, alt_text, for_the_site, kept_links
 from nbformat import from_dict
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 ROOT = Path(__file__).resolve().parent.parent
 NEEDED = ("sphinx", "myst_nb", "pydata_sphinx_theme")
@@ -179,6 +180,19 @@ def test_a_broken_link_is_noticed(tmp_path: Path) -> None:
 def test_where_alternative_texts_come_from(output: dict[str, object], wanted: str) -> None:
     """Catches a picture without words that gets some, which would hide it from the check above."""
     assert alt_text(from_dict(output)) == wanted
+
+
+@pytest.mark.parametrize("text", ["<Explorer: eps>", "<DrawDigit: x>", "<TrainingObserver: x>"])
+def test_below_each_widget_a_line_says_how_to_move_it(text: str) -> None:
+    """Catches a stored widget that a reader of the site drags at in vain."""
+    widget = new_output("display_data", {"image/png": "x", "text/plain": text})
+    figure = new_output("display_data", {"image/png": "x", "text/plain": "<Figure: x>"})
+    cells = [new_markdown_cell("# Title")]
+    cells += [new_code_cell("x", outputs=[output]) for output in (widget, figure)]
+    page = for_the_site(new_notebook(cells=cells), "00_start_here", solved=False)
+    kinds = [cell.source if cell.cell_type == "markdown" else "code" for cell in page.cells]
+    assert kinds[2] == "code" and kinds[4:] == ["code"]
+    assert kinds[3] == "*To move what this picture shows, [run it yourself](../docs/ways_in.md).*"
 
 
 def test_a_link_to_a_file_that_is_no_page_keeps_its_words() -> None:

@@ -20,6 +20,7 @@ from notebook_source import NOTEBOOKS, ROOT
 
 SITE = ROOT / "build" / "site"
 LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]*)\]\((?P<target>(?![a-z]+:|#)[^)#\s]+)[^)\s]*\)")
+WIDGETS = ("<Explorer", "<DrawDigit", "<TrainingObserver")  # as plain text
 PLACEHOLDER = re.compile(r"<(Figure|Explorer): (.*)>", re.DOTALL)
 # The pages on the project that lie at the top of the clone.
 TOP_PAGES = ("CONTRIBUTING.md", "CHANGELOG.md")
@@ -108,12 +109,12 @@ def lay_out(pages: Path) -> None:
         "The same notebooks with their exercises filled and checked.",
         names,
     )
-    docs = [p.stem for p in sorted((pages / "docs").glob("*.md")) if p.stem != "run_it_yourself"]
+    docs = [p.stem for p in sorted((pages / "docs").glob("*.md")) if p.stem != "ways_in"]
     write_index(
         pages / "docs",
         "Guides",
         "How to run, grade and change the course, and what it has measured.",
-        ["run_it_yourself", *docs, *(f"../{Path(name).stem}" for name in top)],
+        ["ways_in", *docs, *(f"../{Path(name).stem}" for name in top)],
     )
     write_index(pages / "api", "The package", "What the notebooks import.", list(MODULES))
     for module in MODULES:
@@ -146,7 +147,7 @@ def write_index(folder: Path, title: str, text: str, pages: list[str]) -> None:
 def for_the_site(notebook: NotebookNode, name: str, solved: bool) -> NotebookNode:
     """The notebook with alt texts where myst-nb looks for them, and ways to run and to compare."""
     up = "../../" if solved else "../"
-    run_it = f"[run it yourself]({up}docs/run_it_yourself.md)"
+    run_it = f"[run it yourself]({up}docs/ways_in.md)"
     twin = (
         f"[the notebook with blanks](../{name}.ipynb)"
         if solved
@@ -161,8 +162,8 @@ def for_the_site(notebook: NotebookNode, name: str, solved: bool) -> NotebookNod
             if alts:
                 cell.metadata["mystnb"] = {"image": {"alt": "; ".join(alts)}}
         cells.append(cell)
-        if cell.cell_type == "code" and any(is_explorer(output) for output in cell.outputs):
-            text = f"*The stored picture of an explorer. To move its sliders, {run_it}.*"
+        if cell.cell_type == "code" and any(is_widget(output) for output in cell.outputs):
+            text = f"*To move what this picture shows, {run_it}.*"
             cells.append(nbformat.v4.new_markdown_cell(text, id=f"{cell.id}-run"))
         elif len(cells) == 1:
             text = f":::{{note}}\n{note}\n:::"
@@ -183,10 +184,10 @@ def alt_text(output: NotebookNode) -> str:
     return " ".join(alt.split())
 
 
-def is_explorer(output: NotebookNode) -> bool:
+def is_widget(output: NotebookNode) -> bool:
     """Whether the output is the stored picture of a widget."""
     text = output.get("data", {}).get("text/plain", "")
-    return "image/png" in output.get("data", {}) and text.startswith("<Explorer")
+    return "image/png" in output.get("data", {}) and text.startswith(WIDGETS)
 
 
 if __name__ == "__main__":

@@ -84,7 +84,7 @@ class Explorer(W.VBox):
             elif str(warning.message) not in told:
                 told.append(str(warning.message))
         words = "".join(
-            f'<p role="note" style="max-width:40rem">{html.escape(text)}</p>' for text in told
+            f'<p role="note" style="max-width:36rem">{html.escape(text)}</p>' for text in told
         )
         self._picture.value = picture_html(figure) + words
         self._figure, self._drawn = figure, values

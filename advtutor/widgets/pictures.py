@@ -366,7 +366,7 @@ def training_picture(
         right.set_ylim(-0.03, 1.03)
         right.yaxis.set_major_formatter(PercentFormatter(1.0))
         for axis in (left, right):
-            axis.set_xlim(0, max(batches, default=100))
+            axis.set_xlim(0, 1.03 * max(batches, default=100))
             axis.set_xlabel("batches")
             axis.grid(color="#dddddd")
         _legend(figure, right)
