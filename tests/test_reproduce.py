@@ -1,5 +1,6 @@
 """`advtutor reproduce`: the claims as data, the verdict's rule, runs that are kept, bad input."""
 
+import io
 import json
 import os
 import signal
@@ -13,6 +14,7 @@ import pytest
 import torch
 from make_ledger import of_todays_recipes
 from make_ledger import texts as ledger_texts
+from rich.console import Console
 from typer.testing import CliRunner
 
 import advtutor
@@ -20,7 +22,7 @@ from advtutor import training
 from advtutor.claims import paper_claims
 from advtutor.cli import app
 from advtutor.data import Split
-from advtutor.reproduce import executors, ledger, networks, recipes, runner
+from advtutor.reproduce import command, executors, ledger, networks, recipes, runner
 from advtutor.reproduce.experiments import EXPERIMENTS, Experiment
 from advtutor.reproduce.networks import Recipe
 from advtutor.reproduce.runner import Kept, ReproduceError, Result, Task, run_all, tasks
@@ -427,25 +429,25 @@ def test_a_worker_process_that_dies_costs_only_its_run(inline_numbers, tmp_path:
     """Catches a killed process (out of memory, say) that ends the whole."""
     import multiprocessing
 
+    shares: dict[str, list[float]] = {}
     killed: list[int] = []
-    with executors.processes(2, lambda message: None) as (make, channel, threads):
-        spared = {child.pid for child in multiprocessing.active_children()}
+    spared: set[int] = set()
 
-        def kill_one(task: Task, result: Result) -> None:
-            workers = [c for c in multiprocessing.active_children() if c.pid not in spared]
-            if not killed and workers:
-                killed.append(workers[0].pid)
-                os.kill(workers[0].pid, signal.SIGKILL)
+    def kill_one(message: executors.Message) -> None:
+        name, share, _ = message
+        shares.setdefault(name, []).append(share)
+        busy = [c.pid for c in multiprocessing.active_children() if c.pid not in spared]
+        if len(shares) == 2 and busy and not killed:
+            killed.append(busy[0])
+            os.kill(busy[0], signal.SIGKILL)
 
+    with executors.processes(2, kill_one) as (make, channel, threads):
+        spared |= {child.pid for child in multiprocessing.active_children()}
         made = run_all(
-            LOGISTIC,
-            Kept(tmp_path),
-            make_executor=make,
-            channel=channel,
-            threads=threads,
-            finished=kill_one,
+            LOGISTIC, Kept(tmp_path), make_executor=make, channel=channel, threads=threads
         )
     assert killed
+    assert any(heard != sorted(heard) for heard in shares.values()), "no run was begun again"
     assert numbers(made) == inline_numbers
 
 
@@ -591,3 +593,35 @@ def test_the_ledger_takes_one_run_of_what_is_not_random(tmp_path: Path) -> None:
         text = json.dumps(asdict(result) | {"seed": seed})
         (tmp_path / f"{name}.json").write_text(text, encoding="utf-8")
     assert [r.seed for r in of_todays_recipes(tmp_path)] == [0]
+
+
+# ---------------------------------------------------------------------------------------------
+# What is shown meanwhile.
+
+
+def test_the_bars_follow_the_runs() -> None:
+    """Catches a bar that stands still, one that stays, and a whole that counts runs for minutes."""
+    todo = [Task("maxout", 0), Task("growth", 0)]
+    cost = [task.definition.minutes for task in todo]
+    assert cost[0] > 2 * cost[1]
+    written = io.StringIO()
+    watch = command._Watch(todo, Console(file=written, force_terminal=True, width=120))
+    whole, *others = watch._progress.tasks
+    assert not others and whole.total == pytest.approx(sum(cost))
+    with watch:
+        watch.hear((todo[0].name, 0.5, "epoch 7"))
+        _, bar = watch._progress.tasks
+        assert (bar.description, bar.completed, bar.fields["words"]) == (
+            "maxout, seed 0",
+            0.5,
+            "epoch 7",
+        )
+        assert whole.completed == pytest.approx(cost[0] / 2)
+        watch.finished(todo[0], Result("maxout", 0, False, {}, seconds=61.0))
+        assert watch._progress.tasks == [whole] and whole.completed == pytest.approx(cost[0])
+        watch.hear((todo[0].name, 0.9, "late"))
+        assert watch._progress.tasks == [whole]
+        watch.finished(todo[1], Result("growth", 0, False, {}, failure="it diverged"))
+        assert whole.finished
+    lines = written.getvalue()
+    assert "done  maxout, seed 0  61 s" in lines and "failed  growth, seed 0" in lines

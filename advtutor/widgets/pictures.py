@@ -238,7 +238,7 @@ def stepper_picture(
     size = (float(high[first] - low[first]), float(high[second] - low[second]))
     walls.add_patch(Rectangle(corner, *size, fc="#f0f0f0", ec="black", lw=2.2))
     pair = walk[:, [first, second]].numpy()
-    walls.plot(*pair.T, color=GREY, lw=1, alpha=0.5)
+    walls.plot(*pair.T, color="#56B4E9", lw=2, clip_on=False)
     walls.plot(*pair[: step + 1].T, "o-", color=BLUE, ms=4, clip_on=False)
     walls.plot(*pair[step], "o", ms=11, mfc=ORANGE, mec="black", mew=2, clip_on=False)
     walls.set(xlim=(-1.15 * eps, 1.15 * eps), ylim=(-1.15 * eps, 1.15 * eps))
@@ -262,11 +262,13 @@ def stepper_picture(
 
 
 def _two_pixels(x: Tensor, walk: Tensor, eps: float) -> tuple[int, int]:
-    """Two pixels worth watching: the one that turns round most, and one that does otherwise."""
-    travelled = walk.diff(dim=0).abs().sum(dim=0)
+    """Two pixels worth watching: one that moves about inside, and one that does otherwise."""
+    inside = (walk.abs() < 0.95 * eps).float().mean(dim=0)
     free = ((x > eps) & (x < 1 - eps)).float()  # no wall of [0, 1] inside the ball
-    first = int((travelled * (1 + free)).argmax())
-    other = (travelled + (walk - walk[:, first : first + 1]).abs().sum(dim=0)) * (1 + free)
+    travelled = walk.diff(dim=0).abs().sum(dim=0)
+    worth = (1 + free) * inside
+    first = int((travelled * worth).argmax())
+    other = (travelled + (walk - walk[:, first : first + 1]).abs().sum(dim=0)) * worth
     other[first] = -1
     return first, int(other.argmax())
 
@@ -370,6 +372,8 @@ def training_picture(
             axis.set_xlabel("batches")
             axis.grid(color="#dddddd")
         _legend(figure, right)
+        if not batches:
+            left.text(0.5, 0.5, "not started yet", transform=left.transAxes, ha="center")
     if not batches:
         return _described(figure, "a training", "Two empty panels: no training has run yet.")
     alt = (
@@ -463,7 +467,8 @@ def defence_picture(
         axis.set(xlabel="eps", ylabel="error", ylim=(-0.03, 1.03))
         axis.yaxis.set_major_formatter(PercentFormatter(1.0))
         axis.grid(color="#dddddd")
-        axis.legend(loc="best", frameon=True, fontsize=10)
+        words_at = {"loc": "lower center", "bbox_to_anchor": (0.47, 1.0)}
+        axis.legend(ncols=4, columnspacing=1.2, fontsize=10, frameon=False, **words_at)
     near = min(range(len(RADII)), key=lambda i: abs(RADII[i] - eps))
     found = ", ".join(f"{name} {row[near]:.0%}" for name, row in curves.items())
     alt = (
