@@ -249,7 +249,7 @@ def matrix(
         axis.set_xticks(range(len(columns)), columns, **(slanted if long else {}))
         axis.set_yticks(range(len(rows)), rows)
         axis.set_xlabel(xlabel + (", %" if percent else ""))
-        axis.set_ylabel(ylabel)
+        axis.set_ylabel(ylabel, labelpad=10)
     cells = _cells(values)
     ends = [pick(cells, key=lambda cell: cell[1]) for pick in (min, max)]
     words = [f"{shown.format(v)} ({rows[r]}, {columns[c]})" for (r, c), v in ends]

@@ -105,6 +105,23 @@ def test_a_python_that_does_not_start_is_not_tried(monkeypatch) -> None:
     assert verify.other_python("3.13").state == "not tried"
 
 
+@pytest.mark.parametrize(
+    ("reached", "status", "state"),
+    [(False, 0, "not tried"), (True, 0, "passed"), (True, 2, "failed")],
+)
+def test_links_are_not_called_broken_without_a_network(monkeypatch, reached, status, state) -> None:
+    """Catches a release that fails for a cable, and a broken link that passes."""
+
+    def connect(address: tuple[str, int], timeout: float) -> SimpleNamespace:
+        if not reached:
+            raise TimeoutError("timed out")
+        return SimpleNamespace(close=lambda: None)
+
+    monkeypatch.setattr(verify.socket, "create_connection", connect)
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: SimpleNamespace(returncode=status))
+    assert verify.links_outside().state == state
+
+
 def test_without_a_wheelhouse_there_is_nothing_to_check(monkeypatch, tmp_path) -> None:
     """Catches a check that passes, or ends in a traceback, before anything was collected."""
     monkeypatch.setattr(wheelhouse, "FOLDER", tmp_path / "wheelhouse")
