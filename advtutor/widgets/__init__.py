@@ -16,6 +16,7 @@ from advtutor.widgets.explorers import (
     photo_explorer,
 )
 from advtutor.widgets.observer import TrainingObserver
+from advtutor.widgets.pictures import overfitting_runs
 
 __all__ = [
     "Canvas",
@@ -30,6 +31,7 @@ __all__ = [
     "direction_explorer",
     "eps_explorer",
     "overfitting_explorer",
+    "overfitting_runs",
     "photo_explorer",
     "slider",
     "whole_slider",

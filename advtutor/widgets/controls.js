@@ -57,8 +57,11 @@ function render({ model, el }) {
     control.setAttribute("aria-valuetext", words);
   };
   const show = () => { control.value = model.get("value"); write(model.get("value")); };
-  control.addEventListener("input", () => write(control.valueAsNumber));
-  control.addEventListener("change", () => send("value", control.valueAsNumber));
+  // While one message is under way, the widget manager keeps the newest value and drops the rest.
+  control.addEventListener("input", () => {
+    write(control.valueAsNumber);
+    send("value", control.valueAsNumber);
+  });
   model.on("change:value", show);
   show();
   return () => leave("change:value", show);

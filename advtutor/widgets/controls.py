@@ -25,7 +25,7 @@ class _Control(anywidget.AnyWidget):
 class Slider(_Control):
     """A slider from `min` to `max` with a visible name and value.
 
-    It reports when it is let go or a key is pressed. A value beyond its ends becomes the end.
+    It reports while it moves. A value beyond its ends becomes the end.
     """
 
     min = traitlets.Float().tag(sync=True)

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 
 import in_lab
 import numpy as np
@@ -57,6 +58,11 @@ CELLS = {
     "number": 'predict("q", low=0, high=1, unit="%")',
     "question": 'predict("r", ["up", "down"])',
 }
+COUNT = """(place) => { window.__redraws = 0;
+    const options = {subtree: true, childList: true, attributes: true, attributeFilter: ['src']};
+    new MutationObserver(() => { window.__redraws += 1; }).observe(place, options); }"""
+HURRY = """(slider, values) => { for (const value of values) {
+    slider.value = value; slider.dispatchEvent(new Event('input', {bubbles: true})); } }"""
 EXPLORERS = ["eps", "direction", "dimension", "stepper", "overfitting", "photo", "defence"]
 
 
@@ -142,6 +148,33 @@ def test_a_broken_network_is_told_and_the_controls_live(page):
     box.locator("img").wait_for()
     assert "at eps 0;" in sentence(box)
     in_lab.assert_clean(page)
+
+
+def test_a_picture_follows_the_hand(page):
+    """Catches a slider that is dumb until it is let go."""
+    box = box_of(page, "eps")
+    slider = box.locator("[type=range]").last
+    slider.scroll_into_view_if_needed()
+    rail = slider.bounding_box()
+    page.mouse.move(rail["x"] + rail["width"] * 0.3, rail["y"] + rail["height"] / 2)
+    changed(page, box, page.mouse.down)
+    changed(page, box, lambda: page.mouse.move(rail["x"] + rail["width"] * 0.8, rail["y"] + 5))
+    page.mouse.up()
+
+
+def test_redraws_do_not_queue_up_behind_a_fast_hand(page):
+    """Catches a picture that limps behind, value by value, when the hand has long stopped."""
+    from playwright.sync_api import expect
+
+    box = box_of(page, "ends")
+    slider = box.locator("[type=range]")
+    changed(page, box, lambda: slider.fill("0.4"))
+    page.evaluate(COUNT, box.locator(".widget-html").element_handle())
+    slider.evaluate(HURRY, [0.05 * (1 + i % 8) for i in range(80)] + [0.25])
+    expect(box.locator("img")).to_have_attribute("alt", re.compile("at eps 0.25;"))
+    page.wait_for_timeout(1500)
+    assert "at eps 0.25;" in sentence(box)
+    assert 1 <= page.evaluate("() => window.__redraws") <= 8  # of 81
 
 
 def test_two_widgets_on_one_page_are_two(page):
