@@ -1,5 +1,7 @@
 """A digit is drawn with the mouse and with keys, and a training is watched and stopped."""
 
+from itertools import pairwise
+
 import in_lab
 import pytest
 from in_lab import AXE, cell, changed, picture, sentence, serious_faults
@@ -49,6 +51,15 @@ def board(page):
     return box
 
 
+def between(places, steps):
+    """`places` and the points on the lines between them."""
+    yield places[0]
+    for (a, b), (c, d) in pairwise(places):
+        for step in range(1, steps + 1):
+            share = step / steps
+            yield a + share * (c - a), b + share * (d - b)
+
+
 def draw(page, board, places):
     """Draw a line through `places` with the mouse."""
     area = board.locator("canvas")
@@ -72,6 +83,36 @@ def test_a_digit_drawn_with_the_mouse_is_read(page, board):
     assert "usual reads 7" in sentence(board) and "robust reads 7" in sentence(board)
     in_lab.assert_clean(page)
     picture(board, "drawing.png")
+
+
+@pytest.mark.parametrize("kind", ["touch", "pen"])
+def test_a_digit_drawn_with_a_finger_or_a_pen_is_read(page, board, kind):
+    """Catches a canvas that scrolls away under a finger, or that only a mouse can use."""
+    area = board.locator("canvas")
+    area.scroll_into_view_if_needed()
+    edges = area.bounding_box()
+    points = [
+        {"x": edges["x"] + a * edges["width"], "y": edges["y"] + b * edges["height"]}
+        for a, b in between(SEVEN, 6)
+    ]
+    browser = page.context.new_cdp_session(page)
+    if kind == "touch":
+        browser.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
+        for number, point in enumerate(points):
+            step = "touchMove" if number else "touchStart"
+            browser.send("Input.dispatchTouchEvent", {"type": step, "touchPoints": [point]})
+        browser.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        browser.send("Emulation.setTouchEmulationEnabled", {"enabled": False})
+    else:
+        words = {"pointerType": "pen", "button": "left", "buttons": 1, "clickCount": 1}
+        steps = ["mousePressed", *["mouseMoved"] * (len(points) - 1)]
+        for step, point in zip(steps, points, strict=True):
+            browser.send("Input.dispatchMouseEvent", {"type": step, **point, **words})
+        browser.send("Input.dispatchMouseEvent", {"type": "mouseReleased", **points[-1], **words})
+    board.locator("img").wait_for()
+    page.wait_for_timeout(1000)
+    assert area.bounding_box() == edges  # nothing was scrolled
+    assert "usual reads 7" in sentence(board) and "robust reads 7" in sentence(board)
 
 
 def test_it_is_attacked_by_one_button(page, board):
