@@ -268,7 +268,7 @@ def test_the_shipped_curves_are_whole():
 def test_dimensions_grow_as_the_paper_says():
     """Catches the two rates exchanged."""
     alt = pictures.dimension_picture(784, 0.25).alt
-    assert "by 156, signs from a coin by 7: 22 times" in alt
+    assert "by 156, signs from a coin by 5.59: 28 times" in alt
 
 
 # ---------------------------------------------------------------------------------------------

@@ -174,7 +174,7 @@ def _middle(mask: Tensor) -> tuple[int, int]:
 def dimension_picture(n: int, eps: float) -> Figure:
     """How far a unit with `n` standard normal weights is moved: aligned signs against a coin's.
 
-    The expected sizes, `eps * n * sqrt(2 / pi)` and `eps * sqrt(n)` (paper, section 3).
+    The expected sizes, `eps * n * sqrt(2 / pi)` and `eps * sqrt(2 * n / pi)` (paper, section 3).
     """
     sizes = torch.logspace(0, 5, 40)
 
@@ -182,7 +182,7 @@ def dimension_picture(n: int, eps: float) -> Figure:
         return eps * m * (2 / torch.pi) ** 0.5
 
     def coin(m: Any) -> Any:
-        return eps * m**0.5
+        return eps * (2 * m / torch.pi) ** 0.5
 
     with mpl.rc_context(_STYLE):
         figure = _figure(7, 3.8)

@@ -49,18 +49,18 @@ plots.images(photo, [f"{before} ({sure_before:.0%} sure)"], columns=2, title="th
 #
 # You may change every pixel by at most $\epsilon = 0.007$. A screen shows 255 steps from black to white; $0.007$ is less than two of them.
 #
-# **Your prediction.** The best such change takes the network's confidence in "tripod" from over 90 % to …
+# **Your prediction.** One such change, made with the network's gradient, takes its confidence in "tripod" from over 90 % to …
 
 # %%
 guess = predict("photo", low=0, high=1, unit="%")
 guess
 
 # %% [markdown]
-# The gradient $\nabla_x J$ of the loss says, for each pixel, whether making it lighter or darker makes the network's loss $J$ larger. Take only its sign, so that every pixel moves by the same small amount:
+# The gradient $\nabla_x J$ of the loss says, for each pixel, whether making it lighter or darker makes the network's loss $J$ larger. Take only its sign, so that every pixel moves by the same small amount $\epsilon$. For $y$ take what the network reads now:
 #
 # $$x_{\mathrm{adv}} = x + \epsilon\,\mathrm{sign}(\nabla_x J(x, y)).$$
 #
-# Three lines of code. The last one keeps the pixels in $[0, 1]$.
+# Three lines of code. The last one also keeps the pixels in $[0, 1]$; $x_{\mathrm{adv}}$ is called an *adversarial example*.
 
 
 # %%
@@ -85,17 +85,18 @@ plots.step(
 # %%
 left = network(photo_adv).softmax(dim=1)[0, label].item()
 guess.compare(left, unit="%")
+print(f"It reads {after!r} instead of {before!r}.")
 claim(
     "F1-imagenet",
     sure_after,
     low=0.5,
     high=0.75,
     unit="%",
-    statement="one gradient-sign step turns 'tripod' into 'harmonica', with a confidence of",
+    statement="one gradient-sign step turns 'tripod' into another class, with a confidence of",
 )
 
 # %% [markdown]
-# **What it shows.** Left and right look the same to you. The network reads the right one as a harmonica. The paper does this with a panda, a gibbon and another network, and reaches a higher confidence; what happens is the same.
+# **What it shows.** Left and right look the same to you. The network reads the right one as a harmonica. The paper that this course follows (Goodfellow, Shlens and Szegedy, 2015) does this with a panda, a gibbon and another network, and reaches a higher confidence; what happens is the same.
 #
 # **What it does not show.** That *any* tiny change would do it. Perhaps the network is simply nervous.
 
@@ -185,13 +186,13 @@ DrawDigit(readers, data.mnist().test.x[:5], eps=0.1)
 #
 # - **Predictions** come before a measurement. Nobody sees them and nothing depends on them; they make the result stick.
 # - **Exercises** have `...` where your code goes. A check prints one line: ○ not attempted yet, ✓ right, or ✗ with the mistake it found.
-# - **Claims** print one line each: what is claimed, the band in which the number has to fall on any machine, the paper's value where there is one, and what this machine measured. A claim that does not hold stops the notebook. So every number in the text is one that your machine has just checked.
-# - **Progress**: the last cell of each notebook shows which of its exercises you have solved, and `advtutor progress` in a terminal shows all. A small file of your own holds the names, and no code; `ADVTUTOR_PROGRESS=off` switches it off.
+# - **Claims** say what is claimed, the band in which the number has to fall on any machine, the paper's value where there is one, and below it what this machine measured. A claim that does not hold stops the notebook. So what the text concludes from a number, your machine has just checked.
+# - **Progress**: the last cell of each notebook with exercises shows which of them you have solved, and `advtutor progress` in a terminal shows all. A small file of your own holds the names, and no code; `ADVTUTOR_PROGRESS=off` switches it off.
 # - **When something fails**, run `advtutor doctor` in a terminal (or `make doctor` in the course's folder). It says what is missing and what to do. *Kernel → Restart Kernel and Run All Cells* runs a notebook afresh at any time.
 #
 # | you have | take |
 # |---|---|
-# | 50 minutes | this one, then [02](02_gradient_sign_crafting.ipynb), sections 1 to 3 |
+# | 50 minutes | this one, then [02](02_gradient_sign_crafting.ipynb), sections 1 to 3 (the reason for the step, which is notebook 01's, on trust) |
 # | 90 minutes | this one, [01](01_linear_explanation.ipynb), sections 2 and 3, and [02](02_gradient_sign_crafting.ipynb), sections 1 to 4 and 6 |
 # | 180 minutes | this one, [01](01_linear_explanation.ipynb), [02](02_gradient_sign_crafting.ipynb), [03](03_adversarial_training.ipynb), sections 1 to 3 and 7, and [04](04_does_the_defence_hold.ipynb), sections 1 to 3 |
 # | a course | all of these, then [05](05_why_examples_transfer.ipynb), [06](06_proof_not_promise.ipynb) and [07](07_the_paper_in_numbers.ipynb) |

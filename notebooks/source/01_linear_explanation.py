@@ -157,7 +157,7 @@ claim(
 # %% [markdown]
 # **What it shows.** Both steps change every input by exactly 0.25. Both axes are logarithmic, so a power of $n$ is a straight line: the aligned step climbs like $n$, the coin's like $\sqrt n$. The coin's changes mostly cancel. The aligned ones never do. Nothing about the step got larger; there is more room for it to agree with the weights.
 #
-# Choose $n$ and move $\epsilon$. The explorer draws the two expected values, $\epsilon n\sqrt{2/\pi}$ and $\epsilon\sqrt n$; the largest $n$ is that of the photo in [the first notebook](00_start_here.ipynb), with its three colours.
+# Choose $n$ and move $\epsilon$. The explorer draws the two expected values, $\epsilon n\sqrt{2/\pi}$ and $\epsilon\sqrt{2n/\pi}$; the largest $n$ is that of the photo in [the first notebook](00_start_here.ipynb), with its three colours.
 
 # %%
 dimension_explorer()
@@ -582,8 +582,8 @@ linear = {
 
 def error_at(weights, offset, eps):
     """The exact error after the worst step: no attack is needed for a linear model."""
-    margins = sign * (x.flatten(1) @ weights + offset)
-    return (margins <= eps * weights.abs().sum()).float().mean().item()
+    scores = sign * (x.flatten(1) @ weights + offset)
+    return (scores <= eps * weights.abs().sum()).float().mean().item()
 
 
 # %%
@@ -616,7 +616,7 @@ claim("tilt-trained", worst["trained"][3], 0.9, 1.0, unit="%", statement="traine
 claim("tilt-small", worst["tilted"][1], 0.4, 1.0, unit="%", statement="tilted, already at eps=0.02")
 
 # %% [markdown]
-# **What it shows.** Three straight boundaries that read clean digits about equally well, and worst-case errors that have little in common. The attacker gains $\epsilon\lVert w\rVert_1$; the model sets its score $y\,(w^\top x + b)$ against it. Linearity gives the formula and neither number. The tilt raised the first and left the second as it was.
+# **What it shows.** Three straight boundaries that read nearly all clean digits right, and worst-case errors that have little in common. The attacker gains $\epsilon\lVert w\rVert_1$; the model sets its score $y\,(w^\top x + b)$ against it. Linearity gives the formula and neither number. The tilt raised the first and left the second as it was.
 #
 # **What it does not show.** Which side is right about networks. Linearity explains why small steps *can* add up, and why a single step along a sign finds them. Tilting explains why they add up in one model and not in another. The tilted weights are made by hand; whether training tilts networks is what the papers below argue about.
 
@@ -625,7 +625,7 @@ claim("tilt-small", worst["tilted"][1], 0.4, 1.0, unit="%", statement="tilted, a
 #
 # - A step that is tiny in each of $n$ pixels adds up to $\epsilon\lVert w\rVert_1$ when its signs agree with the weights: it grows like $n$, not like $\sqrt n$.
 # - For a linear model that is the whole truth, with a closed form for the worst score and the worst loss. A network trained as usual is straight enough along the gradient's sign for the same step to work.
-# - Linear does not mean equally vulnerable: what counts is $\epsilon\lVert w\rVert_1$ against the margin.
+# - Linear does not mean equally vulnerable: what counts is $\epsilon\lVert w\rVert_1$ against the score $y\,(w^\top x + b)$.
 #
 # **Misconceptions.** *"Adversarial steps are a kind of noise."* Section 2: noise of the same size moves the unit far less. *"They exploit how wildly non-linear networks are."* Sections 3 and 5: a model with no non-linearity falls to them completely, and the network's logits run along near-straight lines. *"All linear models are equally doomed."* Section 7: at $\epsilon = 0.1$ the difference of means errs on about a fifth, the trained weights on nearly all.
 #

@@ -31,7 +31,7 @@ fgsm = partial(attacks.fgsm, eps=eps)
 # %% [markdown]
 # ## 1. What would you train on?
 #
-# The network errs on pictures it has never seen the like of. So show them to it. The difficulty is that they depend on the network: examples made for today's weights are stale tomorrow. The paper makes them anew in every step, from the weights of that very step, and adds their loss to the usual one:
+# The network errs on pictures it has never seen the like of. So show them to it. The difficulty is that they depend on the network: examples made for today's weights are stale tomorrow. The paper makes them anew in every step, from the weights of that very step, and adds their loss to the usual one ($\theta$ are the weights):
 #
 # $$\tilde J(\theta, x, y) = \alpha\,J(\theta, x, y) + (1-\alpha)\,J\bigl(\theta,\ x + \epsilon\,\mathrm{sign}(\nabla_x J(\theta, x, y)),\ y\bigr), \qquad \alpha = \tfrac12 .$$
 #
@@ -176,7 +176,7 @@ TrainingObserver(models.ConvNet, *digits.train, watched, **settings)
 # %% [markdown]
 # ## 3. Would any perturbation have done?
 #
-# Perhaps the network has only learnt to ignore small changes, and noise would teach it the same. Train two more with noise of the same size in the place of the adversarial step: one with a coin for the direction of each pixel, one with a number drawn between $-\epsilon$ and $\epsilon$. One epoch each; adversarial training had done most of its work after one.
+# Perhaps the network has only learnt to ignore small changes, and noise would teach it the same. Train two more with noise within the same bound in the place of the adversarial step: one with a coin for the direction of each pixel, one with a number drawn between $-\epsilon$ and $\epsilon$. One epoch each; adversarial training had done most of its work after one.
 #
 # **Your prediction.** After FGSM, they misread …
 
@@ -216,7 +216,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** Noise of the same size teaches next to nothing about the adversarial step. In high dimension a random step hardly agrees with any given direction ([notebook 01](01_linear_explanation.ipynb), section 2); the network has little to learn from it about the one that hurts.
+# **What it shows.** Noise within the same bound teaches next to nothing about the adversarial step. In high dimension a random step hardly agrees with any given direction ([notebook 01](01_linear_explanation.ipynb), section 2); the network has little to learn from it about the one that hurts.
 
 # %% [markdown]
 # ## 4. Does it also help with clean digits?
@@ -266,7 +266,7 @@ clean_guess.compare(came_out or "down in some, up in others")
 claim("clean-gap", gaps.mean(), -0.01, 0.01, unit="%", statement="mean change of the clean error")
 
 # %% [markdown]
-# **What it shows.** The change is a matter of digits, not of per cent. This network errs more often than the paper's, so one standard error is more digits here: put its error into the formula above, and hold the three gaps against the result. The same sign in all three seeds is a hint, for one small network after one epoch, and no more than that.
+# **What it shows.** The change is less than a per cent. This network errs more often than the paper's, so one standard error is more digits here: put its error into the formula above, and hold the three gaps against the result. The same sign in all three seeds is a hint, for one small network after one epoch, and no more than that.
 #
 # **What it does not show.** What happens to a network that is trained until it overfits, which is where a regulariser has something to do. The paper's network was trained with dropout for many epochs; that takes minutes to hours, not seconds.
 
@@ -432,7 +432,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** With the same number, decay leaves a model that guesses. The softplus is flat where an example is safely right: there the price inside it disappears, and adversarial training stops pressing. Decay presses on for ever, however safe all examples are. Turned down ten times, it comes near. The paper met this on its maxout network, where a decay of 0.0025 was already too strong.
+# **What it shows.** With the same number, decay leaves a model that guesses. The softplus is flat where an example is safely right: there the price inside it disappears, and adversarial training stops pressing. Decay presses on for ever, however safe all examples are. Turned down ten times, it comes near. The paper met this on its maxout network (each unit is the largest of several linear sums), where a decay of 0.0025 was already too strong.
 
 # %% [markdown]
 # ## 7. What is still broken?
@@ -466,14 +466,14 @@ attacks_tried = {
     "20 steps (PGD)": partial(attacks.pgd, steps=20, early_stop=True),
 }
 errors = {
-    name: [evaluate(hardened, x[:1000], y[:1000], partial(attack, eps=e)).error for e in strengths]
+    name: [evaluate(hardened, x[:500], y[:500], partial(attack, eps=e)).error for e in strengths]
     for name, attack in attacks_tried.items()
 }
 plots.curves(
     strengths,
     errors,
     xlabel="eps",
-    ylabel="error on 1,000 test digits",
+    ylabel="error on 500 test digits",
     percent=True,
     title="the hardened network under two attacks",
 )
@@ -484,7 +484,7 @@ claim(
     "convnet-at-gap",
     many_steps[4] - one_step[4],
     low=0.3,
-    statement="what 20 steps add to the error of one, on 1,000 digits (eps=0.2)",
+    statement="what 20 steps add to the error of one, on 500 digits (eps=0.2)",
     unit="%",
 )
 confidence = after.confidence_on_errors
@@ -493,7 +493,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** The repeated step's curve climbs to nearly all digits, far above the single step's, which does not even grow steadily. The network has learnt to answer the one step it was trained on; the next notebook looks at how. The paper reports 17.9 % for its network, and that number is the error under FGSM, not the error under attack. On the mistakes that remain, the network is more than half sure on average.
+# **What it shows.** The repeated step's curve climbs to nearly all digits, far above the single step's, which does not even grow steadily. The network has learnt to answer the one step it was trained on; the next notebook looks at how. The paper reports 17.9 % for its network, and that number is the error under FGSM, not under the strongest attack. On the mistakes that remain, the network is more than half sure on average.
 #
 # **What it does not show.** That adversarial training is useless. Trained on the repeated step, networks resist the repeated step; [the next notebook](04_does_the_defence_hold.ipynb) trains one.
 
@@ -507,16 +507,16 @@ ratio = hardened_history.seconds / plain_history.seconds
 print(f"measured {ratio:.1f} times as long")
 
 # %% [markdown]
-# Usual training takes one pass forward and one back. An objective like yours takes two forward and three back. `training.Adversarial`, the course's own, takes two and two: one backward pass through the clean loss gives the gradient of the weights *and* that of the pictures.
+# Usual training takes one pass forward and one back. An objective like yours takes two forward and three back. `training.Adversarial`, the course's own, takes two and two: one backward pass through the clean loss gives the gradient of the weights *and* that of the pictures. (The measured times also hold the measurements after each epoch, so their ratio is not that of the passes.)
 
 # %% [markdown]
 # ## What you take with you
 #
 # - The examples are made anew in each step, from the current weights, and held constant for the update.
-# - Training on them removes most FGSM errors; training on noise of the same size does not, and L1 weight decay with the same number ruins the model.
+# - Training on them removes most FGSM errors; training on noise within the same bound does not, and L1 weight decay with the same number ruins the model.
 # - A defence is judged by a stronger attack than the one it was trained on. Judged so, this one fails.
 #
-# **Misconceptions.** *"It is data augmentation with noise."* Section 3. *"It is weight decay."* Section 6. *"It always makes the network better on clean digits, too."* Section 4: ten digits are one standard error. *"17.9 % means robust."* Section 7.
+# **Misconceptions.** *"It is data augmentation with noise."* Section 3. *"It is weight decay."* Section 6. *"The paper's ten digits show that it makes the network better on clean ones, too."* Section 4: they are one standard error. *"17.9 % means robust."* Section 7.
 #
 # **Further reading.** Goodfellow, Shlens, Szegedy, *Explaining and Harnessing Adversarial Examples* (2015, arXiv 1412.6572), sections 5 and 6. Madry and others, *Towards Deep Learning Models Resistant to Adversarial Attacks* (2018, arXiv 1706.06083), for training on the repeated step. Athalye, Carlini, Wagner, *Obfuscated Gradients Give a False Sense of Security* (2018, arXiv 1802.00420).
 #

@@ -17,18 +17,11 @@ from functools import partial
 import torch
 import torch.nn.functional as F
 
-from advtutor import attacks, checks, models, plots, progress, training
+from advtutor import attacks, checks, models, plots, progress, training, widgets
 from advtutor.claims import claim
 from advtutor.data import mnist
 from advtutor.evaluation import attack_report, evaluate
 from advtutor.predictions import predict
-from advtutor.widgets import (
-    Explorer,
-    defence_explorer,
-    overfitting_explorer,
-    overfitting_runs,
-    slider,
-)
 
 warnings.simplefilter("ignore", attacks.AttackWarning)  # they would say what section 6 is about
 digits = mnist()
@@ -267,7 +260,7 @@ claim(
 # %% [markdown]
 # ## 4. How much of the start has to be random?
 #
-# The first and the second network differ in where the step begins, and in more: the clean half of the loss, the rising eps. Keep the rest as it is in `Dial` below and vary the start alone: a random point of a ball of radius $r\epsilon$. With $r = 0$ the step is FGSM's, with $r = 1$ the start covers the whole ball. 9,000 digits, three epochs.
+# The first and the second network differ in where the step begins, and in more: the clean half of the loss, the rising eps, the length of the step (1.25 eps after a random start). Keep the rest as it is in `Dial` below and vary the start alone: a random point of a ball of radius $r\epsilon$. With $r = 0$ the step is FGSM's, with $r = 1$ the start covers the whole ball. 9,000 digits, three epochs.
 #
 # **Your prediction.** Which $r$ gives the lowest PGD error?
 
@@ -312,7 +305,7 @@ def at_radius(r):
     )
 
 
-Explorer(at_radius, r=slider(0.0, 0.0, 1.0, 0.5, name="r", digits=1))
+widgets.Explorer(at_radius, r=widgets.slider(0.0, 0.0, 1.0, 0.5, name="r", digits=1))
 
 # %%
 last = {r: history["PGD error"][-1] for r, history in dial.items()}
@@ -326,16 +319,16 @@ claim("dial", last[0.0] - last[1.0], low=0.02, unit="%", statement="PGD error at
 # The size of the step counts, too. These curves come with the package (`tools/measure_overfitting.py`, eight minutes): the random-start rival with seven step sizes, on all 60,000 digits for three epochs, each measured on 1,000 test digits at $\epsilon = 0.25$.
 
 # %%
-overfitting_explorer()
+widgets.overfitting_explorer()
 
 # %%
-kept = {run.step: run.pgd for run in overfitting_runs() if run.epoch == 3}
+kept = {run.step: run.pgd for run in widgets.overfitting_runs() if run.epoch == 3}
 lead = kept[0.75] - max(kept[step] for step in (1.0, 1.25, 1.5, 2.0))
 claim("small-step", kept[0.25], high=0.25, unit="%", statement="PGD accuracy, steps of eps/4")
 claim("best-step", lead, low=0.02, unit="%", statement="3/4 eps above every longer step")
 
 # %% [markdown]
-# **What it shows.** A step of a quarter of $\epsilon$ leaves a network that 20 steps of PGD break nearly always. Three quarters of $\epsilon$ keep most, and every longer step keeps less. **What it does not show.** A collapse: on these digits, with this network and three epochs, no step size alone makes the training fail as Wong, Rice and Kolter saw it fail on photos.
+# **What it shows.** A step of a quarter of $\epsilon$ leaves a network that 20 steps of PGD break nearly always. Three quarters of $\epsilon$ keep most, and every longer step keeps less. **What it does not show.** A collapse: on these digits, with this network and three epochs, no *long* step makes the training fail as Wong, Rice and Kolter saw it fail on photos.
 
 # %% [markdown]
 # ## 5. What would a sound evaluation have asked?
@@ -603,7 +596,7 @@ unlocked = evaluate(locked, few, few_labels, partial(break_hardened, eps=eps))
 claim("locked-broken", unlocked.error, low=0.6, unit="%", statement="error under your break")
 
 # %% [markdown]
-# **What it shows.** Two locks that each stop one attack do not add up to a defence: an attack that avoids what either of them needs walks through both. "We tried PGD and FGSM" is no evaluation, however many attacks the list holds, if they all share the weakness that the defence makes use of.
+# **What it shows.** Two locks that each stop one attack do not add up to a defence: an attack that avoids what either of them needs walks through both. "We tried PGD and FGSM" is no evaluation: the list may be long, and each attack on it fail for a reason of its own.
 
 # %% [markdown]
 # ## 9. Which attack is the judge?
@@ -656,24 +649,24 @@ claim("missed-robust", missed[2], high=0.25, unit="%", statement="the same, PGD 
 claim("worst-robust", single[2, 4], 0.08, 0.45, unit="%", statement="worst case, PGD training")
 
 # %% [markdown]
-# **What it shows.** Read along the rows. Only the last column is a verdict, and it is a lower bound: a fifth attack can only raise it. On the network trained with the paper's objective FGSM misses most of what can be broken; on the PGD-trained one it misses little. That is what a gradient looks like that hides nothing.
+# **What it shows.** Read along the rows. Only the last column is a verdict, and it is a lower bound: a fifth attack can only raise it. On the network trained with the paper's objective FGSM misses most of what can be broken; on the PGD-trained one it finds most of it. That is what a gradient looks like that hides little.
 #
 # Now let the networks face each other, digit by digit. (The first look at PGD computes its curves, which takes some seconds.)
 
 # %%
-defence_explorer({"usual": plain, **nets}, x[:200], y[:200])
+widgets.defence_explorer({"usual": plain, **nets}, x[:200], y[:200])
 
 # %% [markdown]
-# **What it does not show.** An upper bound. Can one say of a network that *no* attack will break it? [Notebook 06](06_proof_not_promise.ipynb) proves it for some.
+# **What it does not show.** An upper bound. Can one say of a digit that *no* attack will make the network misread it? [Notebook 06](06_proof_not_promise.ipynb) proves it for some digits.
 
 # %% [markdown]
 # ## What you take with you
 #
 # - A low error under the attack a network was trained on says nothing. Measure each epoch with a stronger one.
-# - A masked gradient betrays itself: noise beats the attack, more eps breaks less, examples do not move, blind queries do better.
+# - A masked gradient often betrays itself in one of several ways: noise beats the attack, more eps breaks less, examples do not move, blind queries do better. One question answered well proves nothing.
 # - The verdict is the worst case per example over different attacks, and still only a lower bound.
 #
-# **Misconceptions.** *"The gradient is zero, so the network is robust."* Sections 6 and 7. *"It survives FGSM, so it has learnt robust features."* Section 3: it reads the label off the step. *"It stops every attack that was tried."* Section 8: each of them shared one weakness. *"The best attack gives the error."* Section 9: take the worst case per example.
+# **Misconceptions.** *"The gradient is zero, so the network is robust."* Sections 6 and 7. *"It survives FGSM, so it has learnt robust features."* Section 3: it reads the label off the step. *"It stops every attack that was tried."* Section 8: none of them was made for this defence. *"The best attack gives the error."* Section 9: take the worst case per example.
 #
 # **Further reading.** Athalye, Carlini, Wagner, *Obfuscated Gradients Give a False Sense of Security* (2018, arXiv 1802.00420). Carlini and others, *On Evaluating Adversarial Robustness* (2019, arXiv 1902.06705). Wong, Rice, Kolter, *Fast is better than free* (2020, arXiv 2001.03994), section 5, for catastrophic overfitting. Kurakin, Goodfellow, Bengio, *Adversarial Machine Learning at Scale* (2017, arXiv 1611.01236), section 4, for label leaking. Croce, Hein, *Reliable Evaluation of Adversarial Robustness with an Ensemble of Diverse Parameter-free Attacks* (2020, arXiv 2003.01690).
 #

@@ -71,7 +71,7 @@ for seed, (name, model) in enumerate(tqdm(zoo.items(), desc="six models")):
     )
 
 # %% [markdown]
-# The victims are tested on every second test digit, 5,000 of them, here and below. Every step climbs the softmax cross-entropy of the source's logits, for RBF too.
+# The victims are tested on every second test digit, 5,000 of them, here and below, unless a line says otherwise. Every step climbs the softmax cross-entropy of the source's logits, for RBF too (whose logits are the log-odds of its ten answers).
 #
 # **Your prediction:** every one of these digits takes one FGSM step ($\epsilon = 0.25$) against softmax regression. Which share does the convolutional network misread?
 
@@ -80,7 +80,7 @@ travel_guess = predict("softmax-to-conv", low=0, high=1, unit="%")
 travel_guess
 
 # %% [markdown]
-# The control is the coin of [notebook 02](02_gradient_sign_crafting.ipynb): the same change in every pixel, with random signs. It stands in the last row. Read the table column by column: below a victim's name stand the sources, and on the diagonal the victim itself. A number says something about transfer only where it is far above the last one of its column.
+# The control is the coin of [notebook 02](02_gradient_sign_crafting.ipynb): the same change in every pixel, with random signs. It stands in the last row. Read the table column by column: above a victim's name stands what it makes of each source's examples, and on the diagonal of its own. A number says something about transfer only where it is far above the last one of its column.
 
 # %%
 transfer = transfer_matrix(zoo, x, y, fgsm)
@@ -177,7 +177,7 @@ claim(
 # %% [markdown]
 # **What it shows.** A linear model with one layer makes examples that break a convolutional network. Each of the five models with usual training makes examples that the other four misread far more often than noise. Softmax regression and maxout err often under the coin, too: for them a part of the column is not transfer. The robust network is hard to reach: its column is pale.
 #
-# **What it does not show.** That the robust network is safe. Its column comes from single steps; the repeated step of [notebook 04](04_does_the_defence_hold.ipynb) breaks it.
+# **What it does not show.** That the robust network is safe. Its column comes from single steps; [notebook 04](04_does_the_defence_hold.ipynb) shows how little that says.
 
 # %% [markdown]
 # ## 2. Do they make the same mistake?

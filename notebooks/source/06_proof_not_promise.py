@@ -28,7 +28,7 @@ x, y = digits.test
 #
 # An attack that fails shows that *this attack* fails. A better one may come. For one kind of model no better one can come: for a linear one, where you know the worst step in closed form.
 #
-# Take the threes and sevens again. The model is right where $y\,(w^\top x + b) > 0$, with $y = -1$ for a three and $y = +1$ for a seven. The worst step within $\epsilon$ lowers this margin by $\epsilon\lVert w\rVert_1$, and no step lowers it by more ([notebook 01](01_linear_explanation.ipynb)). So there is a smallest $\epsilon$ that flips a digit. Call it the digit's **radius**: below it, no attack can succeed. A number that comes with such a proof is a **certificate**.
+# Take the threes and sevens again. The model is right where $y\,(w^\top x + b) > 0$, with $y = -1$ for a three and $y = +1$ for a seven. The worst step within $\epsilon$ lowers this score, here called the margin, by $\epsilon\lVert w\rVert_1$, and no step lowers it by more ([notebook 01](01_linear_explanation.ipynb)). So there is a smallest $\epsilon$ that flips a digit. Call it the digit's **radius**: below it, no attack can succeed. A number that comes with such a proof is a **certificate**.
 #
 # **Exercise.** Return the radius of each digit, without clipping. Where the model errs already, no step is needed and the radius is 0.
 
@@ -133,7 +133,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** The bar at zero holds the digits that the model misreads as they are. For all others the formula, an attack just inside, an attack just outside and a search agree. Here a failed attack *is* a proof, because it was the best one possible. Clipping makes the radii larger: a black pixel cannot get darker, so the others have to go further.
+# **What it shows.** The digits that the model misreads as they are stand at zero, with those that it only just reads right. For all others the formula, an attack just inside, an attack just outside and a search agree. Here a failed attack *is* a proof, because it was the best one possible. Clipping makes the radii larger: a black pixel cannot get darker, so the others have to go further.
 #
 # **What it does not show.** Anything about a network. There the best attack is not known, and the rest of this notebook replaces it by something that can be computed.
 

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Does the paper hold up?
 #
-# **You will hold every number of the paper against a measurement, and see which stand, which do not, and why.**
+# **You will hold the paper's numbers against measurements, and see which stand, which do not, and why.**
 #
 # *20 minutes. You need the notebooks [01](01_linear_explanation.ipynb) to [05](05_why_examples_transfer.ipynb). After this notebook you can*
 #
@@ -39,9 +39,9 @@ Markdown("> " + ledger.RULE)
 # %% [markdown]
 # A *standard error* is the standard deviation over the seeds, divided by the square root of their number: how far the mean itself may be off. In the table, ± is the standard deviation. A *seed* fixes all that is random in a run, the first weights, the order of the digits, the noise.
 #
-# Five seeds per row where a run takes minutes, one where it takes longer. All examples are **unclipped**, since the paper mentions no clipping: a pixel may leave [0, 1]. So the numbers differ from those of the notebooks before, which clip.
+# Five seeds per row where a run takes minutes, one where it takes longer or where nothing is random. All examples of digits are **unclipped**, since the paper mentions no clipping: a pixel may leave [0, 1]. So the numbers differ from those of most cells before, which clip.
 #
-# **Your prediction.** Of the measured claims, what share is *reproduced*, statement and number both?
+# **Your prediction.** Of the measured claims, what share is *reproduced*, the statement and, where there is one, the number?
 
 # %%
 share_guess = predictions.predict("reproduced", low=0, high=1, unit="%")
@@ -82,16 +82,16 @@ plots.ledger(
 )
 
 # %% [markdown]
-# **What it shows.** Nearly all the statements hold, by bands that are often wide (the column *band*). About half of the claims meet the number as well. One band was widened when results were known, that of S6-at-fgsm; its remark says what the first one would have said.
+# **What it shows.** Nearly all the statements hold, by bands that are often wide (the column *band*). About half of the claims are reproduced: they meet the number as well, where the paper gives one. One band was widened when results were known, that of S6-at-fgsm; its remark says what the first one would have said.
 #
-# One statement does not come back: that adversarial training lowers the *clean* error. After equally long training, the change is far smaller than its spread over the seeds. That shows neither a gain nor its absence; the paper's gain is ten digits in 10,000.
+# One statement does not come back: that adversarial training lowers the *clean* error. For the network of 240 units, after equally long training, the change is far smaller than its spread over the seeds; the paper's gain of ten digits in 10,000 is within that spread, and outside two standard errors of our mean. For 1,600 units we have one seed and six epochs, too little to say.
 #
 # **What it does not show.** That a row which is reproduced has the paper's explanation. A number can agree for another reason.
 
 # %% [markdown]
 # ## 3. Three rows, on your machine
 #
-# **First: softmax regression** (section 4: 99.9 % error, 79.3 % confidence). The recipe is data; train it here.
+# **First: softmax regression** (the paper's section 4: 99.9 % error, 79.3 % confidence). The recipe is data; train it here.
 
 # %%
 softmax = untrained(recipes.SOFTMAX, seed=0)
@@ -117,7 +117,7 @@ claim("S4-softmax-error", attacked.error)
 claim("S4-softmax-confidence", attacked.confidence_on_errors)
 
 # %% [markdown]
-# **Second: the maxout network** (89.4 % error, 97.6 % confidence). Training it takes minutes, so its weights come with the package, with a recipe, a seed and a sum. You measure.
+# **Second: the maxout network** (89.4 % error, 97.6 % confidence). Training it takes minutes, so its weights come with the package, with a recipe, a seed and a checksum. You measure.
 
 # %%
 for network in shipped_networks().values():
@@ -231,7 +231,7 @@ plots.curves(
 )
 
 # %% [markdown]
-# **What it shows.** In this run the FGSM error falls to the end, while the clean error hardly moves. The ledger's row stops at 24 epochs, and its mean hides something. Clipping an example to [0, 1] takes some of its step away. Measure what that does to the shipped network:
+# **What it shows.** In this run the FGSM error falls as far as the curve goes; so does the clean error, on a scale that this axis hides. The ledger's row stops at 24 epochs, and its mean hides something. Clipping an example to [0, 1] takes some of its step away. Measure what that does to the shipped network:
 
 # %%
 clipped = evaluate(hardened, x, y, partial(attacks.fgsm, eps=eps)).error
@@ -280,7 +280,7 @@ Markdown("\n".join(lines))
 # %% [markdown]
 # ## 5. A misprint
 #
-# Section 5 gives the loss of logistic regression under the worst step, with labels $y\in\{-1,1\}$ and $\zeta(z)=\log(1+e^z)$, as
+# The paper's section 5 gives the loss of logistic regression under the worst step, with labels $y\in\{-1,1\}$ and $\zeta(z)=\log(1+e^z)$, as
 #
 # $$\zeta\bigl(y(\epsilon\lVert w\rVert_1 - w^\top x - b)\bigr).$$
 #
@@ -316,10 +316,10 @@ claim("printed-1", gap[-1], high=-1, statement="the printed loss minus the worst
 # %% [markdown]
 # ## 6. What the paper does not say
 #
-# | left open | what it touches | what we took |
+# | left open | what it touches (sections of the paper) | what we took |
 # |---|---|---|
-# | optimiser, rate, length of training | every confidence, adversarial training | SGD as in pylearn2's maxout example, with a rate of 0.3; the lengths are in the recipes |
-# | dropout rates, pieces of the maxout units, first weights | the maxout rows | 0.2 and 0.5, five pieces, within 0.005, from the same example |
+# | optimiser, rate, length of training | every confidence, adversarial training | for maxout SGD as in the published example of the library pylearn2, with a rate of 0.3; all else is in the recipes |
+# | dropout rates, pieces of the maxout units, first weights | the maxout rows | 0.2 and 0.5, five pieces (linear sums for a unit), within 0.005, from the same example |
 # | the RBF network's matrix and training | section 7, section 8 | diagonal; ten yes-or-no answers |
 # | over what "error" and "average confidence" are taken | all rows | all 10,000 test digits; the mistakes |
 # | whose examples RBF and softmax regression are compared on | the last row of section 8 | maxout's |
