@@ -19,7 +19,7 @@ _CYCLE = [BLUE, ORANGE, GREEN, PURPLE, "#56B4E9", "#D55E00"]
 _DASHES = ["-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1))]
 _MARKERS = ["o", "s", "^", "D", "v", "P"]
 # Symmetric and diverging: purple down, orange up, white where nothing moves.
-_SIGNED = LinearSegmentedColormap.from_list("signed", ["#5e3c99", "#ffffff", "#e66101"])
+SIGNED = LinearSegmentedColormap.from_list("signed", ["#5e3c99", "#ffffff", "#e66101"])
 _STYLE = {
     "font.size": 12,
     "axes.spines.top": False,
@@ -81,7 +81,7 @@ def images(
         _show(axis, image, words)
     for axis in axes[len(x) :]:
         axis.set_axis_off()
-    return _described(figure, title, f"{len(x)} {title}: " + "; ".join(t for t in titles if t))
+    return described(figure, title, f"{len(x)} {title}: " + "; ".join(t for t in titles if t))
 
 
 def step(
@@ -102,12 +102,12 @@ def step(
     moved = (x_adv - x).detach().cpu()
     strongest = moved.gather(0, moved.abs().argmax(dim=0, keepdim=True))[0]
     _show(left, x, before)
-    middle.imshow(strongest.numpy(), cmap=_SIGNED, vmin=-eps, vmax=eps, interpolation="nearest")
+    middle.imshow(strongest.numpy(), cmap=SIGNED, vmin=-eps, vmax=eps, interpolation="nearest")
     middle.set_title(f"the step\nmagnified {1 / (2 * eps):.0f} times", fontsize=12)
     middle.set_axis_off()
     _show(right, x_adv, after)
     alt = f"Left: {before}. Middle: the step, at most {eps:g} in each pixel. Right: {after}."
-    return _described(figure, title, alt.replace("\n", " "))
+    return described(figure, title, alt.replace("\n", " "))
 
 
 def curves(
@@ -170,7 +170,7 @@ def curves(
         + (f", within {shown.format(float(max(spread[name])))}" if name in spread else "")
         for name, v in series.items()
     )
-    return _described(figure, title, f"{ylabel} over {xlabel}: {alt}.")
+    return described(figure, title, f"{ylabel} over {xlabel}: {alt}.")
 
 
 def histogram(
@@ -204,7 +204,7 @@ def histogram(
         f"{float(v.median()):.3g}"
         for name, v in finite.items()
     )
-    return _described(figure, title, f"{title}, by {xlabel}: {alt}.")
+    return described(figure, title, f"{title}, by {xlabel}: {alt}.")
 
 
 def _finite(values: Sequence[float] | Tensor) -> Tensor:
@@ -253,7 +253,7 @@ def matrix(
     cells = _cells(values)
     ends = [pick(cells, key=lambda cell: cell[1]) for pick in (min, max)]
     words = [f"{shown.format(v)} ({rows[r]}, {columns[c]})" for (r, c), v in ends]
-    return _described(figure, title, f"{title}: from {words[0]} to {words[1]}.")
+    return described(figure, title, f"{title}: from {words[0]} to {words[1]}.")
 
 
 def _cells(values: Tensor) -> list[tuple[tuple[int, int], float]]:
@@ -289,7 +289,7 @@ def surface(
         f"{zlabel} from {values.min():.3g} to {values.max():.3g}, largest at "
         f"{xlabel} {x[column]:.3g}, {ylabel} {y[row]:.3g}."
     )
-    return _described(figure, title, alt)
+    return described(figure, title, alt)
 
 
 def ledger(
@@ -333,7 +333,7 @@ def ledger(
         f"{sorted(gaps)[len(gaps) // 2]:.1%} of the paper's; furthest apart is {names[far]}, "
         f"{paper[far]:.1%} in the paper and {ours[far]:.1%} here."
     )
-    return _described(figure, title, alt)
+    return described(figure, title, alt)
 
 
 def weights(
@@ -345,9 +345,9 @@ def weights(
         axis.set_axis_off()
     for axis, picture, words in zip(axes, w.detach().cpu(), titles, strict=False):
         most = picture.abs().max().item() or 1.0
-        axis.imshow(picture.numpy(), cmap=_SIGNED, vmin=-most, vmax=most, interpolation="nearest")
+        axis.imshow(picture.numpy(), cmap=SIGNED, vmin=-most, vmax=most, interpolation="nearest")
         axis.set_title(words, fontsize=12)
-    return _described(figure, title, f"{title}, orange where positive, purple where negative.")
+    return described(figure, title, f"{title}, orange where positive, purple where negative.")
 
 
 def _grid(rows: int, columns: int, cell: tuple[float, float]) -> tuple[Figure, list]:
@@ -367,6 +367,7 @@ def _show(axis, image: Tensor, words: str) -> None:
     axis.set_axis_off()
 
 
-def _described(figure: Figure, title: str, alt: str) -> Figure:
+def described(figure: Figure, title: str, alt: str) -> Figure:
+    """The figure with its title and the sentence that says what is to be seen."""
     figure.title, figure.alt = title, alt
     return figure

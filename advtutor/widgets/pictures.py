@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import matplotlib as mpl
 import torch
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap, ListedColormap
+from matplotlib.colors import ListedColormap
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from torch import Tensor, nn
@@ -21,9 +21,8 @@ from torch import Tensor, nn
 from advtutor import attacks, plots
 from advtutor.attacks import measuring
 from advtutor.evaluation import evaluate
-from advtutor.plots import BLUE, GREY, ORANGE, Figure
+from advtutor.plots import BLUE, GREY, ORANGE, SIGNED, Figure, described
 
-_SIGNED = LinearSegmentedColormap.from_list("signed", ["#5e3c99", "#ffffff", "#e66101"])
 _STYLE = {
     "font.size": 11,
     "axes.spines.top": False,
@@ -61,7 +60,7 @@ def eps_picture(model: nn.Module, x: Tensor, y: Tensor, eps: float) -> Figure:
         after = probabilities(model, x_adv)[0]
         read = int(after.argmax())
         step = (x_adv - x)[0].mean(dim=0) / (2 * eps or 1.0) + 0.5
-        sheet.append((torch.tensor(_SIGNED(step.numpy()))[..., :3], _rgb(x_adv[0])))
+        sheet.append((torch.tensor(SIGNED(step.numpy()))[..., :3], _rgb(x_adv[0])))
         top = 0.955 - 0.315 * row
         figure.text(0.115, top, name, ha="center", va="bottom", fontsize=11)
         figure.text(0.36, top, f"read as {read}", ha="center", va="bottom", fontsize=11)
@@ -70,7 +69,7 @@ def eps_picture(model: nn.Module, x: Tensor, y: Tensor, eps: float) -> Figure:
         words.append(f"{name}: read as {read}, {after[read]:.0%} sure")
     _sheet(figure, sheet)
     figure.text(0.765, 0.012, "class", ha="center", fontsize=11)
-    return _described(figure, "a digit under three changes of one size", "; ".join(words) + ".")
+    return described(figure, "a digit under three changes of one size", "; ".join(words) + ".")
 
 
 def _rgb(image: Tensor) -> Tensor:
@@ -156,7 +155,7 @@ def direction_picture(model: nn.Module, plane: Plane, along: float, across: floa
         f"is read as {read}, {sure:.0%} sure; the plane, to {reach:.3g} each way, holds regions of "
         f"{', '.join(map(str, present))}, and {read} fills {part:.0%} of it."
     )
-    return _described(figure, "class regions around a digit", alt)
+    return described(figure, "class regions around a digit", alt)
 
 
 def _middle(mask: Tensor) -> tuple[int, int]:
@@ -202,7 +201,7 @@ def dimension_picture(n: int, eps: float) -> Figure:
         f"With {n:,} inputs and eps {eps:.3g}, signs of the weights move the unit by "
         f"{aligned(n):.3g}, signs from a coin by {coin(n):.3g}: {aligned(n) / coin(n):.2g} times."
     )
-    return _described(figure, "a unit with n inputs", alt)
+    return described(figure, "a unit with n inputs", alt)
 
 
 def path(
@@ -258,7 +257,7 @@ def stepper_picture(
         f"{read}, {sure:.0%} sure; the loss went from {loss[0]:.3g} to {loss[step]:.3g}, and "
         f"{on_walls:.0%} of the pixels stand at a wall of the ball."
     )
-    return _described(figure, "PGD step by step", alt)
+    return described(figure, "PGD step by step", alt)
 
 
 def _two_pixels(x: Tensor, walk: Tensor, eps: float) -> tuple[int, int]:
@@ -332,7 +331,7 @@ def overfitting_picture(step: float) -> Figure:
         f"Fast training with a step of {step:g} eps ends at {end.clean:.0%} clean accuracy, "
         f"{end.fgsm:.0%} under one step and {end.pgd:.0%} under 20 steps, at eps 0.25."
     )
-    return _described(figure, "step size against accuracy", alt)
+    return described(figure, "step size against accuracy", alt)
 
 
 def photo_picture(
@@ -375,13 +374,13 @@ def training_picture(
         if not batches:
             left.text(0.5, 0.5, "not started yet", transform=left.transAxes, ha="center")
     if not batches:
-        return _described(figure, "a training", "Two empty panels: no training has run yet.")
+        return described(figure, "a training", "Two empty panels: no training has run yet.")
     alt = (
         f"After {batches[-1]} batches the loss went from {loss[0]:.3g} to {loss[-1]:.3g}, the "
         f"clean error from {clean[0]:.0%} to {clean[-1]:.0%}, the FGSM error from {fgsm[0]:.0%} to "
         f"{fgsm[-1]:.0%}."
     )
-    return _described(figure, "a training", alt)
+    return described(figure, "a training", alt)
 
 
 def drawn_picture(
@@ -415,7 +414,7 @@ def drawn_picture(
         bars = figure.add_axes((0.37, top - 0.33, 0.61, 0.3))
         _bars(bars, series, legend=False)
     alt = ". ".join(words) + (f". The attack's eps is {eps:.3g}." if found else ".")
-    return _described(figure, "a drawn digit and what is read", alt)
+    return described(figure, "a drawn digit and what is read", alt)
 
 
 DEFENCE_ATTACKS: dict[str, Callable[..., Tensor]] = {
@@ -475,7 +474,7 @@ def defence_picture(
         f"Digit {y.item()} under {attack} at eps {eps:.3g}: {'; '.join(words)}. "
         f"Error at eps {RADII[near]:g}: {found}."
     )
-    return _described(figure, f"defences under {attack}", alt)
+    return described(figure, f"defences under {attack}", alt)
 
 
 def _figure(width: float, height: float) -> Figure:
@@ -511,8 +510,3 @@ def _bars(axis: Axes, series: Mapping[str, Tensor], *, legend: bool) -> None:
 def _legend(figure: Figure, axis: Axes) -> None:
     handles, labels = axis.get_legend_handles_labels()
     figure.legend(handles, labels, loc="upper center", ncols=3, frameon=False)
-
-
-def _described(figure: Figure, title: str, alt: str) -> Figure:
-    figure.title, figure.alt = title, alt
-    return figure
