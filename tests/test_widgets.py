@@ -14,6 +14,7 @@ from advtutor import attacks, models, plots, predictions, training, widgets
 from advtutor.data import mnist
 from advtutor.predictions import predict
 from advtutor.widgets import Canvas, DrawDigit, Explorer, centred, pictures, slider
+from advtutor.widgets.controls import Button
 
 
 def draw(eps):
@@ -302,6 +303,18 @@ def test_the_curves_grow_and_the_button_stops(digits):
     assert not start.disabled and stop.disabled
 
 
+def test_a_button_acts_once_for_each_press_and_not_while_disabled():
+    """Catches a button that acts twice, or that a disabled one can still press."""
+    pressed, button = [], Button(description="Go")
+    button.on_click(lambda: pressed.append(1))
+    button.set_state({"clicks": 1, "sent": 1})  # what a press in the page sends
+    assert len(pressed) == 1 and button.heard == 1
+    button.click()
+    button.disabled = True
+    button.click()
+    assert len(pressed) == 2
+
+
 def test_a_training_that_ends_says_so_and_starts_again(digits):
     """Catches an observer that works once."""
     watch = observer(digits, epochs=1)
@@ -382,9 +395,11 @@ def test_a_sample_goes_to_the_page(network, digits):
     assert bytes(board.canvas.sample) == ink(digits.x[1])
 
 
-def test_the_canvas_asks_for_nothing_outside():
+def test_canvas_and_controls_ask_for_nothing_outside():
     """Catches a script or a style from elsewhere."""
-    assert "http" not in str(Canvas._esm) + str(Canvas._css)
+    for widget in (Canvas(), Button()):
+        assert "function render" in widget._esm and ".advtutor-silence" in widget._css
+        assert "http" not in widget._esm + widget._css
 
 
 def test_without_a_kernel_canvas_and_observer_show_a_picture(network, digits):

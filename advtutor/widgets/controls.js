@@ -1,11 +1,14 @@
-// A named slider, or a named list to choose from, made of the browser's own controls: they have a
+// A named slider, list to choose from, or button, made of the browser's own controls: they have a
 // name, say their value, show where the focus is, and follow keys, mouse and touch.
 function render({ model, el }) {
   const make = (tag, properties) => Object.assign(document.createElement(tag), properties);
   const id = `advtutor-control-${Math.random().toString(36).slice(2)}`;
   const isList = model.get("labels") !== undefined;
-  const control = make(isList ? "select" : "input", { id });
-  const label = make("label", { htmlFor: id, textContent: model.get("description") });
+  const isButton = model.get("clicks") !== undefined;
+  const name = model.get("description");
+  const control = isButton
+    ? make("button", { textContent: name })
+    : make(isList ? "select" : "input", { id });
   const line = make("div", { className: "advtutor-control" });
   // JupyterLab would take these keys for itself, and walk to the next cell.
   const ours = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp",
@@ -14,37 +17,26 @@ function render({ model, el }) {
     const held = event.ctrlKey || event.metaKey || event.altKey;
     if (!held && ours.includes(event.key)) event.stopPropagation();
   });
-  line.append(label, control);
+  if (!isButton) line.append(make("label", { htmlFor: id, textContent: name }));
+  line.append(control);
   el.append(line);
-  const silence = make("div", { className: "advtutor-silence" });
-  silence.setAttribute("role", "status");
-  el.append(silence);
-  let timer = null;
-  const send = (name, value) => {
-    clearTimeout(timer);
-    timer = setTimeout(() => {
-      silence.textContent =
-        "No answer yet: the kernel is busy, or was restarted. Then run this cell again.";
-    }, 4000);
-    model.set(name, value);
-    model.set("sent", model.get("sent") + 1);
-    model.save_changes();
-  };
-  const hear = () => { clearTimeout(timer); silence.textContent = ""; };
-  model.on("change:heard", hear);
-  const leave = (name, show) => {
-    clearTimeout(timer);
-    model.off("change:heard", hear);
-    model.off(name, show);
+  const { send, leave } = answering(model, el);
+  const follow = (name, show) => {
+    model.on(name, show);
+    show();
+    return () => { leave(); model.off(name, show); };
   };
 
+  if (isButton) {
+    control.type = "button";
+    control.className = model.get("primary") ? "advtutor-button advtutor-primary" : "advtutor-button";
+    control.addEventListener("click", () => send({ clicks: model.get("clicks") + 1 }));
+    return follow("change:disabled", () => { control.disabled = model.get("disabled"); });
+  }
   if (isList) {
     for (const text of model.get("labels")) control.append(make("option", { textContent: text }));
-    const show = () => { control.selectedIndex = model.get("index"); };
-    control.addEventListener("change", () => send("index", control.selectedIndex));
-    model.on("change:index", show);
-    show();
-    return () => leave("change:index", show);
+    control.addEventListener("change", () => send({ index: control.selectedIndex }));
+    return follow("change:index", () => { control.selectedIndex = model.get("index"); });
   }
   control.type = "range";
   for (const name of ["min", "max", "step"]) control[name] = model.get(name);
@@ -56,14 +48,14 @@ function render({ model, el }) {
     shown.textContent = words;
     control.setAttribute("aria-valuetext", words);
   };
-  const show = () => { control.value = model.get("value"); write(model.get("value")); };
   // While one message is under way, the widget manager keeps the newest value and drops the rest.
   control.addEventListener("input", () => {
     write(control.valueAsNumber);
-    send("value", control.valueAsNumber);
+    send({ value: control.valueAsNumber });
   });
-  model.on("change:value", show);
-  show();
-  return () => leave("change:value", show);
+  return follow("change:value", () => {
+    control.value = model.get("value");
+    write(model.get("value"));
+  });
 }
 export default { render };

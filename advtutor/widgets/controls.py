@@ -1,5 +1,6 @@
-"""Controls that have a name for screen readers and follow the keyboard: a slider and a list."""
+"""Controls with a name for screen readers that follow the keyboard: slider, list and button."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import anywidget
@@ -8,18 +9,28 @@ import traitlets
 _HERE = Path(__file__).parent
 
 
-class _Control(anywidget.AnyWidget):
-    """What a slider and a list share: a name, and an answer to what the page sends."""
+def together(*names: str) -> str:
+    """The files of these `names` beside this module, as one text."""
+    return "\n".join((_HERE / name).read_text(encoding="utf-8") for name in names)
 
-    _esm = _HERE / "controls.js"
-    _css = _HERE / "controls.css"
-    description = traitlets.Unicode().tag(sync=True)
+
+class Answering(anywidget.AnyWidget):
+    """A widget that answers what the page sends; where no answer comes, the page says so."""
+
     sent = traitlets.Int().tag(sync=True)  # by the page
-    heard = traitlets.Int().tag(sync=True)  # here; where it stays behind, the page says so
+    heard = traitlets.Int().tag(sync=True)  # here
 
     @traitlets.observe("sent")
     def _answer(self, change: dict[str, int]) -> None:
         self.heard = change["new"]
+
+
+class _Control(Answering):
+    """What a slider, a list and a button share: a name, and their page's side."""
+
+    _esm = together("answer.js", "controls.js")
+    _css = together("answer.css", "controls.css")
+    description = traitlets.Unicode().tag(sync=True)
 
 
 class Slider(_Control):
@@ -69,6 +80,23 @@ class Choice(_Control):
     @traitlets.observe("value")
     def _follow_the_program(self, change: dict[str, object]) -> None:
         self.index = [each for _, each in self.options].index(change["new"])
+
+
+class Button(_Control):
+    """A button; `on_click` says what it does. A disabled one cannot be pressed."""
+
+    clicks = traitlets.Int().tag(sync=True)
+    disabled = traitlets.Bool().tag(sync=True)
+    primary = traitlets.Bool().tag(sync=True)  # the one that a reader is to press first
+
+    def on_click(self, act: Callable[[], object]) -> None:
+        """Call `act()` at each click from now on."""
+        self.observe(lambda _: act(), "clicks")
+
+    def click(self) -> None:
+        """What a press in the page does; nothing while it is disabled."""
+        if not self.disabled:
+            self.clicks += 1
 
 
 def slider(

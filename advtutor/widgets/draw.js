@@ -18,6 +18,7 @@ function render({ model, el }) {
   const bar = make("div", { className: "advtutor-bar" });
   bar.append(undoButton, clearButton);
   el.append(canvas, bar, status);
+  const kernel = answering(model, el);
   const pen = canvas.getContext("2d");
 
   function paint() {
@@ -65,8 +66,7 @@ function render({ model, el }) {
     clearTimeout(timer);
     timer = null;
     const bytes = Uint8Array.from(ink, (value) => Math.round(255 * value));
-    model.set("pixels", new DataView(bytes.buffer));
-    model.save_changes();
+    kernel.send({ pixels: new DataView(bytes.buffer) });
   }
   const sendSoon = () => { timer ??= setTimeout(send, 250); };  // while drawing: 4 times a second
 
@@ -153,6 +153,6 @@ function render({ model, el }) {
     ink = Float32Array.from(bytes, (value) => value / 255);
   }
   paint();
-  return () => { clearTimeout(timer); model.off("change:sample", load); };
+  return () => { clearTimeout(timer); kernel.leave(); model.off("change:sample", load); };
 }
 export default { render };

@@ -1,9 +1,7 @@
 """Draw a digit: a canvas, and what a clean and a robust network make of what is on it."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
-import anywidget
 import ipywidgets as W
 import torch
 import torch.nn.functional as F
@@ -13,18 +11,16 @@ from torch import Tensor, nn
 
 from advtutor import attacks
 from advtutor.plots import Figure
-from advtutor.widgets.controls import choice, slider
+from advtutor.widgets.controls import Answering, Button, choice, slider, together
 from advtutor.widgets.explorer import picture_html, sentence_html, still
 from advtutor.widgets.pictures import drawn_picture, probabilities
 
-_HERE = Path(__file__).parent
 
-
-class Canvas(anywidget.AnyWidget):
+class Canvas(Answering):
     """A drawing area of 28 × 28 pixels for mouse, touch, pen and keys; `pixels` are its bytes."""
 
-    _esm = _HERE / "draw.js"
-    _css = _HERE / "draw.css"
+    _esm = together("answer.js", "draw.js")
+    _css = together("answer.css", "draw.css")
     n = traitlets.Int(28).tag(sync=True)
     pixels = CByteMemoryView(b"").tag(sync=True)
     sample = CByteMemoryView(b"").tag(sync=True)  # set it, and the page shows it as if drawn
@@ -77,12 +73,12 @@ class DrawDigit(W.VBox):
         names = [("none", -1), *((f"sample {i + 1}", i) for i in range(len(samples)))]
         self._sample = choice(names, -1, name="or take a")
         self._eps = slider(eps, 0.0, 0.5, 0.01, name="eps", digits=2)
-        self._attack = W.Button(description="Attack it", button_style="primary")
+        self._attack = Button(description="Attack it", primary=True)
         self._picture = W.HTML()
         self._figure: Figure | None = None
         self.canvas.observe(lambda _: self._redraw(), "pixels")
         self._sample.observe(self._on_sample, "value")
-        self._attack.on_click(lambda _: self._redraw(attacked=True))
+        self._attack.on_click(lambda: self._redraw(attacked=True))
         self._redraw()
         controls = W.VBox([self._sample, self._eps, self._attack])
         layout = W.Layout(flex_flow="row wrap", grid_gap="24px", align_items="flex-start")

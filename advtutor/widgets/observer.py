@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from advtutor import attacks, training
 from advtutor.evaluation import evaluate
+from advtutor.widgets.controls import Button
 from advtutor.widgets.explorer import picture_html, sentence_html, still
 from advtutor.widgets.pictures import training_picture
 
@@ -45,12 +46,12 @@ class TrainingObserver(W.VBox):
         self._eps, self._settings = eps, settings
         self._last = 0.0  # when the errors were measured last
         self._ask_to_stop, self._thread = threading.Event(), threading.Thread()
-        self._start = W.Button(description="Start training", button_style="primary")
-        self._stop = W.Button(description="Stop", disabled=True)
+        self._start = Button(description="Start training", primary=True)
+        self._stop = Button(description="Stop", disabled=True)
         self._status = W.HTML()
         self._picture = W.HTML()
-        self._start.on_click(lambda _: self.start())
-        self._stop.on_click(lambda _: self.stop())
+        self._start.on_click(self.start)
+        self._stop.on_click(self.stop)
         self._say("Not started.")
         self._clear()
         buttons = W.HBox([self._start, self._stop, self._status])

@@ -69,7 +69,7 @@ def eps_picture(model: nn.Module, x: Tensor, y: Tensor, eps: float) -> Figure:
         words.append(f"{name}: read as {read}, {after[read]:.0%} sure")
     _sheet(figure, sheet)
     figure.text(0.765, 0.012, "class", ha="center", fontsize=11)
-    return described(figure, "a digit under three changes of one size", "; ".join(words) + ".")
+    return described(figure, "a digit under three changes within one bound", "; ".join(words) + ".")
 
 
 def _rgb(image: Tensor) -> Tensor:
@@ -394,10 +394,11 @@ def drawn_picture(
     `found[name]` is the attacked digit like `x` and the smallest eps that changes the model's
     mind; empty before an attack.
     """
-    figure = _figure(7, 5)
+    height = 2.5 * len(models)
+    figure = _figure(7, height)
     words = []
     for row, (name, model) in enumerate(models.items()):
-        top = 0.92 - 0.48 * row
+        top = 1 - (0.4 + 2.4 * row) / height
         series = {"as drawn": probabilities(model, x)[0]}
         shown, (sure, read) = x, series["as drawn"].max(dim=0)
         text = f"{name} reads {read}, {sure:.0%} sure"
@@ -407,11 +408,11 @@ def drawn_picture(
             sure, read = series["attacked"].max(dim=0)
             text += f"; attacked: {read}, {sure:.0%} sure (smallest eps {least:.3f})"
         words.append(text)
-        picture = figure.add_axes((0.01, top - 0.33, 0.27, 0.33))
+        picture = figure.add_axes((0.01, top - 1.65 / height, 0.27, 1.65 / height))
         _image(picture, shown[0])
         _frame(picture)
-        figure.text(0.01, top + 0.02, text, fontsize=10.5)
-        bars = figure.add_axes((0.37, top - 0.33, 0.61, 0.3))
+        figure.text(0.01, top + 0.1 / height, text, fontsize=10.5)
+        bars = figure.add_axes((0.37, top - 1.65 / height, 0.61, 1.5 / height))
         _bars(bars, series, legend=False)
     alt = ". ".join(words) + (f". The attack's eps is {eps:.3g}." if found else ".")
     return described(figure, "a drawn digit and what is read", alt)

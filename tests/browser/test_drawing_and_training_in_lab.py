@@ -171,6 +171,22 @@ def test_a_sample_digit_is_taken_without_a_pointer(page, board):
     page.keyboard.press("Home")
 
 
+def test_zoomed_to_200_percent(page, board):
+    """Catches a canvas, a button or a picture that leaves a screen of half the width."""
+    page.set_viewport_size({"width": 640, "height": 450})
+    try:
+        draw(page, board, SEVEN)
+        board.locator("img").wait_for()
+        for part in board.locator("canvas, button, img, .advtutor-control").all():
+            part.scroll_into_view_if_needed()
+            edges = part.bounding_box()
+            assert edges["x"] >= 0 and edges["x"] + edges["width"] <= 640, edges
+        page.wait_for_timeout(800)
+        assert "usual reads 7" in sentence(board)
+    finally:
+        page.set_viewport_size({"width": 1280, "height": 900})
+
+
 def test_a_canvas_filled_with_ink_is_a_sentence(page, board):
     """Catches an attack on ink without a digit."""
     rows = [

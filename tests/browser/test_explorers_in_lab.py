@@ -238,7 +238,15 @@ def test_saved_and_opened_again_it_reads_well(server, page):
 
 def test_a_restarted_kernel_is_told_beside_the_control(server, new_page):
     """Catches a traceback, an empty place or a mute control where the kernel is another one."""
-    cells = ["from advtutor import widgets", "widgets.dimension_explorer()"]
+    from playwright.sync_api import expect
+
+    cells = [
+        "from advtutor import data, models, widgets\ndigits = data.mnist()",
+        "widgets.dimension_explorer()",
+        'widgets.DrawDigit({"untrained": models.SoftmaxRegression()}, digits.test.x[:2])',
+        "few = digits.test.x[:50], digits.test.y[:50]\n"
+        "widgets.TrainingObserver(models.SoftmaxRegression, *few, few, epochs=1, lr=0.1)",
+    ]
     in_lab.write(server.folder / "restarted.ipynb", *cells)
     page = new_page()
     in_lab.show(page, server, "restarted.ipynb")
@@ -248,18 +256,30 @@ def test_a_restarted_kernel_is_told_beside_the_control(server, new_page):
     )
     page.wait_for_timeout(1000)
     page.wait_for_function(in_lab.READY)
-    box = cell(page, 1).locator(".jp-OutputArea-output").first
-    assert len(sentence(box)) > 40
-    box.locator("[type=range]").focus()
-    page.keyboard.press("ArrowRight")
-    box.get_by_text("run this cell again").first.wait_for()
+    slider, drawing, training = (
+        cell(page, number).locator(".jp-OutputArea-output").first for number in (1, 2, 3)
+    )
+    assert len(sentence(slider)) > 40
+    moves = [
+        lambda: (slider.locator("[type=range]").focus(), page.keyboard.press("ArrowRight")),
+        drawing.get_by_role("button", name="Clear").click,
+        drawing.get_by_role("button", name="Attack it").click,
+        training.get_by_role("button", name="Start training").click,
+    ]
+    for move, box, told in zip(
+        moves, (slider, drawing, drawing, training), (1, 1, 2, 1), strict=True
+    ):
+        move()
+        expect(box.get_by_text("run this cell again")).to_have_count(told)
     in_lab.assert_clean(page)
     in_lab.run_all(page)
-    box = cell(page, 1).locator(".jp-OutputArea-output").first
-    box.locator("[type=range]").focus()
-    changed(page, box, lambda: page.keyboard.press("ArrowRight"))
+    for number in (1, 2):
+        box = cell(page, number).locator(".jp-OutputArea-output").first
+        control = box.locator("[type=range]" if number == 1 else "select").first
+        control.focus()
+        page.keyboard.press("ArrowRight" if number == 1 else "ArrowDown")
     page.wait_for_timeout(4500)
-    assert not box.get_by_text("run this cell again").count()
+    assert not page.get_by_text("run this cell again").count()
 
 
 def ends(png):
