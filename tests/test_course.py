@@ -69,6 +69,10 @@ def test_a_lost_record_counts_as_changed(
     course.copy_into(mine)
     assert (mine / "01_more.ipynb").read_text() == "01_more.ipynb, version 1"
     assert (mine / "01_more-2.0.ipynb").read_text() == "01_more.ipynb, version 2"
+    (mine / "01_more-2.0.ipynb").write_text("my answers, in the new one")
+    (mine / course.STATE).unlink()
+    course.copy_into(mine)
+    assert (mine / "01_more-2.0.ipynb").read_text() == "my answers, in the new one"
 
 
 def test_a_deleted_notebook_comes_back(shipped: Path, tmp_path: Path) -> None:

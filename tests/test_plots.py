@@ -156,6 +156,21 @@ def test_a_matrix_shows_each_number_in_its_place():
         plots.matrix(values, ["A", "B", "C"], ["p", "q", "r"], **words)
 
 
+def test_a_matrix_keeps_its_words_apart():
+    """Catches the name of an axis that stands in the names of its rows or columns."""
+    names = ["a network with a long name", "PGD training"]
+    words = {"xlabel": "attacked by", "ylabel": "trained with", "percent": True}
+    figure = plots.matrix(torch.tensor([[0.1, 0.9], [0.2, 0.3]]), names, names, **words)
+    figure.draw_without_rendering()
+    (axis,) = figure.axes
+    for line in (axis.xaxis, axis.yaxis):
+        label = line.label.get_window_extent()
+        for tick in line.get_ticklabels():
+            place = tick.get_window_extent()
+            assert not place.overlaps(label), tick.get_text()
+            assert figure.bbox.x0 <= place.x0 and place.x1 <= figure.bbox.x1
+
+
 def test_a_surface_says_where_it_is_largest():
     """Catches the two directions of the plane exchanged."""
     values = torch.tensor([[0.0, 1.0, 2.0], [3.0, 4.0, 9.0]])
