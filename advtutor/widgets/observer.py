@@ -54,7 +54,8 @@ class TrainingObserver(W.VBox):
         self._stop.on_click(self.stop)
         self._say("Not started.")
         self._clear()
-        buttons = W.HBox([self._start, self._stop, self._status])
+        layout = W.Layout(flex_flow="row wrap", grid_gap="0 12px", align_items="center")
+        buttons = W.Box([self._start, self._stop, self._status], layout=layout)
         super().__init__([buttons, self._picture])
 
     def start(self) -> None:
