@@ -27,6 +27,7 @@ from notebook_source import (
     Kind,
     SourceError,
     notebook_path,
+    public_address,
     read_source,
     source_path,
     unexecuted,
@@ -189,7 +190,7 @@ def build(
     for name in names:
         source = read_source(source_path(name, notebooks))
         for kind in KINDS:
-            made = unexecuted(source, name, kind, version)
+            made = unexecuted(source, name, kind, version, public_address())
             path = notebook_path(name, kind, notebooks)
             if everything or not is_current(path, made):
                 work.append((f"{name} ({kind})", made, path))

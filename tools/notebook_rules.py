@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nbformat import NotebookNode
-from notebook_source import LINK, ROOT, Kind, digest, unexecuted
+from notebook_source import LINK, ROOT, Kind, digest, public_address, unexecuted
 
 MAX_BYTES = 300 * 1024
 MAX_SECONDS = 60
@@ -44,7 +44,7 @@ def source_faults(
     """The notebook is the one that its source makes, for this version: run `make notebooks`."""
     faults = []
     stamp = notebook.metadata.get("advtutor", {})
-    made = unexecuted(source, name, kind, version)
+    made = unexecuted(source, name, kind, version, public_address())
     for key, wanted in [("kind", kind), ("version", version), ("source_sha256", digest(source))]:
         if stamp.get(key) != wanted:
             faults.append(f"its {key} is {stamp.get(key)!r}, and should be {wanted!r}")

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import tomllib
 from pathlib import Path
 from typing import Literal
 
@@ -69,9 +70,18 @@ def _without_marks(code: str, keep_solution: bool) -> str:
     return "\n".join(kept)
 
 
-def unexecuted(source: str, name: str, kind: Kind, version: str) -> NotebookNode:
+def public_address(root: Path = ROOT) -> str | None:
+    """Where the course can be had by everybody, from pyproject.toml; None as long as it cannot."""
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return project.get("urls", {}).get("Source")
+
+
+def unexecuted(
+    source: str, name: str, kind: Kind, version: str, address: str | None = None
+) -> NotebookNode:
     """The notebook that a source text describes, before it has been run.
 
+    With a public `address`, its first code cell installs the course from there, in Colab only.
     Raises SourceError with the notebook, the cell and the reason where the text is no good source.
     """
     cells = jupytext.reads(source, fmt="py:percent").cells
@@ -80,14 +90,32 @@ def unexecuted(source: str, name: str, kind: Kind, version: str) -> NotebookNode
     made = [_cell(cell, index, name, kind) for index, cell in enumerate(cells)]
     if kind == "solution":
         made[0].source = solved_title(made[0].source, name)
+    if address:
+        made.insert(1, _colab_cell(address))
     notebook = nbformat.v4.new_notebook(cells=made)
     notebook.nbformat_minor = 5
     notebook.metadata = NotebookNode(
         kernelspec={"display_name": "Python 3", "language": "python", "name": "python3"},
         language_info={"name": "python"},
-        advtutor={"kind": kind, "source_sha256": digest(source), "version": version},
+        advtutor={
+            "kind": kind,
+            "source_sha256": digest(source),
+            "version": version,
+            "address": address,
+        },
     )
     return notebook
+
+
+def _colab_cell(address: str) -> NotebookNode:
+    """Colab opens a notebook alone: there, and nowhere else, the package is installed first."""
+    text = f'''import sys
+
+if "google.colab" in sys.modules:
+    %pip install --quiet "advtutor @ git+{address}"'''
+    cell = nbformat.v4.new_code_cell(text, metadata={"tags": ["nbval-skip"]})
+    cell.id = "colab"
+    return cell
 
 
 def _cell(cell: NotebookNode, index: int, name: str, kind: Kind) -> NotebookNode:

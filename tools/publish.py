@@ -1,0 +1,66 @@
+"""Say where the course can be had: its address in pyproject.toml, and README's badges.
+
+python tools/publish.py https://github.com/OWNER/NAME
+
+Afterwards `make notebooks` gives each notebook a first cell that installs the course in Colab.
+"""
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+ADDRESS = re.compile(r"https://github\.com/([\w.-]+/[\w.-]+?)(?:\.git|/)?")
+FIRST = "notebooks/00_start_here.ipynb"
+BEGIN, END = "<!-- badges: begin -->", "<!-- badges: end -->"
+
+
+class AddressError(ValueError):
+    """What was given is no address to publish at; the text says what is."""
+
+
+def badges(repository: str) -> str:
+    """Buttons that open the first notebook of `repository`, OWNER/NAME, in Binder and Colab."""
+    binder = f"https://mybinder.org/v2/gh/{repository}/main?urlpath=lab/tree/{FIRST}"
+    colab = f"https://colab.research.google.com/github/{repository}/blob/main/{FIRST}"
+    return (
+        f"[![Open in Binder](https://mybinder.org/badge_logo.svg)]({binder})\n"
+        "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
+        f"({colab})"
+    )
+
+
+def published(address: str, root: Path = ROOT) -> dict[Path, str]:
+    """What pyproject.toml and README.md of `root` have to hold; AddressError for a wrong one."""
+    match = ADDRESS.fullmatch(address)
+    if match is None:
+        raise AddressError(f"{address!r} is no address like https://github.com/OWNER/NAME")
+    repository = match[1]
+    project, readme = root / "pyproject.toml", root / "README.md"
+    text = project.read_text(encoding="utf-8")
+    text = re.sub(r"\[project\.urls\]\nSource = .*\n\n", "", text)
+    urls = f'[project.urls]\nSource = "https://github.com/{repository}"\n\n'
+    text = text.replace("[project.optional-dependencies]", f"{urls}[project.optional-dependencies]")
+    before, _, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return {project: text, readme: f"{before}{BEGIN}\n{badges(repository)}\n{END}{after}"}
+
+
+def main() -> int:
+    """Write both files."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("address", help="https://github.com/OWNER/NAME")
+    try:
+        texts = published(parser.parse_args().address)
+    except AddressError as error:
+        print(error, file=sys.stderr)
+        return 2
+    for path, text in texts.items():
+        path.write_text(text, encoding="utf-8")
+    print("Written: pyproject.toml, README.md. Now: make notebooks, which takes some ten minutes.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
