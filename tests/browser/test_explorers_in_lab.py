@@ -214,6 +214,8 @@ def test_pictures_of_the_widgets(page, theme):
     )
     is_light = str(theme == "light").lower()
     page.wait_for_function(f"() => document.body.dataset.jpThemeLight === '{is_light}'")
+    if AXE.exists():
+        assert not serious_faults(page)
     for name in EXPLORERS:
         box = box_of(page, name)
         label = box.locator("label").first
