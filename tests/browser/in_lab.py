@@ -136,21 +136,25 @@ def picture(box, path):
 
 
 def serious_faults(page):
-    """What axe-core calls serious or critical in the outputs of the page."""
+    """What axe-core calls serious or critical in the widgets of the page.
+
+    It takes for hidden what is scrolled out of sight, and all that overflows JupyterLab's body,
+    which has no height: so the body gets one, and each widget is looked at where it is in sight.
+    """
     page.evaluate(AXE.read_text(encoding="utf-8"))
-    # JupyterLab's body has no height and hides what overflows: all of it, as axe-core sees it.
     page.evaluate("() => { document.body.style.height = '100vh'; }")
-    found = page.evaluate("() => axe.run({include: [['.jp-OutputArea-output']]})")
-    read = [
-        node["html"]
-        for rule in found["passes"]
-        if rule["id"] == "color-contrast"
-        for node in rule["nodes"]
-    ]
-    assert any("<label" in html for html in read), "axe-core takes the widgets for hidden"
-    return [
-        f"{fault['id']}: {fault['help']}: {node['html'][:200]}"
-        for fault in found["violations"]
-        if fault["impact"] in ("serious", "critical")
-        for node in fault["nodes"]
-    ]
+    page.wait_for_function("() => !document.querySelector('#jupyterlab-splash')")
+    faults = []
+    for box in page.locator(".jp-OutputArea-output:has(.advtutor-control)").all():
+        found = box.evaluate("e => { e.scrollIntoView({block: 'start'}); return axe.run(e); }")
+        (read,) = (rule["nodes"] for rule in found["passes"] if rule["id"] == "color-contrast")
+        for label in box.locator(".advtutor-control label").all():
+            name = label.get_attribute("for")
+            assert any(f'"{name}"' in node["html"] for node in read), "axe-core has not seen it"
+        faults += [
+            f"{fault['id']}: {fault['help']}: {node['html'][:200]}"
+            for fault in found["violations"]
+            if fault["impact"] in ("serious", "critical")
+            for node in fault["nodes"]
+        ]
+    return faults
