@@ -262,16 +262,12 @@ def test_a_restarted_kernel_is_told_beside_the_control(server, new_page):
         cell(page, number).locator(".jp-OutputArea-output").first for number in (1, 2, 3)
     )
     assert len(sentence(slider)) > 40
-    moves = [
-        lambda: (slider.locator("[type=range]").focus(), page.keyboard.press("ArrowRight")),
-        drawing.get_by_role("button", name="Clear").click,
-        drawing.get_by_role("button", name="Attack it").click,
-        training.get_by_role("button", name="Start training").click,
-    ]
-    for move, box, told in zip(
-        moves, (slider, drawing, drawing, training), (1, 1, 2, 1), strict=True
-    ):
-        move()
+    slider.locator("[type=range]").focus()
+    page.keyboard.press("ArrowRight")
+    drawing.get_by_role("button", name="Clear").click()
+    drawing.get_by_role("button", name="Attack it").click()
+    training.get_by_role("button", name="Start training").click()
+    for box, told in zip((slider, drawing, training), (1, 2, 1), strict=True):
         expect(box.get_by_text("run this cell again")).to_have_count(told)
     in_lab.assert_clean(page)
     in_lab.run_all(page)

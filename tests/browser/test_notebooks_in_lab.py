@@ -1,30 +1,43 @@
 """Each notebook of the course is opened in JupyterLab and run as a whole, as a learner does."""
 
+import time
 from pathlib import Path
 
 import in_lab
-import pytest
 
 NAMES = sorted(
     path.name for path in (Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb")
 )
-SIDE_BY_SIDE = [NAMES[start : start + 2] for start in range(0, len(NAMES), 2)]  # for two cores
+AT_A_TIME = 2  # for two cores
+MINUTES = 7
 
 
-@pytest.mark.parametrize("names", SIDE_BY_SIDE, ids=" ".join)
-def test_runs_as_a_whole(server, new_page, names):
+def test_each_runs_as_a_whole(server, new_page):
     """Catches an error, a warning or a dialog that only a real page shows, and a dead widget."""
-    pages = [new_page() for _ in names]
-    for page, name in zip(pages, names, strict=True):
-        in_lab.show(page, server, f"notebooks/{name}")
-        in_lab.start(page, "notebook:run-all-cells")
-    for page in pages:
-        in_lab.wait_until_done(page, seconds=400)
-        in_lab.assert_ran(page)
-        for picture in page.locator(".jp-OutputArea-output .widget-html img").all():
-            assert len(picture.get_attribute("alt")) > 40
-        page.evaluate("() => { window.jupyterapp.shell.currentWidget.sessionContext.shutdown(); }")
-        page.wait_for_function(
-            "() => !window.jupyterapp.shell.currentWidget.sessionContext.session"
-        )
-        page.close()
+    waiting, running, end = list(NAMES), {}, time.monotonic() + 60 * MINUTES
+    while waiting or running:
+        while waiting and len(running) < AT_A_TIME:
+            name, page = waiting.pop(0), new_page()
+            in_lab.show(page, server, f"notebooks/{name}")
+            in_lab.start(page, "notebook:run-all-cells")
+            running[name] = page
+        assert time.monotonic() < end, f"after {MINUTES} minutes there still run {list(running)}"
+        for name, page in list(running.items()):
+            page.wait_for_timeout(250)
+            if page.evaluate("() => window.__done !== undefined"):
+                try:
+                    assert_sound(page)
+                except AssertionError as fault:
+                    raise AssertionError(f"{name}: {fault}") from None
+                del running[name]
+
+
+def assert_sound(page):
+    """The notebook that has run shows no fault, and its widgets have their sentences; close it."""
+    in_lab.wait_until_done(page)
+    in_lab.assert_ran(page)
+    for picture in page.locator(".jp-OutputArea-output .widget-html img").all():
+        assert len(picture.get_attribute("alt")) > 40
+    page.evaluate("() => { window.jupyterapp.shell.currentWidget.sessionContext.shutdown(); }")
+    page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.sessionContext.session")
+    page.close()
