@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import Executor
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -586,20 +586,31 @@ def test_a_run_writes_json_csv_and_markdown(tmp_path: Path) -> None:
 def test_the_ledger_passes_over_runs_of_old_recipes(tmp_path: Path) -> None:
     """Catches a seed that counts twice because a run of an older recipe lies beside the new one."""
     result = next(r for r in ledger.shipped() if r.experiment == "RBF")
-    name = runner.Task(result.experiment, result.seed, result.quick).name
-    for stem in (name, f"RBF-0123456789ab-{result.seed}"):
-        (tmp_path / f"{stem}.json").write_text(json.dumps(asdict(result)), encoding="utf-8")
-    assert of_todays_recipes(tmp_path) == [result]
+    older = replace(result, recipe={**result.recipe, "settings": {"eps": 0.3}})
+    assert of_todays_recipes([older, result]) == [result]
+    assert of_todays_recipes([result, older]) == [result]
 
 
-def test_the_ledger_takes_one_run_of_what_is_not_random(tmp_path: Path) -> None:
+def test_a_new_run_takes_the_place_of_the_shipped_one() -> None:
+    """Catches a seed that counts twice, or keeps its old numbers, when it is run again."""
+    shipped = ledger.shipped()
+    again = replace(shipped[0], seconds=1.5)
+    merged = of_todays_recipes([*shipped, again])
+    assert len(merged) == len(shipped)
+    assert again in merged and shipped[0] not in merged
+
+
+def test_an_experiment_that_is_gone_leaves_the_ledger() -> None:
+    """Catches a crash over a run whose experiment was renamed, and its numbers kept for ever."""
+    result = ledger.shipped()[0]
+    assert of_todays_recipes([replace(result, experiment="renamed"), result]) == [result]
+
+
+def test_the_ledger_takes_one_run_of_what_is_not_random() -> None:
     """Catches n = 5 for one number, because more seeds were once run."""
     (result,) = [r for r in ledger.shipped() if r.experiment == "imagenet"]
-    for seed in range(3):
-        name = runner.Task("imagenet", seed).name
-        text = json.dumps(asdict(result) | {"seed": seed})
-        (tmp_path / f"{name}.json").write_text(text, encoding="utf-8")
-    assert [r.seed for r in of_todays_recipes(tmp_path)] == [0]
+    results = [replace(result, seed=seed) for seed in range(3)]
+    assert [r.seed for r in of_todays_recipes(results)] == [0]
 
 
 # ---------------------------------------------------------------------------------------------

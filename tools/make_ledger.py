@@ -1,19 +1,22 @@
 """Write the ledger where it is shown: the package's results, docs/ledger.md and README's table.
 
 python tools/make_ledger.py                  after a change of a claim's band or reason
-python tools/make_ledger.py --runs DIR/runs  with the runs that `advtutor reproduce --out DIR` left
+python tools/make_ledger.py --runs DIR/runs  with new runs, left by `advtutor reproduce --out DIR`,
+                                             beside those that the package has or in their place
 """
 
 import argparse
 import json
 import math
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import advtutor
 from advtutor.reproduce import ledger
 from advtutor.reproduce.experiments import EXPERIMENTS
-from advtutor.reproduce.runner import Result, Task
+from advtutor.reproduce.networks import digest
+from advtutor.reproduce.runner import Result
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKED = Path(advtutor.__file__).parent / "assets" / "paper.json"
@@ -55,17 +58,23 @@ def texts(results: list[Result]) -> dict[Path, str]:
     }
 
 
-def of_todays_recipes(folder: Path) -> list[Result]:
-    """The runs in `folder` that follow the recipes as they are; others may lie beside them."""
-    results = [
-        (path.stem, Result(**json.loads(path.read_text(encoding="utf-8"))))
-        for path in sorted(folder.glob("*.json"))
-    ]
+def of_todays_recipes(results: Iterable[Result]) -> list[Result]:
+    """The results that follow the recipes as they are; of one experiment and seed the last."""
+    kept = {}
+    for r in results:
+        experiment = EXPERIMENTS.get(r.experiment)
+        if experiment is None or r.seed >= (experiment.seeds or math.inf):
+            continue
+        if digest(r.recipe) == digest(experiment.recipe(quick=r.quick)):
+            kept[r.experiment, r.seed, r.quick] = r
+    return list(kept.values())
+
+
+def finished(folder: Path) -> list[Result]:
+    """The runs that lie in a folder."""
     return [
-        r
-        for name, r in results
-        if name == Task(r.experiment, r.seed, r.quick).name
-        and r.seed < (EXPERIMENTS[r.experiment].seeds or math.inf)
+        Result(**json.loads(path.read_text(encoding="utf-8")))
+        for path in sorted(folder.glob("*.json"))
     ]
 
 
@@ -74,7 +83,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=Path, help="a folder of finished runs")
     folder = parser.parse_args().runs
-    results = of_todays_recipes(folder) if folder else ledger.shipped()
+    more = finished(folder) if folder else []
+    results = of_todays_recipes([*ledger.shipped(), *more])
     for path, text in texts(results).items():
         path.write_text(text, encoding="utf-8")
 

@@ -216,7 +216,7 @@ claim(
 #
 # An attack that is written wrongly fails in silence: it returns pictures and an error, and neither can be trusted. Here are nine mistakes that people really make, each of them run. For six you see the symptom and the line at fault. Three are yours to find.
 #
-# Several of them use this gradient:
+# They are measured on the first 2,000 test digits unless a line says otherwise. Several of them use this gradient:
 
 
 # %%
@@ -368,7 +368,7 @@ claim(
 # %% [markdown]
 # *At fault:* line 1, **the model in train mode.** The gradient is that of a network with half of its inputs missing, which is not the one under attack.
 #
-# **Mistake 7: mistakes counted as successes.** A model errs on some clean pictures. Who counts every error as a success of the attack, credits it with those. *Symptom:* an attack with $\epsilon = 0$ succeeds. *At fault:* the count. `evaluate` keeps the two apart: `error` is over all pictures, `success_rate` over those that were read rightly before.
+# **Mistake 7: mistakes counted as successes.** A model errs on some clean pictures. Who counts every error as a success of the attack, credits it with those. *Symptom:* an attack with $\epsilon = 0$ succeeds. *At fault:* the count. `evaluate` keeps the two apart: `error` is over all pictures, `success_rate` over those that were read rightly before. On all 10,000 test digits:
 
 # %%
 nothing = evaluate(network, x, y, partial(fgsm, eps=0.0))
@@ -378,7 +378,7 @@ claim(
 )
 
 # %% [markdown]
-# Mistakes 8 and 9 need a network that was trained on gradient-sign examples of one size, $\epsilon = 0.5$. [The next notebook](03_adversarial_training.ipynb) is about such training; here the network is only a patient.
+# Mistakes 8 and 9 need a network that was trained on gradient-sign examples of one size, $\epsilon = 0.5$. [The next notebook](03_adversarial_training.ipynb) is about such training; here the network is only a patient. Its errors are those of the first 1,000 test digits.
 
 # %%
 patient = models.ConvNet()
@@ -555,7 +555,7 @@ attack_stepper(network, x[:20], y[:20])
 #
 # "Error at eps" asks one question for all digits. Turn it around: for each digit, the smallest $\epsilon$ at which it is misread. `attacks.minimal_epsilon` searches for it with many short steps; what it finds is an upper bound, since a better search might find less.
 #
-# **Your prediction:** the median of that smallest $\epsilon$ over the digits.
+# **Your prediction:** the median of that smallest $\epsilon$ over the first 1,000 test digits.
 
 # %%
 radius_guess = predict("median-radius", low=0, high=0.3)
@@ -571,7 +571,7 @@ claim(
     (radius <= 0.25).float().mean(),
     low=0.98,
     unit="%",
-    statement="digits that are misread somewhere within eps=0.25",
+    statement="of them, misread somewhere within eps=0.25",
 )
 plots.histogram(
     {"digits": radius},
@@ -596,7 +596,7 @@ plots.images(
 # %% [markdown]
 # ## 8. Can you choose the mistake?
 #
-# So far any wrong class would do. A *targeted* attack goes down the loss of the class you want instead of up the loss of the true one. Can any digit be made into any other?
+# So far any wrong class would do. A *targeted* attack goes down the loss of the class you want instead of up the loss of the true one. Can any digit be made into any other? Try it with the first 20 test digits of each class.
 
 # %%
 target_guess = predict("targets", ["only look-alikes (4 and 9)", "about half", "nearly all"])

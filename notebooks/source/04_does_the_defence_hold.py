@@ -40,7 +40,9 @@ pgd = partial(attacks.pgd, eps=eps, steps=10, early_stop=True)
 # - **random start:** one step, from a random point of the ball, with a *warm-up*: eps rises from zero over the first third of the training (Wong, Rice and Kolter);
 # - **PGD training:** the loss of an example made by three steps from a random start, with the same warm-up (Madry and others).
 #
-# **Your prediction:** the share of test digits that PGD breaks after the third epoch, for the network trained with the paper's objective.
+# Here and below, numbers are of the first 500 test digits unless a line says otherwise.
+#
+# **Your prediction:** the share of all test digits that PGD breaks after the third epoch, for the network trained with the paper's objective.
 
 # %%
 watch_guess = predict("watch", low=0, high=1, unit="%")
@@ -100,7 +102,14 @@ claim("hardened-pgd", honest.error, low=0.8, unit="%", statement="its PGD error,
 
 # %%
 errors = {name: evaluate(net, x[:1000], y[:1000], pgd).error for name, net in nets.items()}
-claim("fast-pgd", errors["random start"], 0.2, 0.8, unit="%", statement="PGD error, random start")
+claim(
+    "fast-pgd",
+    errors["random start"],
+    low=0.2,
+    high=0.8,
+    unit="%",
+    statement="PGD error, random start (this one and the next two: 1,000 digits)",
+)
 claim(
     "steps-help",
     errors["random start"] - errors["PGD training"],
@@ -115,7 +124,7 @@ claim(
 # %% [markdown]
 # **What it shows.** Two attacks, two stories about the same network. Whoever measures with FGSM alone sees a success; the network has only learnt to answer FGSM. Training from random points helps, training on several steps helps more.
 #
-# **What it does not show.** That the third network is safe: ten steps are a lower bound, too. And the three did not cost the same.
+# **What it does not show.** That the third network is safe: ten steps give a lower bound, too. And the three did not cost the same.
 
 # %% [markdown]
 # ## 2. What does a masked gradient look like?
@@ -626,7 +635,7 @@ claim("locked-broken", unlocked.error, low=0.6, unit="%", statement="error under
 # %% [markdown]
 # ## 9. Which attack is the judge?
 #
-# Which attack should judge a network nobody has broken yet? All of them: for each example it is enough that *one* attack finds a mistake. Below, `errs[a, i]` says whether attack `a` breaks digit `i`; `errs.any(dim=0)` says whether any does. Its mean is the error in the *worst case*.
+# Which attack should judge a network nobody has broken yet? All of them: for each example it is enough that *one* attack finds a mistake. Below, `errs[a, i]` says whether attack `a` breaks digit `i`; `errs.any(dim=0)` says whether any does. Its mean is the error in the *worst case*. On 300 digits:
 
 # %%
 tried = {

@@ -388,7 +388,7 @@ claim(
 )
 
 # %% [markdown]
-# Networks have no such weights to compare, but each has a gradient $\nabla_x J(x, y)$ at every picture, and its sign is the step. **Your prediction:** the mean cosine between the gradients of the convolutional network and of softmax regression, on clean digits.
+# Networks have no such weights to compare, but each has a gradient $\nabla_x J(x, y)$ at every picture, and its sign is the step. **Your prediction:** the mean cosine between the gradients of the convolutional network and of softmax regression, on 2,000 of those digits, clean.
 
 # %%
 gradient_guess = predict("gradient-cosine", low=-1, high=1)
