@@ -110,6 +110,36 @@ def test_a_low_rank_form_computes_its_formula() -> None:
     torch.testing.assert_close(form.probabilities(form(x)), (-distance).exp(), rtol=1e-4, atol=1e-5)
 
 
+def test_the_brighter_network_sees_less_light_in_training_only() -> None:
+    """Catches pixels that are made up for, hidden units that are not, and another first network."""
+    brighter, usual = forms.BrighterMaxout(8, 3), models.Maxout(8, 3)
+    x = torch.rand(4, 1, 28, 28)
+    with torch.no_grad():
+        torch.testing.assert_close(brighter.eval()(x), usual.eval()(x))
+        torch.manual_seed(0)
+        dimmer = brighter.train()(x)
+        torch.manual_seed(0)
+        torch.testing.assert_close(dimmer, usual.train()(0.8 * x))
+    pixels = brighter.layers[1]
+    assert pixels(torch.ones(1000)).unique().tolist() == [0.0, 1.0]
+
+
+def test_the_brighter_rows_are_measured_one_by_one(tmp_path: Path) -> None:
+    """Catches rows that are measured on another network, or sigmoids under a softmax's loss."""
+    small = {"units": 8, "pieces": 2}
+    recipes = {
+        name: replace(recipe, epochs=1, examples=500, options={**recipe.options, **small})
+        for name, recipe in EXPERIMENTS["brighter"].networks.items()
+    }
+    run = Run(0, recipes, tmp_path)
+    numbers = experiments.brighter(run)
+    sigmoids = experiments._errors(run.network("sigmoids"), run.test, models.binary_cross_entropy)
+    assert numbers["FGSM error, sigmoids"] == sigmoids["FGSM error"]
+    sign = experiments._errors(run.network("sign noise"), run.test)
+    assert numbers["FGSM confidence, sign noise"] == sign["FGSM confidence"]
+    assert len(numbers) >= 5 * 6
+
+
 def test_cifars_rows_are_measured_where_its_images_are(tmp_path: Path, monkeypatch) -> None:
     """Catches an experiment that was written and never ran: here on images that are made up."""
     generator = torch.Generator().manual_seed(0)

@@ -276,10 +276,6 @@ def maxout_adversarial(run: Run) -> Numbers:
     before = evaluate(usual, x, y).error
     concentrated = [_concentration(_first_layer(model)) for model in (usual, adversarial)]
     pgd = partial(attacks.pgd, eps=EPS, clip=None, early_stop=True, generator=run.generator())
-
-    def through(source: nn.Module, victim: nn.Module) -> float:
-        return evaluate(victim, x, y, lambda _, x, y: _fgsm()(source, x, y)).error
-
     short = _errors(as_long, run.test)
     return {
         **_errors(adversarial, run.test),
@@ -288,11 +284,22 @@ def maxout_adversarial(run: Run) -> Numbers:
         "clean error gained": short["clean error"] - before,
         "FGSM error without": evaluate(usual, x, y, _fgsm()).error,
         "PGD error, 1000 digits": evaluate(adversarial, x[:1000], y[:1000], pgd).error,
-        "error on examples made for the usual network": through(usual, adversarial),
-        "usual network's error on its examples": through(adversarial, usual),
+        **_transfer(usual, adversarial, run.test),
         "concentration without": concentrated[0],
         "concentration": concentrated[1],
         "concentration gained": concentrated[1] - concentrated[0],
+    }
+
+
+def _transfer(usual: nn.Module, adversarial: nn.Module, test: Split) -> Numbers:
+    """The errors of each of the two networks on the examples that are made for the other."""
+
+    def through(source: nn.Module, victim: nn.Module) -> float:
+        return evaluate(victim, *test, lambda _, x, y: _fgsm()(source, x, y)).error
+
+    return {
+        "error on examples made for the usual network": through(usual, adversarial),
+        "usual network's error on its examples": through(adversarial, usual),
     }
 
 
@@ -320,6 +327,17 @@ def sigmoids(run: Run) -> Numbers:
         **_errors(model, run.test, models.binary_cross_entropy),
         **_on_rubbish(model, run),
     }
+
+
+def brighter(run: Run) -> Numbers:
+    """The maxout rows again, with networks that were trained in a dimmer light (`forms`)."""
+    numbers: Numbers = {}
+    for name in run.networks:
+        model = run.network(name)
+        loss = models.binary_cross_entropy if name == "sigmoids" else None
+        measured = {**_errors(model, run.test, loss), **_on_rubbish(model, run)}
+        numbers |= {f"{key}, {name}": value for key, value in measured.items()}
+    return numbers | _transfer(run.network("maxout"), run.network("adversarial"), run.test)
 
 
 def stopped(run: Run) -> Numbers:
@@ -489,6 +507,8 @@ EXPERIMENTS: dict[str, Experiment] = {
             seeds=1,
         ),
         Experiment("retrained", one_network, {"maxout": _R.MAXOUT_RETRAINED}, _CLIP, minutes=7),
+        Experiment("brighter", brighter, _R.BRIGHTER, _CLIP, minutes=12),
+        Experiment("longer", brighter, _R.LONGER, _CLIP, minutes=24, seeds=1),
         Experiment(
             "ensemble",
             ensemble,
