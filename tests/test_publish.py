@@ -1,6 +1,7 @@
 """A public address: badges, and a first cell that installs the course in Colab and nowhere else."""
 
 import shutil
+import subprocess
 import sys
 import tomllib
 import types
@@ -11,6 +12,7 @@ import notebook_rules
 import notebook_source
 import publish
 import pytest
+import yaml
 from IPython.core.interactiveshell import InteractiveShell
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -20,8 +22,8 @@ SOURCE = "# %% [markdown]\n# # A notebook\n\n# %%\n6 * 7\n"
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """The two files that are written, as they are here."""
-    for name in ("pyproject.toml", "README.md"):
+    """The files that are written, as they are here."""
+    for name in ("pyproject.toml", "README.md", "CITATION.cff"):
         shutil.copy(ROOT / name, tmp_path)
     return tmp_path
 
@@ -49,6 +51,30 @@ def test_an_address_is_written_once_and_can_be_changed(clone: Path) -> None:
     for project in projects:
         project["project"].pop("urls", None)
     assert projects[0] == projects[1]
+
+
+def test_the_citation_names_the_address(clone: Path) -> None:
+    """Catches a citation that leads nowhere, or to the address of before."""
+    put(clone, "https://github.com/first/course")
+    put(clone, ADDRESS)
+    text = (clone / "CITATION.cff").read_text(encoding="utf-8")
+    cited = yaml.safe_load(text)
+    assert text.count("repository-code") == 1
+    assert cited.pop("repository-code") == ADDRESS
+    assert cited == yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+
+
+def test_the_command_writes_its_files_and_says_what_is_next(clone: Path) -> None:
+    """Catches a command that only checks, writes elsewhere, or hides what it was given wrongly."""
+    (clone / "tools").mkdir()
+    tool = [sys.executable, shutil.copy(publish.__file__, clone / "tools")]
+    wrong = subprocess.run([*tool, "a-course"], capture_output=True, text=True)
+    assert wrong.returncode == 2 and "https://github.com/OWNER/NAME" in wrong.stderr
+    assert notebook_source.public_address(clone) is None
+    done = subprocess.run([*tool, ADDRESS], capture_output=True, text=True, check=True)
+    assert "make notebooks" in done.stdout and "README.md" in done.stdout
+    assert notebook_source.public_address(clone) == ADDRESS
+    assert publish.badges("somebody/a-course") in (clone / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("address", ["somebody/a-course", "http://github.com/a/b", ADDRESS + "/x"])
@@ -86,7 +112,7 @@ def test_notebooks_with_that_cell_pass_the_rules(
     """Catches a cell that the rules refuse, and notebooks that are not built again for it."""
     (tmp_path / "source").mkdir()
     (tmp_path / "source" / "01_demo.py").write_text(SOURCE, encoding="utf-8")
-    for address, written in [(None, 2), (ADDRESS, 2), (ADDRESS, 0)]:
+    for address, written in [(None, 2), (ADDRESS, 2), (ADDRESS, 0), (None, 2)]:
         for module in (build_notebooks, notebook_rules):
             monkeypatch.setattr(module, "public_address", lambda a=address: a)
         assert len(build_notebooks.build(["01_demo"], tmp_path, "1", False, False)) == written

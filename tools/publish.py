@@ -1,4 +1,4 @@
-"""Say where the course can be had: its address in pyproject.toml, and README's badges.
+"""Say where the course can be had: in pyproject.toml and CITATION.cff, and as README's badges.
 
 python tools/publish.py https://github.com/OWNER/NAME
 
@@ -32,7 +32,7 @@ def badges(repository: str) -> str:
 
 
 def published(address: str, root: Path = ROOT) -> dict[Path, str]:
-    """What pyproject.toml and README.md of `root` have to hold; AddressError for a wrong one."""
+    """What three files of `root` have to hold; AddressError for a wrong address."""
     match = ADDRESS.fullmatch(address)
     if match is None:
         raise AddressError(f"{address!r} is no address like https://github.com/OWNER/NAME")
@@ -44,11 +44,18 @@ def published(address: str, root: Path = ROOT) -> dict[Path, str]:
     text = text.replace("[project.optional-dependencies]", f"{urls}[project.optional-dependencies]")
     before, _, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)
-    return {project: text, readme: f"{before}{BEGIN}\n{badges(repository)}\n{END}{after}"}
+    citation = root / "CITATION.cff"
+    cited = re.sub(r"repository-code: .*\n", "", citation.read_text(encoding="utf-8"))
+    line = f'repository-code: "https://github.com/{repository}"\n'
+    return {
+        project: text,
+        readme: f"{before}{BEGIN}\n{badges(repository)}\n{END}{after}",
+        citation: re.sub(r"(?m)^version: ", f"{line}version: ", cited),
+    }
 
 
 def main() -> int:
-    """Write both files."""
+    """Write the files."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("address", help="https://github.com/OWNER/NAME")
     try:
@@ -58,7 +65,8 @@ def main() -> int:
         return 2
     for path, text in texts.items():
         path.write_text(text, encoding="utf-8")
-    print("Written: pyproject.toml, README.md. Now: make notebooks, which takes some ten minutes.")
+    written = ", ".join(path.name for path in texts)
+    print(f"Written: {written}. Now: make notebooks, which takes some ten minutes.")
     return 0
 
 
