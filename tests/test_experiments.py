@@ -11,6 +11,7 @@ from advtutor import data, models
 from advtutor.data import CIFAR10, Split
 from advtutor.reproduce import experiments, forms
 from advtutor.reproduce.experiments import EXPERIMENTS, Ensemble, Run
+from advtutor.reproduce.networks import Trained
 
 
 def a_run(**networks) -> Run:
@@ -138,6 +139,23 @@ def test_the_brighter_rows_are_measured_one_by_one(tmp_path: Path) -> None:
     sign = experiments._errors(run.network("sign noise"), run.test)
     assert numbers["FGSM confidence, sign noise"] == sign["FGSM confidence"]
     assert len(numbers) >= 5 * 6
+
+
+@pytest.mark.parametrize(
+    ("length", "shown"), [(6, [1, 2, 3, 4, 5, 6]), (14, [2, 4, 6, 8, 10, 12, 14])]
+)
+def test_the_best_epoch_is_counted_from_one(length: int, shown: list[int], monkeypatch) -> None:
+    """Catches an epoch too early, one of training in the place of held-out error, and a gap."""
+    error = [abs(epoch - 5) / 10 for epoch in range(1, length + 1)]  # least after the fifth
+    epochs = [{"loss": -e, "FGSM error": e, "clean error": e / 10} for e in error]
+    monkeypatch.setattr(Run, "trained", lambda run, name: Trained(nn.Identity(), epochs))
+    numbers = experiments.stopped(a_run())
+    assert (numbers["best epoch"], numbers["epochs"]) == (5, length)
+    assert numbers["held-out FGSM error"] == 0
+    for kind, part in (("FGSM", 10), ("clean", 100)):
+        of = {n: numbers.pop(f"held-out {kind} error after {n}") for n in shown}
+        assert of == {n: pytest.approx(abs(n - 5) / part) for n in shown}
+    assert len(numbers) == 3
 
 
 def test_cifars_rows_are_measured_where_its_images_are(tmp_path: Path, monkeypatch) -> None:
