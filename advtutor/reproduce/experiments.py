@@ -340,6 +340,19 @@ def brighter(run: Run) -> Numbers:
     return numbers | _transfer(run.network("maxout"), run.network("adversarial"), run.test)
 
 
+def sizes(run: Run) -> Numbers:
+    """Whether examples pass from one network to the other as easily at another size (section 6)."""
+    numbers: Numbers = {}
+    for name in run.networks:
+        kind, units = name.split(", ")
+        if kind == "adversarial":
+            usual, adversarial = run.network(f"maxout, {units}"), run.network(name)
+            fgsm_error = evaluate(adversarial, *run.test, _fgsm()).error
+            measured = {"FGSM error": fgsm_error, **_transfer(usual, adversarial, run.test)}
+            numbers |= {f"{key}, {units}": value for key, value in measured.items()}
+    return numbers
+
+
 def stopped(run: Run) -> Numbers:
     """For how many epochs adversarial training goes on to help on held-out digits (section 6)."""
     epochs = run.trained("adversarial, 50,000 digits").epochs
@@ -507,8 +520,9 @@ EXPERIMENTS: dict[str, Experiment] = {
             seeds=1,
         ),
         Experiment("retrained", one_network, {"maxout": _R.MAXOUT_RETRAINED}, _CLIP, minutes=7),
-        Experiment("brighter", brighter, _R.BRIGHTER, _CLIP, minutes=12),
-        Experiment("longer", brighter, _R.LONGER, _CLIP, minutes=24, seeds=1),
+        Experiment("brighter", brighter, _R.BRIGHTER, _CLIP, minutes=12, seeds=3),
+        Experiment("longer", brighter, _R.LONGER, _CLIP, minutes=40, seeds=1),
+        Experiment("sizes", sizes, _R.SIZES, _CLIP, minutes=20, seeds=1),
         Experiment(
             "ensemble",
             ensemble,

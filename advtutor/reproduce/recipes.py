@@ -52,10 +52,16 @@ BRIGHTER = {
         "sigmoids": MAXOUT_SIGMOIDS,
     }.items()
 }
-# Two of them, trained for longer as well.
+# Some of them, trained for longer as well.
 LONGER = {
-    "maxout": replace(BRIGHTER["maxout"], epochs=48),
-    "adversarial": replace(BRIGHTER["adversarial"], epochs=60),
+    name: replace(BRIGHTER[name], epochs=60 if name == "adversarial" else 48)
+    for name in ("maxout", "adversarial", "sign noise", "uniform noise")
+}
+# The usual and the adversarial training, of smaller and larger networks.
+SIZES = {
+    f"{name}, {units} units": replace(recipe, options={"units": units, "pieces": 5})
+    for units in (60, 120, 480)
+    for name, recipe in (("maxout", MAXOUT), ("adversarial", MAXOUT_LONGER))
 }
 MAXOUT_SHORT = replace(MAXOUT, epochs=5)
 MAXOUT_L1 = replace(MAXOUT_SHORT, objective="L1 decay", penalty=0.0025)

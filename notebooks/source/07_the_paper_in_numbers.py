@@ -241,8 +241,8 @@ for run in sorted((r for r in results if r.experiment == "retrained"), key=lambd
 large = ledger.supplement(results, "large-stopping")
 held_out = [large[f"held-out FGSM error after {n}"][0] for n in range(1, 7)]
 stops_at = int(large["best epoch"][0])
-lines += ["", f"1,600 units, held-out FGSM error by epoch, lowest after {stops_at}: "]
-lines[-1] += ", ".join(f"{error:.1%}" for error in held_out)
+by_epoch = ", ".join(f"{error:.1%}" for error in held_out)
+lines += ["", f"1,600 units, held-out FGSM error by epoch, lowest after {stops_at}: {by_epoch}"]
 Markdown("\n".join(lines))
 
 # %%
