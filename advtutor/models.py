@@ -130,7 +130,9 @@ class Maxout(Network):
     the share that is dropped from the input and from each hidden layer, and so says how many
     hidden layers there are. The paper names 240 units, and 1600 for its large network; the rest is
     the recipe of pylearn2's MNIST network (Goodfellow et al., Maxout Networks, arXiv 1302.4389):
-    initial weights uniform within 0.005, and `constrain()` after each step of the optimiser.
+    initial weights uniform within 0.005, and `constrain()` after each step of the optimiser. One
+    thing differs: dropout makes up for what it takes from the pixels, as it does in the hidden
+    layers; there it does not (`advtutor.reproduce.forms.BrighterMaxout`).
 
     Takes `[N, C, H, W]` with `inputs` numbers in each example, returns logits `[N, classes]`.
     """

@@ -10,7 +10,8 @@ LOGISTIC = Recipe("LogisticRegression", epochs=10, lr=0.1, classes=(3, 7))
 RBF = Recipe(
     "RBF", epochs=3, lr=1e-2, objective="yes or no", optimizer="one_cycle_adam", batch_size=128
 )
-# What the training's length does to the confidences, and what the RBF network's form does.
+# What the training's length does, and what the RBF network's form does.
+LOGISTIC_LENGTHS = {"logistic": LOGISTIC, "logistic, 40 epochs": replace(LOGISTIC, epochs=40)}
 SOFTMAX_LENGTHS = {
     "softmax": SOFTMAX,
     "softmax, 1 epoch": replace(SOFTMAX, epochs=1),
