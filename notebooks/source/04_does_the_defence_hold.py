@@ -678,7 +678,7 @@ claim("worst-robust", single[2, 4], 0.08, 0.45, unit="%", statement="worst case,
 # %% [markdown]
 # **What it shows.** Read along the rows. Only the last column is a verdict, and it is a lower bound: a fifth attack can only raise it. On the network trained with the paper's objective FGSM misses most of what can be broken; on the PGD-trained one it finds most of it. That is what a gradient looks like that hides little.
 #
-# Now let the networks face each other, digit by digit. (The first look at PGD computes its curves, which takes some seconds.)
+# Now let the networks face each other, digit by digit. The curves are those of the first 200. (The first look at PGD computes its own, which takes some seconds.)
 
 # %%
 widgets.defence_explorer({"usual": plain, **nets}, x[:200], y[:200])
