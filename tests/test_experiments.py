@@ -116,11 +116,11 @@ def test_the_brighter_network_sees_less_light_in_training_only() -> None:
     brighter, usual = forms.BrighterMaxout(8, 3), models.Maxout(8, 3)
     x = torch.rand(4, 1, 28, 28)
     with torch.no_grad():
-        torch.testing.assert_close(brighter.eval()(x), usual.eval()(x))
+        torch.testing.assert_close(brighter.eval()(x), usual.eval()(x), rtol=1e-5, atol=0)
         torch.manual_seed(0)
         dimmer = brighter.train()(x)
         torch.manual_seed(0)
-        torch.testing.assert_close(dimmer, usual.train()(0.8 * x))
+        torch.testing.assert_close(dimmer, usual.train()(0.8 * x), rtol=1e-3, atol=0)
     pixels = brighter.layers[1]
     assert pixels(torch.ones(1000)).unique().tolist() == [0.0, 1.0]
 
@@ -135,10 +135,40 @@ def test_the_brighter_rows_are_measured_one_by_one(tmp_path: Path) -> None:
     run = Run(0, recipes, tmp_path)
     numbers = experiments.brighter(run)
     sigmoids = experiments._errors(run.network("sigmoids"), run.test, models.binary_cross_entropy)
-    assert numbers["FGSM error, sigmoids"] == sigmoids["FGSM error"]
+    assert {key: numbers[f"{key}, sigmoids"] for key in sigmoids} == sigmoids
     sign = experiments._errors(run.network("sign noise"), run.test)
     assert numbers["FGSM confidence, sign noise"] == sign["FGSM confidence"]
     assert len(numbers) >= 5 * 6
+
+
+def test_each_size_is_measured_between_its_own_two_networks(tmp_path: Path) -> None:
+    """Catches a pair of two sizes, and a number under the name of another size."""
+    small = {"epochs": 1, "examples": 500, "lr": 0.1}
+    recipes = {
+        name: replace(recipe, options={"units": int(name.split()[1]) // 30, "pieces": 2}, **small)
+        for name, recipe in EXPERIMENTS["sizes"].networks.items()
+    }
+    run = Run(0, recipes, tmp_path)
+    numbers = experiments.sizes(run)
+    assert len(numbers) == 9
+    for units in (60, 120, 480):
+        usual, other = (run.network(f"{kind}, {units} units") for kind in ("maxout", "adversarial"))
+        for name, value in experiments._transfer(usual, other, run.test).items():
+            assert numbers[f"{name}, {units} units"] == value
+
+
+def test_a_transfer_is_the_error_of_the_one_that_reads() -> None:
+    """Catches the two directions exchanged, and an error of the one that is attacked."""
+    test = Split(torch.rand(8, 1, 28, 28), torch.ones(8, dtype=torch.int64))
+    always_wrong, always_right = Sure(0.9), models.SoftmaxRegression()
+    with torch.no_grad():
+        always_right.linear.bias[1] = 1e6
+    with pytest.warns(UserWarning):  # no gradient arrives
+        passed = experiments._transfer(always_wrong, always_right, test)
+    assert passed == {
+        "error on examples made for the usual network": 0.0,
+        "usual network's error on its examples": 1.0,
+    }
 
 
 @pytest.mark.parametrize(
