@@ -283,7 +283,7 @@ Markdown("\n".join(lines))
 #
 # **What it does not show.** Whether the paper's network did the same. It cannot be asked.
 #
-# **The light in training.** The authors of maxout networks, the paper's first among them, published their training on MNIST as an example of the library pylearn2. Ours follows it, but for one line. Dropout divides what it keeps by the share that it keeps, so that a unit gets as much in training as it will get later. The example does so in the hidden layers and *not* for the pixels: a fifth of them is dropped, and nothing makes up for it. So its network trains in four fifths of the light in which it is used, and in use the sums of its first layer are a quarter larger, on average. It also trains for longer, until a hundred epochs have brought nothing.
+# **The light in training.** The authors of maxout networks, the paper's first among them, published their training on MNIST as an example of the library pylearn2. Ours takes the network and its dropout from it, and a shorter training with a rate that starts higher and falls to zero. It differs in one line more. Dropout divides what it keeps by the share that it keeps, so that a unit gets as much in training as it will get later. The example does so in the hidden layers and *not* for the pixels: a fifth of them is dropped, and nothing makes up for it. So its network trains in four fifths of the light in which it is used, and in use the sums of its first layer are a quarter larger, on average. It also trains for longer, until a hundred epochs have brought nothing.
 #
 # **Your prediction.** On the mistakes that FGSM provokes, a network trained in less light is …
 
