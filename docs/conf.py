@@ -25,6 +25,7 @@ nb_execution_mode = "off"
 # A widget is shown as the picture or the text that is stored beside it.
 nb_mime_priority_overrides = [("html", "application/vnd.jupyter.widget-view+json", None)]
 nb_merge_streams = True
+nb_render_markdown_format = "myst"  # with tables, as JupyterLab shows what a cell returns
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence"]
 myst_heading_anchors = 4
 myst_update_mathjax = False

@@ -146,6 +146,13 @@ def test_every_picture_says_what_it_shows(pages: dict[Path, Page]) -> None:
     assert sum(len(page.images) for page in notebooks) >= 40
 
 
+def test_tables_that_a_cell_makes_are_tables(site: Path) -> None:
+    """Catches the ledger as one paragraph of strokes."""
+    text = (site / "notebooks" / "07_the_paper_in_numbers.html").read_text(encoding="utf-8")
+    assert text.count("<table") >= 6
+    assert "|—|" not in text
+
+
 def test_formulas_are_mathml(site: Path, pages: dict[Path, Page]) -> None:
     """Catches formulas that are left as TeX for a script that never comes."""
     assert pages[site / "notebooks" / "01_linear_explanation.html"].formulas > 20
