@@ -139,6 +139,29 @@ def test_rows_that_differ_say_why() -> None:
             assert r.claim.reason, r.claim.id
 
 
+@pytest.mark.parametrize(
+    ("id", "experiment", "number"),
+    [
+        ("S5-logistic-clean", "logistic", "clean error, 40 epochs"),
+        ("S6-at-fgsm", "longer", "FGSM error, adversarial"),
+        ("S6-at-confidence", "longer", "FGSM confidence, adversarial"),
+        ("S6-control-sign-confidence", "longer", "FGSM confidence, sign noise"),
+        ("S6-control-uniform-confidence", "longer", "FGSM confidence, uniform noise"),
+        ("S8-agree-rbf-both", "longer", "the same, both wrong: RBF"),
+        (
+            "S6-transfer-orig-to-at",
+            "sizes",
+            "error on examples made for the usual network, 480 units",
+        ),
+        ("S6-transfer-at-to-orig", "sizes", "usual network's error on its examples, 480 units"),
+    ],
+)
+def test_a_reason_quotes_what_was_measured(id: str, experiment: str, number: str) -> None:
+    """Catches a remark whose number a later run has made untrue."""
+    mean, _, _ = ledger.supplement(ledger.shipped(), experiment)[number]
+    assert f"{100 * mean:.1f} %" in paper_claims()[id].reason
+
+
 def test_a_quick_run_gives_the_same_verdicts(tmp_path: Path) -> None:
     """Catches a quick row that tells another story than the ledger does."""
     answer = run("--quick", "--out", str(tmp_path))
