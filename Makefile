@@ -32,7 +32,7 @@ help:
 	@echo 'make clean       delete build/, dist/ and caches (rm -r .venv deletes the environment)'
 	@echo
 	@echo 'The first of them sets up .venv, which takes some minutes and the network.'
-	@echo 'PYTHON=python3.12 chooses the Python (3.11 or newer).'
+	@echo 'PYTHON=python3.11 chooses the Python (3.11 or newer).'
 
 # A Python named on the command line wins over the one that .venv was made with.
 setup:

@@ -444,7 +444,7 @@ def test_an_old_python_is_told_what_to_do(
     message = capsys.readouterr().err
     assert status == 1
     assert "needs Python 3.11 or newer" in message and "is Python 3.9.2" in message
-    assert "PYTHON=python3.12" in message
+    assert "PYTHON=python3.11" in message
 
 
 def test_a_python_without_ensurepip_is_told_what_to_do(

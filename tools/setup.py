@@ -136,7 +136,7 @@ def make_venv(root: Path) -> None:
     if sys.version_info < OLDEST:
         raise SetupError(
             f"the course needs Python {version(OLDEST)} or newer, and {sys.executable} is Python "
-            f"{version(sys.version_info[:3])}; name a newer one, as in make lab PYTHON=python3.12"
+            f"{version(sys.version_info[:3])}; name a newer one, as in make lab PYTHON=python3.11"
         )
     try:
         import ensurepip  # noqa: F401
@@ -298,7 +298,7 @@ def remedy(output: str, root: Path) -> str:
         return (
             f"the package index has no {(missing.group(1) or missing.group(2)).strip()} for Python "
             f"{version(sys.version_info[:2])} on this machine; name another Python, as in make lab "
-            "PYTHON=python3.12"
+            "PYTHON=python3.11"
         )
     tail = "\n".join(output.splitlines()[-12:])
     return "the installation failed; run make again, or read {}. Its last lines:\n{}".format(
