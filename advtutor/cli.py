@@ -118,9 +118,13 @@ def doctor() -> None:
 
 @app.command()
 def reproduce(
+    more: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="ID", help="Further claims or experiments.", show_default=False),
+    ] = None,
     only: Annotated[
         list[str] | None,
-        typer.Option(metavar="ID", help="A claim or an experiment; may be given several times."),
+        typer.Option(metavar="ID...", help="A claim, an experiment, or several of them."),
     ] = None,
     seeds: Annotated[
         int | None, typer.Option(min=1, help="How many seeds.", show_default="5; quick: 2")
@@ -149,7 +153,9 @@ def reproduce(
     from advtutor.reproduce.executors import ExecutorError
     from advtutor.reproduce.runner import ReproduceError
 
-    names = [name for group in only or [] for name in group.replace(",", " ").split()]
+    names = [
+        name for group in [*(only or []), *(more or [])] for name in group.replace(",", " ").split()
+    ]
     if jobs is None:
         jobs = command.cores() if device == "cpu" else 1
     errors = Console(stderr=True, soft_wrap=True)
