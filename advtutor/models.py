@@ -137,6 +137,8 @@ class Maxout(Network):
     Takes `[N, C, H, W]` with `inputs` numbers in each example, returns logits `[N, classes]`.
     """
 
+    pixel_dropout: type[nn.Dropout] = nn.Dropout
+
     def __init__(
         self,
         units: int = 240,
@@ -149,11 +151,11 @@ class Maxout(Network):
     ) -> None:
         sizes = [inputs] + [units] * (len(dropout) - 1)
         with seeded(seed):
+            drop = [self.pixel_dropout(dropout[0]), *map(nn.Dropout, dropout[1:])]
             layers = []
-            for share, before in zip(dropout[:-1], sizes[:-1], strict=True):
-                layers += [nn.Dropout(share), MaxoutLayer(before, units, pieces)]
-            top = nn.Linear(sizes[-1], classes)
-            super().__init__(nn.Flatten(), *layers, nn.Dropout(dropout[-1]), top)
+            for before, dropped in zip(sizes[:-1], drop[:-1], strict=True):
+                layers += [dropped, MaxoutLayer(before, units, pieces)]
+            super().__init__(nn.Flatten(), *layers, drop[-1], nn.Linear(sizes[-1], classes))
             for linear in self._linears():
                 nn.init.uniform_(linear.weight, -0.005, 0.005)
                 nn.init.zeros_(linear.bias)
@@ -205,8 +207,9 @@ class ConvMaxout(Network):
     Takes `[N, 3, 32, 32]` in [0, 1], returns logits `[N, classes]`. `channels` are the units of
     the convolutional layers, of 2 pieces each, `units` those of the dense one, of 5; `dropout`
     holds the share dropped before each of the five layers. It is pylearn2's CIFAR-10 network
-    (Goodfellow et al., Maxout Networks, arXiv 1302.4389) with fewer channels and smaller kernels,
-    and torch's initial weights, to train in fewer steps. Call `constrain()` after each step.
+    (Goodfellow et al., Maxout Networks, arXiv 1302.4389) with fewer channels, smaller kernels, less
+    dropout between the convolutions (there a half) and torch's initial weights, to train in fewer
+    steps; as in `Maxout`, dropout makes up for the pixels too. Call `constrain()` after each step.
 
     **eps.** The paper's data has a standard deviation of about 0.5 (section 4, preprocessed);
     CIFAR-10's pixels in [0, 1] have about 0.25. The first layer computes `z = 2 (x - 0.473)`,

@@ -50,6 +50,14 @@ class SoftmaxRBF(RBF):
         return logits.softmax(dim=1)
 
 
+class _PlainDropout(nn.Dropout):
+    """Dropout that makes up for nothing: what it keeps, it keeps as it is."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        kept = super().forward(x)
+        return (1 - self.p) * kept if self.training else kept
+
+
 class BrighterMaxout(Maxout):
     """`models.Maxout`, trained on dimmer pictures than it reads afterwards.
 
@@ -59,18 +67,7 @@ class BrighterMaxout(Maxout):
     sees four fifths of the light in training. Takes and returns what `models.Maxout` does.
     """
 
-    def __init__(
-        self, units: int = 240, pieces: int = 5, *, inputs: int = 784, seed: int = 0
-    ) -> None:
-        super().__init__(units, pieces, inputs=inputs, seed=seed)
-        first = next(i for i, m in enumerate(self.layers) if isinstance(m, nn.Dropout))
-        self.layers[first] = _PlainDropout(self.layers[first].p)
-
-
-class _PlainDropout(nn.Dropout):
-    def forward(self, x: Tensor) -> Tensor:
-        kept = super().forward(x)
-        return (1 - self.p) * kept if self.training else kept
+    pixel_dropout = _PlainDropout
 
 
 class _LowRank(nn.Module):
