@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from advtutor import data, models
 from advtutor.data import CIFAR10, Split
@@ -165,6 +165,42 @@ def test_what_is_told_after_a_longer_training_is_of_the_longer_one(monkeypatch) 
     assert logistic == {"epochs": 10, "clean error, 40 epochs": 40}
 
 
+def test_agreement_is_counted_among_what_both_misread(monkeypatch) -> None:
+    """Catches a share of all digits, or of what one of the two misreads, and forms exchanged."""
+    y = torch.zeros(8, dtype=torch.int64)
+    classes = {
+        "maxout": torch.tensor([1, 1, 1, 1, 1, 2, 0, 0]),
+        "RBF, 1 epoch": torch.tensor([1, 1, 2, 2, 0, 0, 1, 0]),
+        "RBF": torch.tensor([1, 0, 0, 0, 0, 2, 0, 0]),
+    }
+    error = {"RBF, 1 epoch": 0.1, "RBF": 0.2}
+
+    def evaluate(name: str, x: Tensor, y: Tensor, made=None) -> Namespace:
+        return Namespace(
+            error=error[name] + (0.5 if made else 0), confidence_on_errors=10 * error[name]
+        )
+
+    monkeypatch.setattr(Run, "network", lambda run, name: name)
+    monkeypatch.setattr(Run, "test", Split(torch.zeros(8, 1), y))
+    monkeypatch.setattr(experiments, "_fgsm", lambda **_: lambda *_: "made for maxout")
+    monkeypatch.setattr(experiments, "_classes", lambda name, of: classes[name])
+    monkeypatch.setattr(experiments, "evaluate", evaluate)
+    assert experiments.rbf_forms(a_run(**dict.fromkeys(classes))) == {
+        "clean error, 1 epoch": 0.1,
+        "FGSM error, 1 epoch": 0.6,
+        "FGSM confidence, 1 epoch": 1,
+        "maxout's examples misread, 1 epoch": pytest.approx(4 / 6),
+        "maxout's class seen, 1 epoch": pytest.approx(2 / 6),
+        "maxout's class seen, both wrong, 1 epoch": 2 / 4,
+        "clean error": 0.2,
+        "FGSM error": 0.7,
+        "FGSM confidence": 2,
+        "maxout's examples misread": pytest.approx(2 / 6),
+        "maxout's class seen": pytest.approx(2 / 6),
+        "maxout's class seen, both wrong": 1,
+    }
+
+
 def test_each_size_is_measured_between_its_own_two_networks(tmp_path: Path, monkeypatch) -> None:
     """Catches a pair of two sizes, and a number under the name of another size."""
     networks = EXPERIMENTS["sizes"].networks
@@ -173,15 +209,19 @@ def test_each_size_is_measured_between_its_own_two_networks(tmp_path: Path, monk
     monkeypatch.setattr(
         experiments,
         "_transfer",
-        lambda *pair: {"pair": [(of.objective, of.options["units"]) for of in pair[:2]]},
+        lambda *pair: {"pair": [(of.objective, of.options["units"], of.epochs) for of in pair[:2]]},
     )
     numbers = experiments.sizes(Run(0, networks, tmp_path))
     assert numbers == {
-        f"{key}, {units} units": value
-        for units in (60, 120, 480)
+        f"{key}, {units} units{remark}": value
+        for sizes, epochs, remark in (
+            ((60, 120, 480), 24, ""),
+            ((240, 480, 1600), 12, ", half as long"),
+        )
+        for units in sizes
         for key, value in {
-            "FGSM error": networks["adversarial, 60 units"].epochs,
-            "pair": [("clean", units), ("adversarial", units)],
+            "FGSM error": epochs,
+            "pair": [("clean", units, epochs / 2), ("adversarial", units, epochs)],
         }.items()
     }
 

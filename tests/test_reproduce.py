@@ -49,7 +49,8 @@ def test_each_claim_names_an_experiment_that_there_is() -> None:
     named = {claim.experiment for claim in paper_claims().values() if claim.experiment}
     assert named <= set(EXPERIMENTS)
     # They explain rows, and fill none.
-    explain = {"stopping", "retrained", "large-stopping", "brighter", "longer", "sizes"}
+    explain = {"stopping", "retrained", "large-stopping", "brighter", "longer", "RBF-forms"}
+    explain.add("sizes")
     assert set(EXPERIMENTS) - named == explain
 
 
@@ -143,23 +144,58 @@ def test_rows_that_differ_say_why() -> None:
     ("id", "experiment", "number"),
     [
         ("S5-logistic-clean", "logistic", "clean error, 40 epochs"),
-        ("S6-at-fgsm", "longer", "FGSM error, adversarial"),
         ("S6-at-confidence", "longer", "FGSM confidence, adversarial"),
         ("S6-control-sign-confidence", "longer", "FGSM confidence, sign noise"),
         ("S6-control-uniform-confidence", "longer", "FGSM confidence, uniform noise"),
-        ("S8-agree-rbf-both", "longer", "the same, both wrong: RBF"),
+        ("S6-transfer-orig-to-at", "longer", "error on examples made for the usual network"),
         (
             "S6-transfer-orig-to-at",
             "sizes",
-            "error on examples made for the usual network, 480 units",
+            "error on examples made for the usual network, 1600 units, half as long",
         ),
-        ("S6-transfer-at-to-orig", "sizes", "usual network's error on its examples, 480 units"),
+        ("S6-transfer-at-to-orig", "longer", "usual network's error on its examples"),
+        (
+            "S6-transfer-at-to-orig",
+            "sizes",
+            "usual network's error on its examples, 1600 units, half as long",
+        ),
+        ("S8-agree-softmax", "longer", "softmax sees maxout's class"),
+        ("S8-agree-softmax-both", "longer", "the same, both wrong: softmax"),
+        ("S8-agree-rbf", "RBF-forms", "maxout's class seen, 2 epochs"),
+        ("S8-agree-rbf-both", "RBF-forms", "maxout's class seen, both wrong, 1 epoch"),
+        ("S8-agree-rbf-both", "RBF-forms", "maxout's class seen, both wrong, 2 epochs"),
+        ("S8-agree-rbf-both", "RBF-forms", "maxout's class seen, both wrong"),
     ],
 )
 def test_a_reason_quotes_what_was_measured(id: str, experiment: str, number: str) -> None:
     """Catches a remark whose number a later run has made untrue."""
     mean, _, _ = ledger.supplement(ledger.shipped(), experiment)[number]
     assert f"{100 * mean:.1f} %" in paper_claims()[id].reason
+
+
+def test_a_reason_quotes_the_clean_errors() -> None:
+    """Catches a gain on clean digits that later runs do not have."""
+    longer = ledger.supplement(ledger.shipped(), "longer")
+    usual, hardened, sign, uniform = (
+        f"{100 * longer[f'clean error, {name}'][0]:.2f}"
+        for name in ("maxout", "adversarial", "sign noise", "uniform noise")
+    )
+    quoted = f"{usual} % without, {hardened} % with, and after training on noise {sign} and "
+    assert f"{quoted}{uniform} %" in paper_claims()["S6-at-clean-240"].reason
+
+
+@pytest.mark.parametrize(
+    ("id", "experiment", "number"),
+    [
+        ("A-rubbish-sigmoid", "brighter", "rubbish error, sigmoids"),
+        ("S6-at-fgsm", "longer", "FGSM error, adversarial"),
+    ],
+)
+def test_a_reason_quotes_each_seed(id: str, experiment: str, number: str) -> None:
+    """Catches a remark whose numbers, one for each seed, a later run has made untrue."""
+    shares = sorted(r.numbers[number] for r in ledger.shipped() if r.experiment == experiment)
+    *first, last = (f"{100 * share:.0f}" for share in shares)
+    assert f"{', '.join(first)} and {last} %" in paper_claims()[id].reason
 
 
 def test_a_quick_run_gives_the_same_verdicts(tmp_path: Path) -> None:
@@ -613,6 +649,17 @@ def test_the_ledger_passes_over_runs_of_old_recipes(tmp_path: Path) -> None:
     older = replace(result, recipe={**result.recipe, "settings": {"eps": 0.3}})
     assert of_todays_recipes([older, result]) == [result]
     assert of_todays_recipes([result, older]) == [result]
+
+
+def test_several_ids_may_follow_one_only(tmp_path: Path) -> None:
+    """Catches a second id that is refused, or passed over."""
+    calls = (["--only", "growth", "logistic"], ["--only", "growth,logistic"])
+    for number, names in enumerate(calls):
+        out = tmp_path / str(number)
+        answer = run(*names, "--quick", "--seeds", "1", "--jobs", "1", "--out", str(out))
+        assert answer.exit_code == 0, answer.output
+        made = json.loads((out / "paper.json").read_text(encoding="utf-8"))
+        assert {r["experiment"] for r in made["runs"]} == {"growth", "logistic"}
 
 
 def test_a_new_run_takes_the_place_of_the_shipped_one() -> None:

@@ -180,7 +180,7 @@ def as_markdown(rows: Sequence[Row], *, short: bool = False) -> str:
     """The ledger as a Markdown table; `short` leaves the ids and the remarks out."""
     heads = ["claim", "paper", "ours", "n", "verdict"]
     heads += [] if short else ["band", "id", "remark"]
-    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+    lines = []
     for row in rows:
         claim = row.claim
         cells = [
@@ -192,8 +192,15 @@ def as_markdown(rows: Sequence[Row], *, short: bool = False) -> str:
         ]
         if not short:
             cells += [_band_of(claim), claim.id, row.failure or claim.reason]
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join(lines) + "\n"
+        lines.append(cells)
+    return markdown_table(heads, lines)
+
+
+def markdown_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Cells of text as a Markdown table, one line each."""
+    lines = [list(heads), ["---"] * len(heads)]
+    lines += [[cell.replace("|", "\\|") for cell in row] for row in rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def _band_of(claim: PaperClaim) -> str:

@@ -18,8 +18,11 @@ SOFTMAX_LENGTHS = {
     "softmax, 20 epochs": replace(SOFTMAX, epochs=20),
 }
 RBF_FORMS = {
+    "RBF, 1 epoch": replace(RBF, epochs=1),
+    "RBF, 2 epochs": replace(RBF, epochs=2),
     "RBF": RBF,
     "RBF, 5 epochs": replace(RBF, epochs=5),
+    "RBF, 20 epochs": replace(RBF, epochs=20),
     "RBF, one width": replace(RBF, model="IsotropicRBF"),
     "RBF, rank 20": replace(RBF, model="LowRankRBF", lr=3e-3),
     "RBF, shared softmax": replace(RBF, model="SoftmaxRBF", objective="clean"),
@@ -58,10 +61,17 @@ LONGER = {
     name: replace(BRIGHTER[name], epochs=60 if name == "adversarial" else 48)
     for name in ("maxout", "adversarial", "sign noise", "uniform noise")
 }
-# The usual and the adversarial training, of smaller and larger networks.
+# The usual and the adversarial training, of smaller and larger networks; the largest ones for half
+# as long, with others of that length to compare them with.
 SIZES = {
-    f"{name}, {units} units": replace(recipe, options={"units": units, "pieces": 5})
-    for units in (60, 120, 480)
+    f"{name}, {units} units{remark}": replace(
+        recipe, epochs=recipe.epochs // part, options={"units": units, "pieces": 5}
+    )
+    for sizes, part, remark in (
+        ((60, 120, 480), 1, ""),
+        ((240, 480, 1600), 2, ", half as long"),
+    )
+    for units in sizes
     for name, recipe in (("maxout", MAXOUT), ("adversarial", MAXOUT_LONGER))
 }
 MAXOUT_SHORT = replace(MAXOUT, epochs=5)
