@@ -386,7 +386,7 @@ noise_gain = (gains["sign noise"] + gains["uniform noise"]) / 2
 claim("noise-gain", noise_gain, 0.0005, 0.003, unit="%", statement="what training on noise takes")
 
 # %% [markdown]
-# **What it shows.** One hardened network of three meets the paper's 17.9 %. It is seed 0 again, which starts from the same weights as the one that ships, and again it reads unclipped examples better than clipped ones. The other two stop at 37 and 38 %. And now the statement that did not come back does: trained for this long, the hardened networks misread fewer clean digits than the usual ones, by more than the paper's ten in 10,000. But so do the networks that were trained on noise, for as long as the usual ones, and FGSM breaks most of what those read. So the gain on clean digits is there, and it is not evidence for adversarial examples in particular.
+# **What it shows.** One hardened network of three meets the paper's 17.9 %. It is seed 0 again, which starts from the same weights as the one that ships, and again it reads unclipped examples better than clipped ones. The other two stop at 37 and 38 %. And now the statement that did not come back does: trained for this long, the hardened networks misread fewer clean digits than the usual ones, on average by more than the paper's ten in 10,000. But so do the networks that were trained on noise, for as long as the usual ones, and FGSM breaks most of what those read. So the gain on clean digits is there, and it is not evidence for adversarial examples in particular.
 #
 # **What it does not explain.** The second transfer row. There is another silence: the paper gives them for "the model", after it has trained networks of 240 and of 1,600 units. So vary the size, in the ledger's light and for the ledger's lengths, 12 epochs and 24 of adversarial training; one seed (240 units: the ledger's five).
 
@@ -431,11 +431,13 @@ Markdown(ledger.markdown_table(["units", *directions], [*cells, ["the paper", "1
 to_hardened, to_usual = (
     by_size[f"{name}, 1600 units, half as long"][0] for name in directions.values()
 )
-claim("large-to-hardened", to_hardened, 0.176, 0.216, unit="%", statement="the paper: 19.6 %")
-claim("large-to-usual", to_usual, 0.45, 0.55, unit="%", statement="the paper: 40.9 %")
+told = "1,600 units, read by hardened (the paper: 19.6 %)"
+claim("large-to-hardened", to_hardened, 0.176, 0.216, unit="%", statement=told)
+told = "1,600 units, read by usual (the paper: 40.9 %)"
+claim("large-to-usual", to_usual, 0.45, 0.55, unit="%", statement=told)
 
 # %% [markdown]
-# **What it shows.** At 1,600 units the first of the two numbers is the paper's, the second is not. It falls with the training too: with 240 and with 480 units it is three to four points lower after twice the epochs. **What it does not show.** That size, length and light together reach 40.9 %: that training takes a GPU, or a night. Nor that the paper's networks had 1,600 units.
+# **What it shows.** At 1,600 units the first of the two numbers is the paper's, the second is not. It falls with the training too: with 240 and with 480 units it is three to four points lower after twice the epochs. **What it does not show.** That size, length and light together reach 40.9 %: 48 and 60 epochs of these networks are some six hours of one core. Nor that the paper's networks had 1,600 units.
 #
 # **The RBF network** is another silence: $p(y=1\mid x) = \exp((x-\mu)^\top\beta(x-\mu))$ leaves the matrix $\beta$ open, and the paper its training. Ours is diagonal, one number for each pixel and class. Train it for one, two and three epochs, and let it read the examples that are made for the maxout network. **Your prediction.** Where both err, an RBF network that was trained for longer takes maxout's wrong class …
 
@@ -471,7 +473,7 @@ claim("rbf-one-epoch", same[1], 0.46, 0.6, unit="%", statement=told)
 claim("rbf-length", same[1] - same[3], low=0.05, unit="%", statement="what two more epochs take")
 
 # %% [markdown]
-# The shipped results, means of three seeds: the diagonal form after trainings of five lengths, and three other forms. *One width* has one number for each class in the place of $\beta$; *rank 20* adds twenty free directions to it; with a *shared softmax* the diagonal form's classes compete. The first three columns are of each network's own examples. The last two are section 8's, with the maxout network that was trained for longer, in less light: how many of its examples does the network take for maxout's wrong class, of all that fool maxout, and of those that fool both?
+# The shipped results, means of three seeds: the diagonal form after trainings of five lengths (*RBF* is the ledger's, three epochs), and three other forms. *One width* has one number for each class in the place of $\beta$; *rank 20* adds twenty free directions to it; with a *shared softmax* the diagonal form's classes compete. The first three columns are of each network's own examples. The last two are section 8's, with the maxout network that was trained for longer, in less light: how many of its examples does the network take for maxout's wrong class, of all that fool maxout, and of those that fool both?
 
 # %%
 forms = ledger.supplement(results, "RBF-forms")
