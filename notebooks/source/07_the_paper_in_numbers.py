@@ -493,7 +493,7 @@ claim("rbf-one-epoch", same[1], 0.46, 0.6, unit="%", statement=told)
 claim("rbf-length", same[1] - same[3], low=0.05, unit="%", statement="what two more epochs take")
 
 # %% [markdown]
-# The shipped results, means of three seeds: the diagonal form after trainings of five lengths (the ledger's has three), and three other forms after three epochs. *One width* has one number for each class in the place of $\beta$; *rank 20* adds twenty free directions to it; with a *shared softmax* the diagonal form's classes compete. The first three columns are of each network's own examples. The last two are section 8's, with the maxout network that was trained for longer, in less light: how often does the network take maxout's wrong class, among the examples that fool maxout, and among those that fool both?
+# The shipped results, means of three seeds: the diagonal form after trainings of five lengths (the ledger's has three), and three other forms after three epochs. *One width* has one number for each class in the place of $\beta$; *rank 20* adds twenty free directions to it; with a *shared softmax* the diagonal form's classes compete. The first three columns are of each network by itself. The last two are section 8's, with the maxout network that was trained for longer, in less light: how often does the network take maxout's wrong class, among the examples that fool maxout, and among those that fool both?
 
 # %%
 forms = ledger.supplement(results, "RBF-forms")
@@ -507,8 +507,8 @@ shown = {
 cells = []
 for form in recipes.RBF_FORMS:
     numbers = [forms[name + form.removeprefix("RBF")][0] for name, _ in shown.values()]
-    cells.append([form.replace("RBF", "RBF, 3 epochs") if form == "RBF" else form])
-    cells[-1] += [f"{number:.1%}" for number in numbers]
+    name = "RBF, 3 epochs" if form == "RBF" else form
+    cells.append([name, *(f"{number:.1%}" for number in numbers)])
 cells.append(["the paper", *(paper for _, paper in shown.values())])
 Markdown(ledger.markdown_table(["form", *shown], cells))
 
