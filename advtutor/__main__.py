@@ -1,5 +1,5 @@
 """`python -m advtutor`: the command line, also where no console script is on the path."""
 
-from advtutor.cli import app
+from advtutor.course.cli import app
 
 app(prog_name="advtutor")

@@ -11,8 +11,9 @@ from build_notebooks import known_names
 from notebook_source import NOTEBOOKS, notebook_path
 from typer.testing import CliRunner, Result
 
-from advtutor import catchup, course, progress
-from advtutor.cli import app
+from advtutor import progress
+from advtutor.course import catchup, workspace
+from advtutor.course.cli import app
 
 THIRD = "03_adversarial_training"
 
@@ -161,7 +162,7 @@ def test_an_unknown_notebook_gets_the_nearest(folder: Path, wanted: str, nearest
 
 def test_no_notebooks_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Catches a wheel's user who gets a traceback, or files in a folder of something else."""
-    monkeypatch.setattr(course, "clone", lambda: None)
+    monkeypatch.setattr(workspace, "clone", lambda: None)
     monkeypatch.chdir(tmp_path)
     shown = call("03")
     assert shown.exit_code == 1 and "--notebooks DIR" in shown.stderr

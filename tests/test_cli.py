@@ -24,9 +24,10 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 import advtutor
-from advtutor import _torchvision, course, data, doctor, lab, models
-from advtutor.cli import app
-from advtutor.doctor import Finding
+from advtutor import _torchvision, data, models
+from advtutor.course import doctor, lab, workspace
+from advtutor.course.cli import app
+from advtutor.course.doctor import Finding
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON_3 = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
@@ -187,7 +188,7 @@ def test_doctor_knows_whose_notebooks_these_are(
     """Catches notebooks of another version, of an edited source, unreadable ones, and none."""
     notebooks = tmp_path / "notebooks"
     (notebooks / "source").mkdir(parents=True)
-    monkeypatch.setattr(course, "clone", lambda: tmp_path)
+    monkeypatch.setattr(workspace, "clone", lambda: tmp_path)
     assert states(doctor.notebooks) == {"notebooks": "problem"}
 
     (notebooks / "source" / "00_start_here.py").write_text("# %%\n1\n")
@@ -203,7 +204,7 @@ def test_doctor_knows_whose_notebooks_these_are(
             (notebooks / "00_start_here.ipynb").write_text("<<<<<<< HEAD")
         assert states(doctor.notebooks) == {"notebooks": "warning"}, damage
 
-    monkeypatch.setattr(course, "clone", lambda: None)
+    monkeypatch.setattr(workspace, "clone", lambda: None)
     assert states(doctor.notebooks) == {"notebooks": "problem"}, "a wheel that lacks them"
 
 
@@ -247,7 +248,7 @@ def test_without_notebooks_lab_says_so(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, root: str | None, advice: str
 ) -> None:
     """Catches an empty JupyterLab, or a traceback, where there are no notebooks."""
-    monkeypatch.setattr(course, "clone", lambda: tmp_path / root if root else None)
+    monkeypatch.setattr(workspace, "clone", lambda: tmp_path / root if root else None)
     monkeypatch.chdir(tmp_path)
     refused = CliRunner().invoke(app, ["lab"])
     assert refused.exit_code == 1 and advice in " ".join(refused.output.split())

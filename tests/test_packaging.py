@@ -106,7 +106,8 @@ def test_the_wheel_works_outside_the_checkout(wheel: Path, tmp_path: Path) -> No
     assert "8, all of version" in " ".join(examined.stdout.split())
     copied = run(
         "-c",
-        "from pathlib import Path; from advtutor import course; course.copy_into(Path('mine'))",
+        "from pathlib import Path; from advtutor.course.workspace import copy_into; "
+        "copy_into(Path('mine'))",
     )
     assert copied.returncode == 0, copied.stderr
     folder = ROOT / "notebooks"

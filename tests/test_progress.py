@@ -8,7 +8,7 @@ from notebook_source import read_source, source_path
 from typer.testing import CliRunner
 
 from advtutor import checks, progress
-from advtutor.cli import app
+from advtutor.course.cli import app
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 import advtutor
 from advtutor import training
 from advtutor.claims import paper_claims
-from advtutor.cli import app
+from advtutor.course.cli import app
 from advtutor.data import Split
 from advtutor.reproduce import command, executors, ledger, networks, recipes, runner
 from advtutor.reproduce.experiments import EXPERIMENTS, Experiment

@@ -1,7 +1,7 @@
 """Threads that give way to other programs."""
 
-from advtutor import lab
 from advtutor._threads import share_cores
+from advtutor.course import lab
 
 
 def test_waiting_threads_are_told_to_give_way():

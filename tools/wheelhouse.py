@@ -77,8 +77,8 @@ def check() -> None:
         run(programs / "python", *install, FOLDER / "wheels", "advtutor")
         seconds = time.monotonic() - started
         run(programs / "advtutor", "doctor")
-        copying = "from pathlib import Path; from advtutor import course; "
-        run(programs / "python", "-c", f"{copying}course.copy_into(Path('notebooks'))")
+        copying = "from pathlib import Path; from advtutor.course.workspace import copy_into; "
+        run(programs / "python", "-c", f"{copying}copy_into(Path('notebooks'))")
         found = len(list(Path(place, "notebooks").rglob("*.ipynb")))
     if found != 16:
         sys.exit(f"{found} notebooks came out of the wheel, not 16.")

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
-from advtutor import lab
+from advtutor.course import lab
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -17,8 +17,8 @@ from typing import Any
 
 from IPython.core.inputtransformer2 import TransformerManager
 
-from advtutor import course
-from advtutor.doctor import Finding, classifier, digits, photo
+from advtutor.course import workspace
+from advtutor.course.doctor import Finding, classifier, digits, photo
 
 FOLDER = "catch-up"
 NAME = re.compile(r"\d\d_\w+")
@@ -85,8 +85,8 @@ def learners_folder(given: Path | None = None) -> Path:
         if not given.is_dir():
             raise CatchUpError(f"there is no folder {given}. Make it, or name another.")
         return given
-    places = [Path(), Path("notebooks"), Path(course.FOLDER)]
-    if (root := course.clone()) is not None:
+    places = [Path(), Path("notebooks"), Path(workspace.FOLDER)]
+    if (root := workspace.clone()) is not None:
         places.append(root / "notebooks")
     for place in places:
         if _notebooks_in(place):
@@ -103,8 +103,8 @@ def solved_notebooks(folder: Path) -> dict[str, Path]:
     Raises CatchUpError where there are none.
     """
     places = [folder / "solutions"]
-    with contextlib.suppress(course.CourseError):
-        places.append(course.notebooks() / "solutions")
+    with contextlib.suppress(workspace.CourseError):
+        places.append(workspace.notebooks() / "solutions")
     for place in places:
         if found := _notebooks_in(place):
             return found

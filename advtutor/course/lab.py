@@ -15,8 +15,8 @@ from pathlib import Path
 from rich.console import Console
 
 import advtutor
-from advtutor import course
 from advtutor._threads import share_cores
+from advtutor.course import workspace
 
 PORTS_TRIED = 100
 SECONDS_TO_START = 90
@@ -37,7 +37,7 @@ def serve(port: int, browser: bool | None = None, folder: Path | None = None) ->
     """
     try:
         root, start = _place(folder)
-    except course.CourseError as fault:
+    except workspace.CourseError as fault:
         raise LabError(str(fault)) from None
     if importlib.util.find_spec("jupyterlab") is None:
         raise LabError(f"{sys.executable} has no JupyterLab. Install it: pip install jupyterlab")
@@ -99,12 +99,12 @@ def has_browser() -> bool:
 
 def _place(folder: Path | None) -> tuple[Path, str]:
     """The folder to serve and the notebook to open, with the course in it."""
-    root = course.clone()
+    root = workspace.clone()
     if folder is None and root is not None:
-        course.notebooks()
+        workspace.notebooks()
         return root, "notebooks/00_start_here.ipynb"
-    root = (folder or Path(course.FOLDER)).absolute()
-    for line in course.copy_into(root):
+    root = (folder or Path(workspace.FOLDER)).absolute()
+    for line in workspace.copy_into(root):
         Console().print(line, highlight=False, markup=False)
     Console().print(f"Your notebooks are in {root}.", highlight=False, markup=False)
     return root, "00_start_here.ipynb"

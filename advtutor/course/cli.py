@@ -56,7 +56,7 @@ def lab(
 
     Notebooks in DIR that you have changed stay; a newer version is put beside them.
     """
-    from advtutor.lab import LabError, serve
+    from advtutor.course.lab import LabError, serve
 
     try:
         raise typer.Exit(serve(port, browser, folder))
@@ -89,7 +89,7 @@ def catch_up(
     ] = None,
 ) -> None:
     """Start notebook NN without those before it: their answers at hand, your files untouched."""
-    from advtutor.catchup import CatchUpError, catch_up
+    from advtutor.course.catchup import CatchUpError, catch_up
 
     errors = Console(stderr=True, soft_wrap=True)
     try:
@@ -109,7 +109,7 @@ def catch_up(
 @app.command()
 def doctor() -> None:
     """Say what is installed and whether the course runs here; exit status 1 if it does not."""
-    from advtutor.doctor import examine, print_report
+    from advtutor.course.doctor import examine, print_report
 
     findings = examine()
     print_report(findings, Console())

@@ -268,11 +268,11 @@ def _same_environment(command: Path) -> bool:
 
 def notebooks() -> Iterator[Finding]:
     """Whether the notebooks beside the package belong to its version and to their source."""
-    from advtutor import course
+    from advtutor.course import workspace
 
     try:
-        folder = course.notebooks()
-    except course.CourseError as fault:
+        folder = workspace.notebooks()
+    except workspace.CourseError as fault:
         yield Finding("notebooks", "problem", "none", f"{fault}"[0].upper() + f"{fault}"[1:])
         return
     paths = sorted(folder.glob("[0-9]*.ipynb"))
