@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from advtutor import data, models
+from advtutor.claims import experiments
+from advtutor.claims.experiments import EXPERIMENTS, Ensemble, Run
+from advtutor.claims.trained import Trained
 from advtutor.data import CIFAR10, Split
-from advtutor.reproduce import experiments, forms
-from advtutor.reproduce.experiments import EXPERIMENTS, Ensemble, Run
-from advtutor.reproduce.networks import Trained
 
 
 def a_run(**networks) -> Run:
@@ -88,7 +88,7 @@ def test_growth_knows_the_two_exponents() -> None:
 
 
 @pytest.mark.parametrize(
-    "form", [models.RBF(20, 3), forms.IsotropicRBF(20, 3), forms.LowRankRBF(2, 20, 3)]
+    "form", [models.RBF(20, 3), models.IsotropicRBF(20, 3), models.LowRankRBF(2, 20, 3)]
 )
 def test_each_form_of_the_rbf_network_is_a_bell(form: nn.Module) -> None:
     """Catches a form whose probability does not fall from its centre to nothing."""
@@ -103,7 +103,7 @@ def test_each_form_of_the_rbf_network_is_a_bell(form: nn.Module) -> None:
 
 def test_a_low_rank_form_computes_its_formula() -> None:
     """Catches a square that was multiplied out wrongly."""
-    form = forms.LowRankRBF(2, 20, 3)
+    form = models.LowRankRBF(2, 20, 3)
     g = form.layers[1]
     x = torch.rand(4, 1, 4, 5)
     gap = x.flatten(1)[:, None] - g.centres  # [N, K, inputs]
@@ -114,7 +114,7 @@ def test_a_low_rank_form_computes_its_formula() -> None:
 
 def test_the_brighter_network_sees_less_light_in_training_only() -> None:
     """Catches pixels that are made up for, hidden units that are not, and another first network."""
-    brighter, usual = forms.BrighterMaxout(8, 3), models.Maxout(8, 3)
+    brighter, usual = models.BrighterMaxout(8, 3), models.Maxout(8, 3)
     x = torch.rand(4, 1, 28, 28)
     with torch.no_grad():
         torch.testing.assert_close(brighter.eval()(x), usual.eval()(x), rtol=1e-5, atol=0)

@@ -20,13 +20,12 @@ from typer.testing import CliRunner
 
 import advtutor
 from advtutor import training
-from advtutor.claims import paper_claims
+from advtutor.claims import command, executors, ledger, paper_claims, recipes, runs, trained
+from advtutor.claims.experiments import EXPERIMENTS, Experiment
+from advtutor.claims.runs import Kept, ReproduceError, Result, Task, run_all, tasks
+from advtutor.claims.trained import Recipe
 from advtutor.course.cli import app
 from advtutor.data import Split
-from advtutor.reproduce import command, executors, ledger, networks, recipes, runner
-from advtutor.reproduce.experiments import EXPERIMENTS, Experiment
-from advtutor.reproduce.networks import Recipe
-from advtutor.reproduce.runner import Kept, ReproduceError, Result, Task, run_all, tasks
 
 QUIET = executors._Direct(lambda message: None)
 
@@ -233,15 +232,15 @@ def test_a_recipe_that_says_nothing_new_keeps_its_name() -> None:
     """Catches old results that are thrown away because a recipe gained a field."""
     assert TOY.as_data() == {"model": "SoftmaxRegression", "epochs": 3, "lr": 0.1}
     for recipe in (TOY, replace(TOY, classes=(3, 7))):
-        assert networks.Recipe.from_data(json.loads(json.dumps(recipe.as_data()))) == recipe
-    assert networks.digest(TOY.as_data()) != networks.digest(replace(TOY, lr=0.2).as_data())
+        assert trained.Recipe.from_data(json.loads(json.dumps(recipe.as_data()))) == recipe
+    assert trained.digest(TOY.as_data()) != trained.digest(replace(TOY, lr=0.2).as_data())
 
 
 def test_a_network_comes_back_from_the_store(tmp_path: Path, monkeypatch) -> None:
     """Catches a second training of what is there, and weights that are not those of the first."""
-    first = networks.trained(TOY, 0, toy_split(), store=tmp_path)
+    first = trained.trained(TOY, 0, toy_split(), store=tmp_path)
     monkeypatch.setattr(training, "fit", lambda *a, **k: pytest.fail("trained again"))
-    second = networks.trained(TOY, 0, toy_split(), store=tmp_path)
+    second = trained.trained(TOY, 0, toy_split(), store=tmp_path)
     for a, b in zip(first.model.parameters(), second.model.parameters(), strict=True):
         assert torch.equal(a, b)
     assert first.epochs == second.epochs and len(first.epochs) == 3
@@ -249,7 +248,7 @@ def test_a_network_comes_back_from_the_store(tmp_path: Path, monkeypatch) -> Non
 
 def test_a_killed_training_goes_on_where_it_stopped(tmp_path: Path) -> None:
     """Catches a network that, interrupted, starts anew or ends otherwise."""
-    whole = networks.trained(TOY, 0, toy_split(), store=tmp_path / "whole")
+    whole = trained.trained(TOY, 0, toy_split(), store=tmp_path / "whole")
     shares = []
 
     def stop(share: float, words: str) -> None:
@@ -258,9 +257,9 @@ def test_a_killed_training_goes_on_where_it_stopped(tmp_path: Path) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt), pytest.warns(training.TrainingWarning):
-        networks.trained(TOY, 0, toy_split(), store=tmp_path, report=stop)
+        trained.trained(TOY, 0, toy_split(), store=tmp_path, report=stop)
     again: list[float] = []
-    resumed = networks.trained(
+    resumed = trained.trained(
         TOY, 0, toy_split(), store=tmp_path, report=lambda share, words: again.append(share)
     )
     assert again == pytest.approx([2 / 3])
@@ -272,9 +271,9 @@ def test_early_stopping_looks_at_held_out_digits_only(tmp_path: Path) -> None:
     """Catches an epoch chosen on digits that the network was trained on."""
     data = toy_split()
     held = replace(TOY, examples=200, held_out=100, stop_on="FGSM error")
-    clean = networks.trained(held, 0, data, store=tmp_path / "a")
+    clean = trained.trained(held, 0, data, store=tmp_path / "a")
     data.y[200:] = (data.y[200:] + 1) % 10
-    other = networks.trained(held, 0, data, store=tmp_path / "b")
+    other = trained.trained(held, 0, data, store=tmp_path / "b")
     assert [e["loss"] for e in clean.epochs] == [e["loss"] for e in other.epochs]
     assert [e["clean error"] for e in clean.epochs] != [e["clean error"] for e in other.epochs]
 
@@ -292,9 +291,9 @@ def test_a_full_disk_costs_the_weights_and_not_the_network(tmp_path: Path, monke
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(networks, "save", full)
+    monkeypatch.setattr(trained, "save", full)
     told: list[str] = []
-    made = networks.trained(
+    made = trained.trained(
         TOY, 0, toy_split(), store=tmp_path, report=lambda share, words: told.append(words)
     )
     assert len(made.epochs) == 3 and "not kept" in told[-1]
@@ -318,8 +317,8 @@ def test_the_l1_penalty_is_on_the_first_layer(tmp_path: Path) -> None:
     """Catches a penalty that is left out, or lies on the wrong weights."""
     small = {"units": 4, "pieces": 2}
     decay = Recipe("Maxout", 1, 0.1, small, objective="L1 decay", penalty=0.5)
-    model, split = networks.untrained(decay, 0).eval(), toy_split(20)
-    with_it = networks.OBJECTIVES["L1 decay"](decay)(model, *split)
+    model, split = trained.untrained(decay, 0).eval(), toy_split(20)
+    with_it = trained.OBJECTIVES["L1 decay"](decay)(model, *split)
     expected = training.clean(model, *split) + 0.5 * model.layers[2].linear.weight.abs().sum()
     assert with_it.item() == pytest.approx(expected.item(), rel=1e-6)
 
@@ -352,7 +351,7 @@ def toys(monkeypatch: pytest.MonkeyPatch) -> dict[str, Experiment]:
             Experiment("broken", broken),
         ]
     }
-    monkeypatch.setattr(runner, "EXPERIMENTS", made)
+    monkeypatch.setattr(runs, "EXPERIMENTS", made)
     made["calls"] = calls  # type: ignore[assignment]
     return made
 
@@ -415,7 +414,7 @@ def test_results_of_another_version_are_made_anew(toys, tmp_path: Path, monkeypa
     monkeypatch.undo()
     for file in (tmp_path / "runs").glob("*.json"):
         file.write_text("{ half")
-    monkeypatch.setattr(runner, "EXPERIMENTS", {k: v for k, v in toys.items() if k != "calls"})
+    monkeypatch.setattr(runs, "EXPERIMENTS", {k: v for k, v in toys.items() if k != "calls"})
     assert Kept(tmp_path).load(Task("one", 0)) is None
 
 

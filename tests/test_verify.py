@@ -66,7 +66,7 @@ def test_the_packages_of_a_learner_are_found() -> None:
 )
 def test_quick_rows_are_compared_with_the_shipped_ones(monkeypatch, verdict, n, state) -> None:
     """Catches a quick run whose verdicts differ, or that measured nothing."""
-    from advtutor.reproduce.ledger import ledger, shipped
+    from advtutor.claims.ledger import ledger, shipped
 
     row = next(r for r in ledger(shipped()) if r.verdict == "reproduced")
     ours = row.verdict if verdict == "as shipped" else "partly"

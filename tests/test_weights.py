@@ -8,9 +8,9 @@ import pytest
 
 import advtutor
 from advtutor import attacks
+from advtutor.claims.weights import FOLDER, pretrained, shipped_networks
 from advtutor.data import mnist
 from advtutor.evaluation import evaluate
-from advtutor.reproduce.weights import FOLDER, pretrained, shipped_networks
 
 ASSETS = Path(advtutor.__file__).parent / FOLDER
 

@@ -13,10 +13,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import advtutor
-from advtutor.reproduce import ledger
-from advtutor.reproduce.experiments import EXPERIMENTS
-from advtutor.reproduce.networks import digest
-from advtutor.reproduce.runner import Result
+from advtutor.claims import ledger
+from advtutor.claims.experiments import EXPERIMENTS
+from advtutor.claims.runs import Result
+from advtutor.claims.trained import digest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKED = Path(advtutor.__file__).parent / "assets" / "paper.json"

@@ -16,11 +16,11 @@ from tqdm import tqdm
 
 import advtutor
 from advtutor import attacks
+from advtutor.claims import recipes
+from advtutor.claims.trained import trained
+from advtutor.claims.weights import FOLDER
 from advtutor.data import mnist
 from advtutor.evaluation import evaluate
-from advtutor.reproduce import recipes
-from advtutor.reproduce.networks import trained
-from advtutor.reproduce.weights import FOLDER
 
 NETWORKS = {"maxout": recipes.MAXOUT, "maxout-adversarial": recipes.MAXOUT_LONGER}
 SEED = 0

@@ -65,7 +65,7 @@ PASSED = Verdict("passed")
 
 def quick_rows() -> Verdict:
     """Whether the quick rows, measured anew, have the verdicts that come with the package."""
-    from advtutor.reproduce.ledger import ledger, shipped
+    from advtutor.claims.ledger import ledger, shipped
 
     before = {row.claim.id: row.verdict for row in ledger(shipped())}
     with tempfile.TemporaryDirectory() as place:

@@ -206,7 +206,7 @@ def _defences() -> Iterator[Finding]:
 
 
 def _maxout() -> Iterator[Finding]:
-    from advtutor.reproduce.weights import pretrained
+    from advtutor.claims.weights import pretrained
 
     yield from _weights("the maxout weights", lambda: pretrained("maxout"))
 

@@ -149,9 +149,9 @@ def reproduce(
 
     Finished runs are kept in DIR: the same call goes on where the last one stopped.
     """
-    from advtutor.reproduce import command
-    from advtutor.reproduce.executors import ExecutorError
-    from advtutor.reproduce.runner import ReproduceError
+    from advtutor.claims import command
+    from advtutor.claims.executors import ExecutorError
+    from advtutor.claims.runs import ReproduceError
 
     names = [
         name for group in [*(only or []), *(more or [])] for name in group.replace(",", " ").split()

@@ -17,8 +17,8 @@ import torch.nn.functional as F
 
 from advtutor import checks, data, models, plots, progress
 from advtutor.claims import claim
+from advtutor.claims.weights import pretrained
 from advtutor.predictions import predict
-from advtutor.reproduce.weights import pretrained
 from advtutor.widgets import DrawDigit, photo_explorer
 
 network = models.imagenet_classifier()

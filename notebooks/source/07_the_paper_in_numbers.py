@@ -16,12 +16,11 @@ import torch
 from IPython.display import Markdown
 
 from advtutor import attacks, models, plots, predictions, training
-from advtutor.claims import claim
+from advtutor.claims import claim, ledger, recipes
+from advtutor.claims.trained import untrained
+from advtutor.claims.weights import pretrained, shipped_networks
 from advtutor.data import mnist
 from advtutor.evaluation import evaluate
-from advtutor.reproduce import ledger, recipes
-from advtutor.reproduce.networks import untrained
-from advtutor.reproduce.weights import pretrained, shipped_networks
 
 digits = mnist()
 x, y = digits.test

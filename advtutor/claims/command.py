@@ -19,9 +19,9 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from advtutor.reproduce import executors, ledger
-from advtutor.reproduce.executors import Message
-from advtutor.reproduce.runner import (
+from advtutor.claims import executors, ledger
+from advtutor.claims.executors import Message
+from advtutor.claims.runs import (
     Kept,
     ReproduceError,
     Result,

@@ -11,8 +11,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from advtutor.claims import PaperClaim, paper_claims
-from advtutor.reproduce.runner import Result
+from advtutor.claims.paper import PaperClaim, paper_claims
+from advtutor.claims.runs import Result
 
 RULE = (
     "The statement holds if the mean over the seeds, moved by two standard errors either way, lies "

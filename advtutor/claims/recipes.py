@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from advtutor.reproduce.networks import Recipe
+from advtutor.claims.trained import Recipe
 
 # Linear models, and the shallow RBF network.
 SOFTMAX = Recipe("SoftmaxRegression", epochs=5, lr=0.1)

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from advtutor.reproduce.networks import Recipe, load, untrained
+from advtutor.claims.trained import Recipe, load, untrained
 
 FOLDER = "assets/weights"
 

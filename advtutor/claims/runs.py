@@ -14,11 +14,11 @@ from typing import Any
 import torch
 
 import advtutor
-from advtutor.claims import known_claim
+from advtutor.claims.executors import Channel
+from advtutor.claims.experiments import EXPERIMENTS, Experiment, Run
+from advtutor.claims.paper import known_claim
+from advtutor.claims.trained import digest
 from advtutor.data import DataError
-from advtutor.reproduce.executors import Channel
-from advtutor.reproduce.experiments import EXPERIMENTS, Experiment, Run
-from advtutor.reproduce.networks import digest
 
 ATTEMPTS = 3  # of a run whose worker process dies under it
 

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from advtutor import attacks, data, linearity, models
+from advtutor.claims import recipes
+from advtutor.claims.trained import Recipe, Report, Trained, trained
 from advtutor.data import Split
 from advtutor.evaluation import evaluate
-from advtutor.reproduce import recipes
-from advtutor.reproduce.networks import Recipe, Report, Trained, trained
 
 EPS = 0.25  # of every digit experiment, unclipped as in the paper
 RUBBISH = 10_000  # pictures of Gaussian noise
@@ -332,7 +332,7 @@ def sigmoids(run: Run) -> Numbers:
 
 
 def brighter(run: Run) -> Numbers:
-    """The maxout rows again, with networks that were trained in a dimmer light (`forms`)."""
+    """The maxout rows again, with networks trained in a dimmer light (`BrighterMaxout`)."""
     numbers: Numbers = {}
     for name in (n for n in run.networks if n in recipes.BRIGHTER):
         model = run.network(name)

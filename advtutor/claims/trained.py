@@ -17,7 +17,6 @@ from torch import Tensor, nn
 from advtutor import attacks, models, training
 from advtutor.data import Split
 from advtutor.evaluation import evaluate
-from advtutor.reproduce import forms
 
 Report = Callable[[float, str], None]  # the share that is done, and what is being done
 
@@ -114,7 +113,7 @@ def untrained(recipe: Recipe, seed: int) -> nn.Module:
     """The network of `recipe` with its initial weights."""
     options = dict(recipe.options)
     sigmoids = options.pop("sigmoids", False)
-    kind = getattr(models, recipe.model, None) or getattr(forms, recipe.model)
+    kind = getattr(models, recipe.model)
     model = kind(seed=seed, **options)
     return models.Sigmoids(model) if sigmoids else model
 

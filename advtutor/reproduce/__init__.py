@@ -1,1 +1,0 @@
-"""The paper's claims measured over seeds: recipes, experiments, runs, and the ledger."""
