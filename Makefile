@@ -45,10 +45,10 @@ test: setup
 	$(VENV_PYTHON) -m pytest
 
 run: setup
-	@$(VENV_PYTHON) tools/run_notebooks.py
+	@$(VENV_PYTHON) -m tools.notebooks.run
 
 notebooks: setup
-	$(VENV_PYTHON) tools/build_notebooks.py
+	$(VENV_PYTHON) -m tools.notebooks.build
 
 doctor: setup
 	@$(VENV_PYTHON) -m advtutor doctor
@@ -58,38 +58,38 @@ peers:
 
 site:
 	@"$(PYTHON)" tools/setup.py --site $(if $(filter command,$(origin PYTHON)),--use-this-python)
-	@$(VENV_PYTHON) tools/make_site.py
+	@$(VENV_PYTHON) -m tools.pages.website
 
 linkcheck: site
-	@$(VENV_PYTHON) tools/make_site.py --linkcheck
+	@$(VENV_PYTHON) -m tools.pages.website --linkcheck
 
 bench: peers
 	$(VENV_PYTHON) benchmarks/bench.py
 
 release: setup
-	@$(VENV_PYTHON) tools/release.py
+	@$(VENV_PYTHON) -m tools.notebooks.nbgrader
 
 slides: setup
-	@$(VENV_PYTHON) tools/make_slides.py
+	@$(VENV_PYTHON) -m tools.pages.slides
 
 handouts: setup
-	@$(VENV_PYTHON) tools/make_handouts.py
+	@$(VENV_PYTHON) -m tools.pages.handouts
 
 weights: setup
-	$(VENV_PYTHON) tools/train_defences.py
-	$(VENV_PYTHON) tools/make_weights.py
+	$(VENV_PYTHON) -m tools.ledger.defences
+	$(VENV_PYTHON) -m tools.ledger.weights
 
 ledger: setup
-	$(VENV_PYTHON) tools/make_ledger.py
+	$(VENV_PYTHON) -m tools.ledger.tables
 
 wheelhouse: setup
-	@$(VENV_PYTHON) tools/wheelhouse.py
+	@$(VENV_PYTHON) -m tools.release.wheelhouse
 
 wheelhouse-check: setup
-	@$(VENV_PYTHON) tools/wheelhouse.py --check
+	@$(VENV_PYTHON) -m tools.release.wheelhouse --check
 
 verify: setup
-	@$(VENV_PYTHON) tools/verify.py
+	@$(VENV_PYTHON) -m tools.release.verify
 
 browser-test screenshots:
 	@"$(PYTHON)" tools/setup.py --browser $(if $(filter command,$(origin PYTHON)),--use-this-python)

@@ -14,8 +14,6 @@ from advtutor._threads import share_cores
 ROOT = Path(__file__).resolve().parent
 NO_NETWORK = ROOT / "tests" / "no_network"
 
-sys.path.insert(0, str(ROOT / "tools"))  # the tests import the tools as the tools import each other
-
 
 def cut_the_network() -> None:
     """Cut it in this process, and in each Python process that this one starts, kernels included."""

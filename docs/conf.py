@@ -1,4 +1,4 @@
-"""Sphinx's settings for the website. `make site` (tools/make_site.py) lays out its pages."""
+"""Sphinx's settings for the website. `make site` (tools/pages/website.py) lays out its pages."""
 
 import re
 import sys

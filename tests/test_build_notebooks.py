@@ -6,13 +6,14 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import build_notebooks as tool
 import nbformat
-import notebook_rules as rules
-import notebook_source as sources
 import pytest
 from nbformat import NotebookNode
 from nbval.plugin import get_sanitize_patterns, metadata_tags
+
+from tools.notebooks import build as tool
+from tools.notebooks import rules
+from tools.notebooks import source as sources
 
 NAME = "01_small"
 SOURCE = '''# %% [markdown]

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from build_notebooks import known_names
-from notebook_source import NOTEBOOKS, notebook_path
 from typer.testing import CliRunner, Result
 
 from advtutor import progress
 from advtutor.course import catchup, workspace
 from advtutor.course.cli import app
+from tools.notebooks.build import known_names
+from tools.notebooks.source import NOTEBOOKS, notebook_path
 
 THIRD = "03_adversarial_training"
 

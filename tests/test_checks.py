@@ -16,13 +16,11 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-import exercise_table
 import jupytext
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from notebook_source import read_source, source_path
 
 from advtutor import attacks, certify, checks, models
 from advtutor.checks import defences, engine, sandbox, training
@@ -32,6 +30,8 @@ from advtutor.checks.engine import Exercise, Verdict
 from advtutor.data import mnist
 from advtutor.evaluation import transfer_matrix
 from advtutor.progress import EXERCISES as EXERCISES_OF
+from tools.notebooks import exercise_table
+from tools.notebooks.source import read_source, source_path
 
 EXERCISES = {name: getattr(checks, name) for name in checks.__all__}
 each_exercise = pytest.mark.parametrize("name", EXERCISES)
@@ -678,8 +678,9 @@ def test_in_a_kernel(tmp_path: Any) -> None:
     """Catches what only a kernel shows: sources of cells, displays, signals, the kernel's life."""
     nbclient = pytest.importorskip("nbclient")
     import nbformat
-    from build_notebooks import ThisPython
     from jupyter_client.manager import AsyncKernelManager
+
+    from tools.notebooks.build import ThisPython
 
     cells = [
         "from advtutor import checks\nfrom advtutor.checks import engine\nengine.SECONDS = 0.5",
@@ -726,6 +727,6 @@ def test_exercises_have_sources() -> None:
 def test_the_table_in_the_docs_is_current() -> None:
     """Catches a mistake or a message that the docs do not know, and an exercise in no notebook."""
     assert exercise_table.TABLE.read_text(encoding="utf-8") == exercise_table.table(), (
-        "run python tools/exercise_table.py"
+        "run python -m tools.notebooks.exercise_table"
     )
     assert set(checks.__all__) == {name for names in EXERCISES_OF.values() for name in names}

@@ -1,7 +1,6 @@
 """The command line, and `make run`: what they say, what they return, and how they end."""
 
 import hashlib
-import importlib.util
 import io
 import json
 import os
@@ -28,6 +27,7 @@ from advtutor import _torchvision, data, models
 from advtutor.course import doctor, lab, workspace
 from advtutor.course.cli import app
 from advtutor.course.doctor import Finding
+from tools.notebooks import run
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON_3 = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
@@ -340,7 +340,7 @@ def test_lab_serves_the_course_and_ends_cleanly(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess]:
-    """The folder with three notebooks' pages, and what `tools/run_notebooks.py` said."""
+    """The folder with three notebooks' pages, and what `tools/notebooks/run.py` said."""
     folder = tmp_path_factory.mktemp("make run") / "notebooks"
     folder.mkdir()
     prose = (
@@ -359,9 +359,10 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.Co
         notebook = new_notebook(metadata=PYTHON_3, cells=content)
         nbformat.write(notebook, folder / f"{name}.ipynb")
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    command = [sys.executable, ROOT / "tools" / "run_notebooks.py"]
+    command = [sys.executable, "-m", "tools.notebooks.run"]
     ran = subprocess.run(
         [*command, "--notebooks", folder, "--output", folder.parent / "pages"],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         env=os.environ | {"COLUMNS": "120"},
@@ -403,11 +404,5 @@ def test_the_pages_need_no_network(pages: tuple[Path, subprocess.CompletedProces
 
 def test_a_formula_that_cannot_be_translated_stays_legible(monkeypatch: pytest.MonkeyPatch) -> None:
     """Catches a page lost, or a formula swallowed, for a command that the library lacks."""
-    path = ROOT / "tools" / "run_notebooks.py"
-    spec = importlib.util.spec_from_file_location("run_notebooks", path)
-    assert spec and spec.loader
-    run_notebooks = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "run_notebooks", run_notebooks)  # for its dataclass
-    spec.loader.exec_module(run_notebooks)
-    monkeypatch.setattr(run_notebooks, "convert", lambda *_, **__: {}["\\unknown"])
-    assert run_notebooks.mathml("a < b", "inline") == "<code>a &lt; b</code>"
+    monkeypatch.setattr(run, "convert", lambda *_, **__: {}["\\unknown"])
+    assert run.mathml("a < b", "inline") == "<code>a &lt; b</code>"

@@ -4,7 +4,6 @@ import functools
 import gzip
 import hashlib
 import http.server
-import importlib.util
 import io
 import os
 import socket
@@ -21,6 +20,7 @@ import torch
 from PIL import Image
 
 from advtutor import data
+from tools.ledger import pack_mnist
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = Path(data.__file__).parents[1]
@@ -502,15 +502,7 @@ def test_imagenet_classes_are_in_order(no_network):
     ]
 
 
-@pytest.fixture
-def pack_mnist():
-    spec = importlib.util.spec_from_file_location("pack_mnist", ROOT / "tools" / "pack_mnist.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_packing_is_reproducible(cache, tmp_path, pack_mnist, monkeypatch):
+def test_packing_is_reproducible(cache, tmp_path, monkeypatch):
     """Catches a time stamp or a name in the packed files, and content that does not come back."""
     data._unpack_mnist(unpacked(cache))
     labels = {name: sha256 for name, sha256 in data.MNIST_SHA256.items() if "labels" in name}
@@ -526,7 +518,7 @@ def test_packing_is_reproducible(cache, tmp_path, pack_mnist, monkeypatch):
         assert gzip.decompress(one.read_bytes()) == (unpacked(cache) / one.stem).read_bytes()
 
 
-def test_packing_refuses_other_files(tmp_path, pack_mnist):
+def test_packing_refuses_other_files(tmp_path):
     """Catches a package built from damaged originals."""
     with pytest.raises(SystemExit, match="is missing"):
         pack_mnist.pack(tmp_path, tmp_path / "target")

@@ -5,9 +5,10 @@ from collections import Counter
 
 import nbformat
 import pytest
-from build_notebooks import known_names
 from nbformat import NotebookNode
-from notebook_source import ROOT, notebook_path
+
+from tools.notebooks.build import known_names
+from tools.notebooks.source import ROOT, notebook_path
 
 GUIDE = (ROOT / "docs" / "instructors.md").read_text(encoding="utf-8")
 NAMES = {name[:2]: name for name in known_names()}

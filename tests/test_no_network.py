@@ -9,9 +9,10 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from build_notebooks import ThisPython
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
+
+from tools.notebooks.build import ThisPython
 
 OUTSIDE = "192.0.2.1"  # an address kept for documentation: nobody answers there
 

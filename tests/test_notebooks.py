@@ -5,11 +5,12 @@ rule can fail.
 """
 
 import nbformat
-import notebook_rules as rules
 import pytest
-from build_notebooks import KINDS, course_version, known_names
 from nbformat import NotebookNode
-from notebook_source import NOTEBOOKS, Kind, notebook_path, read_source, source_path
+
+from tools.notebooks import rules
+from tools.notebooks.build import KINDS, course_version, known_names
+from tools.notebooks.source import NOTEBOOKS, Kind, notebook_path, read_source, source_path
 
 STORED = [(name, kind) for name in known_names() for kind in KINDS]
 each_stored = pytest.mark.parametrize(("name", "kind"), STORED)

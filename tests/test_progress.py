@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-from notebook_source import read_source, source_path
 from typer.testing import CliRunner
 
 from advtutor import checks, progress
 from advtutor.course.cli import app
+from tools.notebooks.source import read_source, source_path
 
 
 @pytest.fixture

@@ -3,11 +3,11 @@
 import re
 from pathlib import Path
 
-import architecture_picture
 import pytest
 import yaml
 
 import advtutor
+from tools.pictures import architecture as architecture_picture
 
 ROOT = Path(__file__).resolve().parent.parent
 LINK = re.compile(r"\]\((?![a-z]+:|#)([^)#\s]+)(?:#[^)\s]*)?\)")
@@ -47,7 +47,7 @@ def test_the_changes_begin_with_this_version() -> None:
 def test_the_picture_is_the_one_that_its_tool_makes() -> None:
     """Catches an edit of the picture, or of its tool without a new picture."""
     stored = architecture_picture.PICTURE.read_text(encoding="utf-8")
-    assert stored == architecture_picture.picture(), "run tools/architecture_picture.py"
+    assert stored == architecture_picture.picture(), "run tools/pictures/architecture.py"
 
 
 def test_the_workflow_runs_the_same_check_as_a_clone() -> None:

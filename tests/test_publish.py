@@ -7,13 +7,14 @@ import tomllib
 import types
 from pathlib import Path
 
-import build_notebooks
-import notebook_rules
-import notebook_source
-import publish
 import pytest
 import yaml
 from IPython.core.interactiveshell import InteractiveShell
+
+from tools.notebooks import build as build_notebooks
+from tools.notebooks import rules as notebook_rules
+from tools.notebooks import source as notebook_source
+from tools.release import publish
 
 ROOT = Path(__file__).resolve().parent.parent
 ADDRESS = "https://github.com/somebody/a-course"
@@ -66,8 +67,9 @@ def test_the_citation_names_the_address(clone: Path) -> None:
 
 def test_the_command_writes_its_files_and_says_what_is_next(clone: Path) -> None:
     """Catches a command that only checks, writes elsewhere, or hides what it was given wrongly."""
-    (clone / "tools").mkdir()
-    tool = [sys.executable, shutil.copy(publish.__file__, clone / "tools")]
+    folder = clone / "tools" / "release"
+    folder.mkdir(parents=True)
+    tool = [sys.executable, shutil.copy(publish.__file__, folder)]
     wrong = subprocess.run([*tool, "a-course"], capture_output=True, text=True)
     assert wrong.returncode == 2 and "https://github.com/OWNER/NAME" in wrong.stderr
     assert notebook_source.public_address(clone) is None

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import nbformat
 import pytest
-import release
 from nbformat import NotebookNode
 
 from advtutor import checks
 from advtutor.checks import grading
 from advtutor.progress import EXERCISES
+from tools.notebooks import nbgrader as release
 
 NOTEBOOK = "02_gradient_sign_crafting"
 CHEAT = """import advtutor.checks.engine as engine

@@ -13,8 +13,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from make_ledger import of_todays_recipes
-from make_ledger import texts as ledger_texts
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -26,6 +24,8 @@ from advtutor.claims.runs import Kept, ReproduceError, Result, Task, run_all, ta
 from advtutor.claims.trained import Recipe
 from advtutor.course.cli import app
 from advtutor.data import Split
+from tools.ledger.tables import of_todays_recipes
+from tools.ledger.tables import texts as ledger_texts
 
 QUIET = executors._Direct(lambda message: None)
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from make_site import MODULES, alt_text, for_the_site, kept_links
 from nbformat import from_dict
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from advtutor.claims import paper_claims
+from tools.pages.website import MODULES, alt_text, for_the_site, kept_links
 
 ROOT = Path(__file__).resolve().parent.parent
 NEEDED = ("sphinx", "myst_nb", "pydata_sphinx_theme")
@@ -84,7 +84,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip(f"{', '.join(missing)} not installed: make site installs it")
     folder = tmp_path_factory.mktemp("the site") / "site"
     built = subprocess.run(
-        [sys.executable, ROOT / "tools" / "make_site.py", "--output", folder],
+        [sys.executable, "-m", "tools.pages.website", "--output", folder],
+        cwd=ROOT,
         capture_output=True,
         text=True,
     )

@@ -6,12 +6,13 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import make_handouts
-import make_slides
 import pytest
-from blocks import blocks, stored
-from build_notebooks import known_names
-from notebook_source import ROOT, notebook_path
+
+from tools.notebooks.build import known_names
+from tools.notebooks.source import ROOT, notebook_path
+from tools.pages import handouts as make_handouts
+from tools.pages import slides as make_slides
+from tools.pages.blocks import blocks, stored
 
 NAMES = known_names()
 CHROMIUM = next((found for name in make_handouts.BROWSERS if (found := shutil.which(name))), None)

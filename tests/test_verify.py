@@ -7,9 +7,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-import verify
-import wheelhouse
-from verify import PASSED, Step, Verdict
+
+from tools.release import verify, wheelhouse
+from tools.release.verify import PASSED, Step, Verdict
 
 
 def verified(monkeypatch: pytest.MonkeyPatch, *steps: Step, only: tuple[str, ...] = ()) -> int:

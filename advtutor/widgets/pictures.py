@@ -282,7 +282,7 @@ class _Run(NamedTuple):
 
 @cache
 def overfitting_runs() -> tuple[_Run, ...]:
-    """What `tools/measure_overfitting.py` measured: accuracies on 1,000 digits at eps 0.25."""
+    """What `tools/ledger/overfitting.py` measured: accuracies on 1,000 digits at eps 0.25."""
     text = files("advtutor").joinpath("assets/overfitting.csv").read_text(encoding="utf-8")
     rows = csv.reader(text.splitlines()[1:])
     return tuple(_Run(float(s), int(e), *map(float, rest)) for s, e, *rest in rows)

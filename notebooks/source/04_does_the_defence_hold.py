@@ -343,7 +343,7 @@ claim("start-helps", ends[0] - ends[1], low=0.05, unit="%", statement="what the 
 # %% [markdown]
 # **What it shows.** The warm-up alone leaves most digits to PGD. The random start takes a good part of its error away, the further steps another. **What it does not show.** A random start without a warm-up: train with `training.RandomStart(eps, warm_up=0)` and compare.
 #
-# The size of the step counts, too. These curves come with the package (`tools/measure_overfitting.py`, eight minutes): the random-start rival with seven step sizes, on all 60,000 digits for three epochs, each measured on 1,000 test digits at $\epsilon = 0.25$.
+# The size of the step counts, too. These curves come with the package (`tools/ledger/overfitting.py`, eight minutes): the random-start rival with seven step sizes, on all 60,000 digits for three epochs, each measured on 1,000 test digits at $\epsilon = 0.25$.
 
 # %%
 widgets.overfitting_explorer()

@@ -1,12 +1,12 @@
 """Write docs/images/architecture.svg: how data flows from the sources to what a reader sees.
 
-python tools/architecture_picture.py
+python -m tools.pictures.architecture
 """
 
 from html import escape
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PICTURE = ROOT / "docs" / "images" / "architecture.svg"
 WIDTH, HEIGHT = 960, 470
 BOX, TALL = 208, 58

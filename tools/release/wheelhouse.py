@@ -1,7 +1,7 @@
 """Everything for an installation with no network, in one folder: for a USB stick.
 
-python tools/wheelhouse.py            collect it in build/wheelhouse/
-python tools/wheelhouse.py --check    install from it into a fresh environment, with no index at all
+python -m tools.release.wheelhouse          collect it in build/wheelhouse/
+python -m tools.release.wheelhouse --check  install from it into a fresh environment, with no index
 """
 
 import argparse
@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "build" / "wheelhouse"
 HOW_TO = """\
 advtutor without a network

@@ -1,8 +1,8 @@
 """Write the ledger where it is shown: the package's results, docs/ledger.md and README's table.
 
-python tools/make_ledger.py                  after a change of a claim's band or reason
-python tools/make_ledger.py --runs DIR/runs  with new runs, left by `advtutor reproduce --out DIR`,
-                                             beside those that the package has or in their place
+python -m tools.ledger.tables                 after a change of a claim's band or reason
+python -m tools.ledger.tables --runs DIR/runs with new runs, left by `advtutor reproduce --out DIR`,
+                                            beside those that the package has or in their place
 """
 
 import argparse
@@ -18,7 +18,7 @@ from advtutor.claims.experiments import EXPERIMENTS
 from advtutor.claims.runs import Result
 from advtutor.claims.trained import digest
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PACKED = Path(advtutor.__file__).parent / "assets" / "paper.json"
 BEGIN, END = "<!-- ledger: begin -->", "<!-- ledger: end -->"
 IN_README = (
@@ -48,7 +48,7 @@ def texts(results: list[Result]) -> dict[Path, str]:
     page = (
         "# The ledger\n\nEach claim of the paper beside what the course measures, and the verdict: "
         f"{words}. `advtutor reproduce --only ID` makes a row again. Written by "
-        "`tools/make_ledger.py`.\n\n"
+        "`tools/ledger/tables.py`.\n\n"
     )
     data = ledger.as_data(rows, results, quick=False)
     return {

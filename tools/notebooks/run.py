@@ -27,7 +27,7 @@ from tqdm import tqdm
 
 from advtutor._threads import share_cores
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 SECONDS_PER_CELL = 600
 SKIPPED = "nbval-skip"
 COLOUR_CODE = re.compile(r"\x1b\[[0-9;]*m")

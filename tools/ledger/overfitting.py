@@ -1,6 +1,6 @@
 """Measure how the step of fast training decides what PGD finds: data of the overfitting explorer.
 
-python tools/measure_overfitting.py      about eight minutes of one core; writes overfitting.csv
+python -m tools.ledger.overfitting      about eight minutes of one core; writes overfitting.csv
 
 Wong, Rice, Kolter, Fast is better than free (arXiv 2001.03994), section 5.
 """
@@ -16,7 +16,7 @@ from advtutor import attacks, data, training
 from advtutor.evaluation import evaluate
 from advtutor.models import ConvNet
 
-TARGET = Path(__file__).resolve().parent.parent / "advtutor" / "assets" / "overfitting.csv"
+TARGET = Path(__file__).resolve().parents[2] / "advtutor" / "assets" / "overfitting.csv"
 EPS, EPOCHS, N = 0.25, 3, 1000
 STEPS = [0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0]  # in units of eps
 ATTACKS = {

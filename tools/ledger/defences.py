@@ -1,6 +1,6 @@
 """Train the two networks that the checks of notebook 04 defend, and store their weights.
 
-python tools/train_defences.py      about a minute; writes advtutor/assets/defences.safetensors
+python -m tools.ledger.defences      about a minute; writes advtutor/assets/defences.safetensors
 """
 
 import torch

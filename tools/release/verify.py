@@ -1,7 +1,7 @@
 """Everything a release must pass, one after another, in one table.
 
-python tools/verify.py                  all of it; about an hour on two cores
-python tools/verify.py --only licences  one step or several, by name
+python -m tools.release.verify                  all of it; about an hour on two cores
+python -m tools.release.verify --only licences  one step or several, by name
 """
 
 import argparse
@@ -23,7 +23,7 @@ from packaging.requirements import Requirement
 from rich.console import Console
 from rich.table import Table
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PYTHONS = ("3.11", "3.12", "3.13")
 PYTEST = (sys.executable, "-m", "pytest", "-q")
 # What a learner's installation may hold; each is compatible with a course under the MIT licence.

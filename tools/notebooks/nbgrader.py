@@ -1,6 +1,6 @@
 """Write an nbgrader course folder, with one assignment for each notebook that has exercises.
 
-python tools/release.py            into build/nbgrader/, which is replaced
+python -m tools.notebooks.nbgrader   into build/nbgrader/, which is replaced
 """
 
 import argparse
@@ -12,9 +12,9 @@ from pathlib import Path
 import jupytext
 import nbformat
 from nbformat import NotebookNode
-from notebook_source import BEGIN, ROOT, read_source, source_path
 
 from advtutor.progress import EXERCISES
+from tools.notebooks.source import BEGIN, ROOT, read_source, source_path
 
 FOLDER = ROOT / "build" / "nbgrader"
 POINTS = 2

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nbformat import NotebookNode
-from notebook_source import LINK, ROOT, Kind, digest, public_address, unexecuted
+
+from tools.notebooks.source import LINK, ROOT, Kind, digest, public_address, unexecuted
 
 MAX_BYTES = 300 * 1024
 MAX_SECONDS = 60

@@ -1,7 +1,7 @@
 """Make the trained networks of the package again, from their recipes.
 
-python tools/make_weights.py                 about 7 minutes on two cores
-python tools/make_weights.py --store DIR     takes networks that `advtutor reproduce` left there
+python -m tools.ledger.weights              about 7 minutes on two cores
+python -m tools.ledger.weights --store DIR  takes networks that `advtutor reproduce` left there
 """
 
 import argparse

@@ -4,7 +4,8 @@ import base64
 from pathlib import Path
 
 import nbformat
-from notebook_source import NOTEBOOKS, ROOT, notebook_path
+
+from tools.notebooks.source import NOTEBOOKS, ROOT, notebook_path
 
 TITLE = "<Figure: the photo, the step, and the sum>"
 

@@ -1,4 +1,6 @@
-"""Pack the four original MNIST files into the package: `python tools/pack_mnist.py SOURCE_DIR`.
+"""Pack the four original MNIST files into the package.
+
+python -m tools.ledger.pack_mnist SOURCE_DIR
 
 SOURCE_DIR holds the uncompressed IDX files. Each is checked against its SHA-256 sum before anything
 is written; the same compressor then always gives the same bytes.
@@ -11,7 +13,7 @@ from pathlib import Path
 
 from advtutor.data import MNIST_SHA256
 
-ASSETS = Path(__file__).resolve().parent.parent / "advtutor" / "assets" / "mnist"
+ASSETS = Path(__file__).resolve().parents[2] / "advtutor" / "assets" / "mnist"
 
 
 def read_originals(source: Path) -> dict[str, bytes]:

@@ -14,11 +14,20 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from blocks import CHECKED, STYLE, Block, blocks, chosen_notebooks, code_block, linked, stored
-from notebook_source import ROOT
-from run_notebooks import offline_markdown
+from tools.notebooks.run import offline_markdown
+from tools.notebooks.source import ROOT
+from tools.pages.blocks import (
+    CHECKED,
+    STYLE,
+    Block,
+    blocks,
+    chosen_notebooks,
+    code_block,
+    linked,
+    stored,
+)
 
-PACKAGE = ROOT / "tools" / "slides"
+TEMPLATES = ROOT / "tools" / "pages" / "templates"
 ROOM = 560  # pixels of a slide of 720 below its heading
 WIDE = 84  # letters of text on a line
 ROWS = 6  # of a table
@@ -114,17 +123,19 @@ def page_of(name: str, notebook: list[Block]) -> str:
         )
         heading = f"<h2>{slide.heading}</h2>" if slide.heading else ""
         sections.append(f'<section class="{kinds}">{heading}\n{inside}\n</section>')
-    template = (PACKAGE / "page.html").read_text(encoding="utf-8")
+    template = (TEMPLATES / "slides.html").read_text(encoding="utf-8")
     page = template.replace("TITLE", html.escape(name)).replace("PYGMENTS", STYLE)
     return linked(page.replace("SECTIONS", "\n".join(sections)), ".html")
 
 
 def fetch(target: Path) -> None:
-    """reveal.js, the very version that tools/slides names, beside the slides; once is enough.
+    """reveal.js, the very version that package.json names, beside the slides; once is enough.
 
     Raises SlidesError where there is no npm, or no network the first time.
     """
-    wanted = json.loads((PACKAGE / "package.json").read_text("utf-8"))["dependencies"]["reveal.js"]
+    wanted = json.loads((TEMPLATES / "package.json").read_text("utf-8"))["dependencies"][
+        "reveal.js"
+    ]
     note = target / "version.txt"
     if note.is_file() and note.read_text("utf-8") == wanted:
         return
@@ -132,7 +143,7 @@ def fetch(target: Path) -> None:
     if npm is None:
         raise SlidesError("there is no npm to fetch reveal.js with. Install Node.js: nodejs.org")
     with tempfile.TemporaryDirectory() as folder:
-        for path in PACKAGE.glob("package*.json"):
+        for path in TEMPLATES.glob("package*.json"):
             shutil.copy(path, folder)
         command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
         got = subprocess.run(command, cwd=folder, capture_output=True, text=True)

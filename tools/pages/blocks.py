@@ -11,8 +11,9 @@ from typing import Literal
 import nbformat
 from nbconvert.filters.highlight import Highlight2HTML
 from nbformat import NotebookNode
-from notebook_source import NOTEBOOKS, ROOT
-from run_notebooks import offline_markdown
+
+from tools.notebooks.run import offline_markdown
+from tools.notebooks.source import NOTEBOOKS, ROOT
 
 Kind = Literal[
     "title",

@@ -1,6 +1,6 @@
 """Write docs/exercises.md: each exercise, the mistakes its check knows, and what it says of them.
 
-python tools/exercise_table.py
+python -m tools.notebooks.exercise_table
 """
 
 from pathlib import Path
@@ -8,11 +8,11 @@ from pathlib import Path
 from advtutor import checks
 from advtutor.progress import EXERCISES
 
-TABLE = Path(__file__).resolve().parent.parent / "docs" / "exercises.md"
+TABLE = Path(__file__).resolve().parents[2] / "docs" / "exercises.md"
 
 HEAD = """# The exercises, and the mistakes their checks know
 
-Written by `python tools/exercise_table.py` from the checks themselves; a test compares.
+Written by `python -m tools.notebooks.exercise_table` from the checks themselves; a test compares.
 
 A check runs an answer on fresh inputs and compares it with the course's own, however it is written.
 Where it differs, it says which of these mistakes it is; of two mistakes, the more basic one. Before

@@ -1,7 +1,7 @@
 """Build the website into build/site, from the executed notebooks, docs/ and the docstrings.
 
-python tools/make_site.py                    no network is used; a warning stops it
-python tools/make_site.py --linkcheck        asks the network whether the links outside still stand
+python -m tools.pages.website              no network is used; a warning stops it
+python -m tools.pages.website --linkcheck  asks the network whether the links outside still stand
 
 Nothing is executed: the notebooks are shown with the outputs that are stored in them.
 """
@@ -16,7 +16,8 @@ from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
-from notebook_source import NOTEBOOKS, ROOT
+
+from tools.notebooks.source import NOTEBOOKS, ROOT
 
 SITE = ROOT / "build" / "site"
 LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]*)\]\((?P<target>(?![a-z]+:|#)[^)#\s]+)[^)\s]*\)")

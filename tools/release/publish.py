@@ -1,6 +1,6 @@
 """Say where the course can be had: in pyproject.toml and CITATION.cff, and as README's badges.
 
-python tools/publish.py https://github.com/OWNER/NAME
+python -m tools.release.publish https://github.com/OWNER/NAME
 
 Afterwards `make notebooks` gives each notebook a first cell that installs the course in Colab.
 """
@@ -10,7 +10,7 @@ import re
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 ADDRESS = re.compile(r"https://github\.com/([\w.-]+/[\w.-]+?)(?:\.git|/)?")
 FIRST = "notebooks/00_start_here.ipynb"
 BEGIN, END = "<!-- badges: begin -->", "<!-- badges: end -->"

@@ -1,8 +1,8 @@
 """Make the notebooks out of their sources: both kinds, executed, normalised, written at one stroke.
 
-python tools/build_notebooks.py                    what changed since it was built
-python tools/build_notebooks.py --all              everything
-python tools/build_notebooks.py 02_gradient_sign_crafting
+python -m tools.notebooks.build                           what changed since it was built
+python -m tools.notebooks.build --all                     everything
+python -m tools.notebooks.build 02_gradient_sign_crafting
 """
 
 import argparse
@@ -21,8 +21,11 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
-from notebook_rules import all_faults, pair_faults
-from notebook_source import (
+from tqdm import tqdm
+
+from advtutor._threads import share_cores
+from tools.notebooks.rules import all_faults, pair_faults
+from tools.notebooks.source import (
     NOTEBOOKS,
     Kind,
     SourceError,
@@ -32,9 +35,6 @@ from notebook_source import (
     source_path,
     unexecuted,
 )
-from tqdm import tqdm
-
-from advtutor._threads import share_cores
 
 CELL_SECONDS = 300  # a cell that takes longer hangs
 ANSI = re.compile(r"\x1b\[[0-9;]*m")

@@ -11,10 +11,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from blocks import STYLE, Block, blocks, chosen_notebooks, linked, stored
-from notebook_source import ROOT
+from tools.notebooks.source import ROOT
+from tools.pages.blocks import STYLE, Block, blocks, chosen_notebooks, linked, stored
 
-TEMPLATE = ROOT / "tools" / "handouts" / "page.html"
+TEMPLATE = ROOT / "tools" / "pages" / "templates" / "handout.html"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 SECONDS = 120
 
