@@ -1,14 +1,17 @@
 """Figures: functions that take data and return a `Figure` that can describe itself."""
 
 import io
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import matplotlib as mpl
 import torch
+from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure as _MatplotlibFigure
-from matplotlib.font_manager import findfont
+from matplotlib.font_manager import FontProperties, findfont
+from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 from torch import Tensor
@@ -18,6 +21,9 @@ BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#E69F00", "#009E73", "#CC79A7", 
 _CYCLE = [BLUE, ORANGE, GREEN, PURPLE, "#56B4E9", "#D55E00"]
 _DASHES = ["-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1))]
 _MARKERS = ["o", "s", "^", "D", "v", "P"]
+# One colour for one model, one dash for one attack, in every figure that names them.
+_COLOUR_OF = {"usual": BLUE, "hardened": ORANGE}
+_DASH_OF = {"clean": "-", "noise": ":", "one step": "--", "20 steps": "-."}
 # Symmetric and diverging: purple down, orange up, white where nothing moves.
 SIGNED = LinearSegmentedColormap.from_list("signed", ["#5e3c99", "#ffffff", "#e66101"])
 _STYLE = {
@@ -31,7 +37,9 @@ _STYLE = {
     "lines.linewidth": 2.2,
     "lines.markersize": 6,
 }
-_DPI, _COLOURS = 72, 64  # small files that are the same bytes on every run
+_DPI, _COLOURS = 72, 128  # 128 colours: small files that are the same bytes on every run
+_SHARP = 2  # pixels of the file for each pixel on the page
+_BAND = 28  # pixels on the page for a line of words above or below a figure
 
 
 class Figure(_MatplotlibFigure):
@@ -43,15 +51,27 @@ class Figure(_MatplotlibFigure):
     alt: str = ""
     title: str = "figure"
 
+    @property
+    def displayed(self) -> tuple[int, int]:
+        """Width and height on the page, in CSS pixels, with the line of its title."""
+        width, height = (round(_DPI * inches) for inches in self.get_size_inches())
+        return width, height + _BAND
+
     def png(self, note: str = "") -> bytes:
-        """The picture as PNG: 72 dpi, 64 colours; `note` stands in a line of its own below it."""
+        """The picture as PNG, twice as sharp as it is displayed, with its title above.
+
+        It has 128 colours; `note` stands in a line of its own below it.
+        """
         raw, small = io.BytesIO(), io.BytesIO()
-        self.savefig(raw, format="png", dpi=_DPI, facecolor="white")
+        self.savefig(raw, format="png", dpi=_SHARP * _DPI, facecolor="white")
         picture = Image.open(raw).convert("RGB")
+        band = _SHARP * _BAND
+        picture = ImageOps.expand(picture, (0, band, 0, band if note else 0), "white")
+        draw = ImageDraw.Draw(picture)
+        heading = self.title[:1].upper() + self.title[1:]
+        draw.text((_SHARP * 8, _SHARP * 7), heading, "black", _font("bold", heading, picture.width))
         if note:
-            picture = ImageOps.expand(picture, (0, 0, 0, 24), "white")
-            font = ImageFont.truetype(findfont("DejaVu Sans"), 12)
-            ImageDraw.Draw(picture).text((8, picture.height - 20), note, GREY, font)
+            draw.text((_SHARP * 8, picture.height - _SHARP * 20), note, GREY, _font("normal"))
         picture.quantize(_COLOURS, dither=Image.Dither.NONE).save(small, "png", optimize=True)
         return small.getvalue()
 
@@ -60,7 +80,23 @@ class Figure(_MatplotlibFigure):
 
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, object], dict[str, Any]]:
         data: dict[str, object] = {"text/plain": repr(self), "image/png": self.png()}
-        return data, {"image/png": {"alt": self.alt}}
+        return data, {"image/png": self.png_metadata()}
+
+    def png_metadata(self, note: str = "") -> dict[str, Any]:
+        """What a viewer is told beside the PNG: its sentence, and its size on the page."""
+        width, height = self.displayed
+        alt = f"{self.alt} {note}".strip()
+        return {"alt": alt, "width": width, "height": height + (_BAND if note else 0)}
+
+
+def _font(weight: str, text: str = "", room: int = 0) -> ImageFont.FreeTypeFont:
+    """DejaVu Sans at 12 px on the page, smaller where `text` would not fit into `room` pixels."""
+    path = findfont(FontProperties(family="DejaVu Sans", weight=weight))
+    for size in range(12 * _SHARP, 7 * _SHARP, -1):
+        font = ImageFont.truetype(path, size)
+        if font.getlength(text) <= room - 16 * _SHARP or not text:
+            break
+    return font
 
 
 def images(
@@ -98,7 +134,7 @@ def step(
     The step is shown on a scale from `-eps` (purple) over 0 (white) to `eps` (orange), summed over
     the colours by the one that moves most.
     """
-    figure, (left, middle, right) = _grid(1, 3, cell=(7 / 3, 7 / 3 + 0.6))
+    figure, (left, middle, right) = _grid(1, 3, cell=(7 / 3, 7 / 3 + 0.9))
     moved = (x_adv - x).detach().cpu()
     strongest = moved.gather(0, moved.abs().argmax(dim=0, keepdim=True))[0]
     _show(left, x, before)
@@ -106,6 +142,7 @@ def step(
     middle.set_title(f"the step\nmagnified {1 / (2 * eps):.0f} times", fontsize=12)
     middle.set_axis_off()
     _show(right, x_adv, after)
+    _signed_key(figure, f"darker by {eps:g}", "unchanged", f"lighter by {eps:g}")
     alt = f"Left: {before}. Middle: the step, at most {eps:g} in each pixel. Right: {after}."
     return described(figure, title, alt.replace("\n", " "))
 
@@ -119,12 +156,16 @@ def curves(
     percent: bool | Literal["fine"] = False,
     log: Literal["x", "xy"] | None = None,
     spread: Mapping[str, Sequence[float]] | None = None,
+    mark: float | None = None,
     title: str = "curves",
 ) -> Figure:
     """One line for each named series of numbers over `x`, told apart by colour, dash and mark.
 
-    `spread` holds, for some of the series, how far the numbers reach to both sides, say over
-    seeds: a band around the line. ValueError for a spread without its series or of other length.
+    A line's name stands at its end. A name that begins with a model's ("usual", "hardened") has
+    that model's colour, one that ends in an attack's ("clean", "noise", "one step", "20 steps")
+    that attack's dash. `spread` holds, for some of the series, how far the numbers reach to both
+    sides, say over seeds: a band around the line. `mark` is a place of `x` at which each line's
+    value is written. ValueError for a spread without its series or of other length.
 
     `percent` says that the numbers are fractions to be shown as percentages, of an axis from 0 to
     100 % or, if it is "fine", from 0 to a little above the largest; `log` names the axes
@@ -134,21 +175,18 @@ def curves(
     for name, reach in spread.items():
         if len(reach) != len(series.get(name, ())):
             raise ValueError(f"spread[{name!r}] has {len(reach)} numbers, its series another count")
+    numbers = {name: [float(v) for v in values] for name, values in series.items()}
+    shown = {True: "{:.0%}", "fine": "{:.2%}", False: "{:.3g}"}[percent]
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(7, 4), layout="constrained")
+        figure = Figure(figsize=(7, 3.6), layout="constrained")
         axis = figure.add_subplot()
-        for i, (name, values) in enumerate(series.items()):
+        for i, (name, values) in enumerate(numbers.items()):
+            look = _look(name, i)
             if name in spread:
-                pairs = [(float(v), float(s)) for v, s in zip(values, spread[name], strict=True)]
+                pairs = [(v, float(s)) for v, s in zip(values, spread[name], strict=True)]
                 low, high = [v - s for v, s in pairs], [v + s for v, s in pairs]
-                axis.fill_between(x, low, high, color=_CYCLE[i], alpha=0.2, linewidth=0)
-            look: dict[str, Any] = {
-                "color": _CYCLE[i],
-                "linestyle": _DASHES[i],
-                "marker": _MARKERS[i],
-            }
-            every = -(-len(values) // 10)
-            axis.plot(x, [float(v) for v in values], label=name, markevery=every, **look)
+                axis.fill_between(x, low, high, color=look["color"], alpha=0.2, linewidth=0)
+            axis.plot(x, values, label=name, markevery=-(-len(values) // 10), **look)
         axis.set_xlabel(xlabel)
         axis.set_ylabel(ylabel)
         if all(float(v).is_integer() for v in x):
@@ -159,18 +197,67 @@ def curves(
             axis.set_yscale("log")
         if percent:
             axis.yaxis.set_major_formatter(PercentFormatter(1.0))
-            top = 1.1 * max(float(v) for values in series.values() for v in values)
+            top = 1.1 * max(v for values in numbers.values() for v in values)
             axis.set_ylim(*((0, top) if percent == "fine" else (-0.03, 1.03)))
-        room = 60 // (max(map(len, series)) + 6)  # in letters, with the sample of the line
-        figure.legend(loc="outside upper center", ncols=max(1, min(len(series), room, 3)))
-    shown = {True: "{:.0%}", "fine": "{:.2%}", False: "{:.3g}"}[percent]
+        if mark is not None:
+            _mark(axis, list(x).index(mark), mark, numbers, shown)
+        _name_the_ends(figure, axis, x, numbers)
     alt = "; ".join(
-        f"{name} from {shown.format(float(v[0]))} at {x[0]:g} to {shown.format(float(v[-1]))} "
-        f"at {x[-1]:g}"
+        f"{name} from {shown.format(v[0])} at {x[0]:g} to {shown.format(v[-1])} at {x[-1]:g}"
         + (f", within {shown.format(float(max(spread[name])))}" if name in spread else "")
-        for name, v in series.items()
+        for name, v in numbers.items()
     )
     return described(figure, title, f"{ylabel} over {xlabel}: {alt}.")
+
+
+def _look(name: str, i: int) -> dict[str, Any]:
+    """Colour, dash and mark of the series `name`, the `i`-th of its figure."""
+    model = next((c for known, c in _COLOUR_OF.items() if name.startswith(known)), None)
+    attack = next((d for known, d in _DASH_OF.items() if name.endswith(known)), None)
+    return {
+        "color": model or _CYCLE[i],
+        "linestyle": attack or _DASHES[i],
+        "marker": _MARKERS[i],
+    }
+
+
+def _mark(axis: Axes, at: int, x: float, series: Mapping[str, list[float]], shown: str) -> None:
+    """A line through the `at`-th place, with the value of each series written beside it."""
+    axis.axvline(x, color=GREY, linewidth=1)
+    for i, (name, values) in enumerate(series.items()):
+        style: dict[str, Any] = {"color": _look(name, i)["color"], "fontweight": "bold"}
+        above: dict[str, Any] = {"xytext": (-6, 5), "textcoords": "offset points", "ha": "right"}
+        axis.annotate(shown.format(values[at]), (x, values[at]), **above, **style)
+
+
+def _name_the_ends(
+    figure: Figure, axis: Axes, x: Sequence[float], series: Mapping[str, list[float]]
+) -> None:
+    """Write each line's name to the right of its last point, moved apart where they would meet."""
+    words = {name: textwrap.fill(name, 19) for name in series}
+    figure.draw_without_rendering()
+    line = 15 * figure.dpi / _DPI  # pixels of one line of words
+    ends = {}
+    for name, values in series.items():
+        last = max((i for i, v in enumerate(values) if v == v), default=0)
+        ends[name] = axis.transData.transform((x[last], values[last]))[1]
+    low, high = axis.bbox.y0, axis.bbox.y1
+    places: dict[str, float] = {}
+    floor = low - line
+    for name in sorted(ends, key=ends.__getitem__):
+        half = line * (words[name].count("\n") + 1) / 2
+        places[name] = max(ends[name], floor + half)
+        floor = places[name] + half
+    down = max(0.0, floor - high - line)  # what sticks out above moves everything down
+    for i, name in enumerate(series):
+        at = (1.03, (places[name] - down - low) / (high - low))
+        look: dict[str, Any] = {"color": _ink(_look(name, i)["color"]), "fontsize": 11}
+        axis.text(*at, words[name], transform=axis.transAxes, va="center", **look)
+
+
+def _ink(colour: str) -> tuple[float, ...]:
+    """The colour, dark enough for words on white."""
+    return tuple(0.72 * part for part in mpl.colors.to_rgb(colour))
 
 
 def histogram(
@@ -340,14 +427,25 @@ def weights(
     w: Tensor, titles: Sequence[str], *, columns: int = 5, title: str = "weights"
 ) -> Figure:
     """Weights `[N, H, W]` as pictures, each on its own symmetric scale around zero (white)."""
-    figure, axes = _grid(-(-len(w) // columns), columns, cell=(7 / columns, 7 / columns + 0.35))
+    rows = -(-len(w) // columns)
+    figure, axes = _grid(rows, columns, cell=(7 / columns, 7 / columns + 0.35 + 0.3 / rows))
     for axis in axes:
         axis.set_axis_off()
     for axis, picture, words in zip(axes, w.detach().cpu(), titles, strict=False):
         most = picture.abs().max().item() or 1.0
         axis.imshow(picture.numpy(), cmap=SIGNED, vmin=-most, vmax=most, interpolation="nearest")
         axis.set_title(words, fontsize=12)
+    _signed_key(figure, "most negative", "0", "most positive")
     return described(figure, title, f"{title}, orange where positive, purple where negative.")
+
+
+def _signed_key(figure: Figure, *words: str) -> None:
+    """What purple, white and orange mean, below the pictures."""
+    patches = [
+        Patch(facecolor=SIGNED(at), edgecolor=GREY, label=word)
+        for at, word in zip((0.0, 0.5, 1.0), words, strict=True)
+    ]
+    figure.legend(handles=patches, loc="outside lower center", ncols=3, frameon=False, fontsize=11)
 
 
 def _grid(rows: int, columns: int, cell: tuple[float, float]) -> tuple[Figure, list]:

@@ -63,9 +63,23 @@ def test_a_cell_receives_png_a_stable_text_and_the_sentence():
     assert data["text/plain"] == "<Figure: error against eps>"
     assert metadata["image/png"]["alt"] == figure.alt
     picture = Image.open(io.BytesIO(data["image/png"]))
-    assert picture.width <= 7 * 72
+    shown = metadata["image/png"]
+    assert (picture.width, picture.height) == (2 * shown["width"], 2 * shown["height"])
+    assert shown["width"] <= 7 * 72
     assert picture.mode == "P"
     assert len(data["image/png"]) < 45_000
+
+
+def test_the_picture_carries_its_title():
+    """Catches a title that is known to the code only, and one that does not fit."""
+    plain, titled = curves(title=""), curves(title="error against eps")
+    tops = [
+        Image.open(io.BytesIO(f.png())).convert("L").crop((0, 0, 1008, 40)) for f in (plain, titled)
+    ]
+    assert tops[0].getextrema() == (255, 255)
+    assert tops[1].getextrema()[0] < 60
+    long = Image.open(io.BytesIO(curves(title="a title of many words " * 4).png())).convert("L")
+    assert long.crop((long.width - 8, 0, long.width, 40)).getextrema() == (255, 255)
 
 
 def test_the_same_data_give_the_same_bytes():
@@ -112,15 +126,49 @@ def test_no_window_is_left_open():
     assert plt.get_fignums() == []
 
 
-@pytest.mark.parametrize("words", ["FGSM", "adversarial training, clean", "x" * 52])
-def test_the_legend_stays_inside_the_figure(words):
-    """Catches long names cut off at the figure's edge."""
-    series = {f"{words} {i}": [0.1, 0.2] for i in range(4)}
-    figure = plots.curves([0, 1], series, xlabel="eps", ylabel="error")
+@pytest.mark.parametrize("words", ["FGSM", "adversarial training, clean", "word " * 10])
+@pytest.mark.parametrize("ends", [[0.2, 0.2, 0.2, 0.2], [0.0, 0.99, 1.0, 0.5]])
+def test_each_line_is_named_at_its_end(words, ends):
+    """Catches names that are cut off at the figure's edge, or that cover one another."""
+    series = {f"{words} {i}": [0.1, end] for i, end in enumerate(ends)}
+    figure = plots.curves([0, 1], series, xlabel="eps", ylabel="error", percent=True)
+    figure.draw_without_rendering()
+    (axis,) = figure.axes
+    boxes = [text.get_window_extent() for text in axis.texts]
+    assert [t.get_text().replace("\n", " ") for t in axis.texts] == [n.strip() for n in series]
+    for i, box in enumerate(boxes):
+        assert box.x0 > axis.bbox.x1 and box.x1 <= figure.bbox.x1 + 1
+        assert all(not box.shrunk(1, 0.8).overlaps(other.shrunk(1, 0.8)) for other in boxes[:i])
+
+
+def test_a_model_keeps_its_colour_and_an_attack_its_dash():
+    """Catches one network drawn blue in one figure and orange in the next."""
+    one = plots.curves([0, 1], {"hardened, one step": [0, 1]}, xlabel="eps", ylabel="error")
+    two = plots.curves(
+        [0, 1],
+        {"usual, one step": [0, 1], "hardened, 20 steps": [0, 1]},
+        xlabel="eps",
+        ylabel="error",
+    )
+    (first,), (usual, second) = one.axes[0].get_lines(), two.axes[0].get_lines()
+    assert first.get_color() == second.get_color() != usual.get_color()
+    assert first.get_linestyle() == usual.get_linestyle() != second.get_linestyle()
+
+
+def test_the_value_at_a_mark_is_written():
+    """Catches a value written for another place than the marked one."""
+    figure = curves(mark=0.1)
     figure.png()
-    box = figure.legends[0].get_window_extent()
-    assert box.x0 >= 0
-    assert box.x1 <= figure.bbox.width
+    assert {text.get_text() for text in figure.axes[0].texts} >= {"50%", "1%"}
+
+
+def test_signed_pictures_carry_a_key():
+    """Catches orange and purple that nobody explains."""
+    step = plots.step(DIGITS[0], DIGITS[1], "7", "3", eps=0.25)
+    weights = plots.weights(DIGITS[:, 0], ["a", "b", "c"])
+    words = [[text.get_text() for text in f.legends[0].get_texts()] for f in (step, weights)]
+    assert words[0] == ["darker by 0.25", "unchanged", "lighter by 0.25"]
+    assert words[1] == ["most negative", "0", "most positive"]
 
 
 def test_whole_numbers_have_whole_ticks():

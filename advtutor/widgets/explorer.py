@@ -17,7 +17,7 @@ _CARD = "max-width:100%;height:auto;background:white;border-radius:6px"
 
 def picture_html(figure: Figure) -> str:
     """The figure as an `<img>` with its sentence; its size is said, so that nothing jumps."""
-    width, height = (round(72 * inches) for inches in figure.get_size_inches())
+    width, height = figure.displayed
     data = base64.b64encode(figure.png()).decode()
     alt = html.escape(figure.alt, quote=True)
     return (
@@ -37,7 +37,7 @@ def sentence_html(error: Exception | str) -> str:
 def still(figure: Figure) -> tuple[dict[str, object], dict[str, object]]:
     """What is saved beside a widget, as data and metadata: shown where no widget can be."""
     data: dict[str, object] = {"image/png": figure.png(note=_STILL)}
-    return data, {"image/png": {"alt": f"{figure.alt} {_STILL}"}}
+    return data, {"image/png": figure.png_metadata(note=_STILL)}
 
 
 class Explorer(W.VBox):

@@ -8,7 +8,7 @@ from nbformat import NotebookNode
 
 from tools.notebooks.source import LINK, ROOT, Kind, digest, public_address, unexecuted
 
-MAX_BYTES = 300 * 1024
+MAX_BYTES = 600 * 1024
 MAX_SECONDS = 60
 MAX_LINES = 25
 

@@ -151,11 +151,12 @@ def _of_output(output: NotebookNode) -> Iterator[Block]:
     data = output.get("data", {})
     if "image/png" in data:
         title = data.get("text/plain", "").strip("<>").partition(": ")[2]
-        alt = output.get("metadata", {}).get("image/png", {}).get("alt", title)
+        told = output.get("metadata", {}).get("image/png", {})
+        alt, width = told.get("alt", title), told.get("width", 504)
         picture = "".join(data["image/png"].split())
         page = (
-            f'<figure><img alt="{html.escape(alt)}" src="data:image/png;base64,{picture}">'
-            f"<figcaption>{html.escape(title)}</figcaption></figure>"
+            f'<figure><img alt="{html.escape(alt)}" width="{width}" '
+            f'src="data:image/png;base64,{picture}"></figure>'
         )
         yield Block("figure", page, title)
     elif "text/markdown" in data:

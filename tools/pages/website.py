@@ -161,7 +161,9 @@ def for_the_site(notebook: NotebookNode, name: str, solved: bool) -> NotebookNod
         if cell.cell_type == "code":
             alts = [alt for output in cell.outputs if (alt := alt_text(output))]
             if alts:
-                cell.metadata["mystnb"] = {"image": {"alt": "; ".join(alts)}}
+                widths = [o.metadata.get("image/png", {}).get("width", 504) for o in cell.outputs]
+                image = {"alt": "; ".join(alts), "width": f"{max(widths)}px"}
+                cell.metadata["mystnb"] = {"image": image}
         cells.append(cell)
         if cell.cell_type == "code" and any(is_widget(output) for output in cell.outputs):
             text = f"*To move what this picture shows, {run_it}.*"
