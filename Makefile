@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 PORT ?= 8888
+WORKERS ?= auto
 VENV_PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
@@ -42,7 +43,7 @@ lab: setup
 	@$(VENV_PYTHON) -m advtutor lab --port "$(PORT)"
 
 test: setup
-	$(VENV_PYTHON) -m pytest
+	$(VENV_PYTHON) -m pytest -n $(WORKERS)
 
 run: setup
 	@$(VENV_PYTHON) -m tools.notebooks.run

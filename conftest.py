@@ -1,8 +1,12 @@
 """What holds for every test, also for the notebooks that nbval collects: no network, one sanitiser.
 
-It stands at the top, not in `tests/`, so that `pytest notebooks` meets it too.
+It stands at the top, not in `tests/`, so that `pytest notebooks` meets it too. With `pytest -n 2`,
+as `make test` calls it, files are shared out to workers. A file stays with one worker: the cells of
+a notebook share a kernel, and the tests of a file what they trained.
 """
 
+import functools
+import json
 import os
 import sys
 from pathlib import Path
@@ -13,6 +17,27 @@ from advtutor._threads import share_cores
 
 ROOT = Path(__file__).resolve().parent
 NO_NETWORK = ROOT / "tests" / "no_network"
+MOST_WORKERS = 4  # each takes some 2 GB, with the kernel of its notebook
+# Test files that take longer than ten seconds. What is begun last has to be short.
+SECONDS = {
+    "test_mutants": 90,
+    "test_checks": 80,
+}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """With workers: by file, in the order of `pytest_collection_modifyitems`, one thread each."""
+    if config.getoption("numprocesses", None) and config.option.dist == "no":
+        config.option.dist = "loadfile"
+        config.option.loadscopereorder = False
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """What `-n auto` means: a worker for each core, as far as the memory of a laptop goes."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(cores or 1, MOST_WORKERS)
 
 
 def cut_the_network() -> None:
@@ -22,8 +47,9 @@ def cut_the_network() -> None:
     import sitecustomize  # noqa: F401
 
     sys.path.remove(str(NO_NETWORK))
-    rest = [part for part in [os.environ.get("PYTHONPATH")] if part]
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(NO_NETWORK), *rest])
+    rest = [part for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]
+    if str(NO_NETWORK) not in rest:
+        os.environ["PYTHONPATH"] = os.pathsep.join([str(NO_NETWORK), *rest])
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -38,8 +64,19 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.nbval_sanitize_with = str(ROOT / sanitiser)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give a busy kernel a minute to hand over a cell's outputs, where nbval waits for 5 s."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Longest file first, for workers. A busy kernel has a minute for a cell's outputs, not 5 s."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: -seconds(item.path))
     for item in items:
         if hasattr(item, "output_timeout"):
             item.output_timeout = 60
+
+
+@functools.cache
+def seconds(path: Path) -> float:
+    """About how long the tests of a file, or the cells of a notebook, take; 0 for not long."""
+    if path.suffix != ".ipynb":
+        return SECONDS.get(path.stem, 0)
+    stamp = json.loads(path.read_text(encoding="utf-8"))["metadata"].get("advtutor", {})
+    return stamp.get("seconds", 60)
