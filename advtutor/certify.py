@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from advtutor._search import check_images, check_labels, check_logits, check_size, measuring
-from advtutor.attacks import Clip
+from advtutor.attacks import Clip, eval_mode
+from advtutor.attacks.inputs import check_images, check_labels, check_logits, check_size
 from advtutor.models import MaxoutLayer, Network, TwoLogits
 from advtutor.training import _warmed
 
@@ -346,7 +346,7 @@ def margin_bounds(
         raise TypeError(f"model computes in {dtype}; certify it in float32: model.float()")
     x, y = x.to(device), y.to(device)
     if len(x):
-        with measuring(model):
+        with eval_mode(model):
             check_logits(model(x.to(dtype)), x, y)
     box = _ball(x.double(), eps, clip, tolerance=1e-6, rounding=torch.finfo(dtype).eps)
     return _advantages(_chain(model), box, y)

@@ -6,15 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from advtutor._search import (
-    attacking,
-    check_images,
-    check_labels,
-    check_logits,
-    check_size,
-    measuring,
-)
-from advtutor.attacks import Clip, Loss, cross_entropy
+from advtutor.attacks import Clip, Loss, cross_entropy, eval_mode
+from advtutor.attacks.inputs import check_images, check_labels, check_logits, check_size
+from advtutor.attacks.query import eval_mode_with_grad
 
 # ---------------------------------------------------------------------------------------------
 # High dimension.
@@ -129,7 +123,7 @@ def logits_along_line(
             "vector of distances [D]"
         )
     parts = distances.to(x).reshape(-1, 1, 1, 1).split(batch_size)
-    with measuring(model):
+    with eval_mode(model):
         return torch.cat([model(x + part * direction) for part in parts])
 
 
@@ -216,7 +210,7 @@ def first_order_gain(
     eps, loss = check_size("eps", eps), loss or cross_entropy
     check_images(x, clip)
     check_labels(x, y)
-    with attacking(model):
+    with eval_mode_with_grad(model):
         x, y = x.detach().clone().requires_grad_(), y.clone()
         logits = model(x)
         check_logits(logits, x, y)

@@ -206,7 +206,7 @@ def judging_a_model(model: nn.Module, x: Tensor, y: Tensor, rounds: int) -> list
 def worst_case(
     name: str, model: nn.Module, x: Tensor, y: Tensor, eps: float, rounds: int
 ) -> list[Row]:
-    """`strongest` against torchattacks' AutoAttack."""
+    """`worst_case` against torchattacks' AutoAttack."""
     try:
         import torchattacks
     except ImportError:
@@ -217,7 +217,7 @@ def worst_case(
     race = Race(section, rounds)
     race.run(
         {
-            "advtutor": lambda: attacks.strongest(model, x, y, eps, generator=generator),
+            "advtutor": lambda: attacks.worst_case(model, x, y, eps, generator=generator),
             "torchattacks": lambda: auto(x, y),
         },
         warm_up=False,
@@ -227,7 +227,7 @@ def worst_case(
     holds = ratio >= 5 and ours >= theirs - 0.005
     return [
         Row(
-            *(section, "advtutor strongest", race.seconds("advtutor"), None, "", ours),
+            *(section, "advtutor worst_case", race.seconds("advtutor"), None, "", ours),
             target="AutoAttack ≥ 5 ×, error ≥ its own - 0.5 %",
             holds=holds,
         ),

@@ -31,7 +31,7 @@ RANDOM: dict[str, Attack] = {
     "pgd l2": partial(attacks.pgd, steps=2, norm="l2", restarts=2),
     "pgd margin": partial(attacks.pgd, steps=2, loss=attacks.margin_loss),
     "square": partial(attacks.square, queries=6),
-    "strongest": partial(attacks.strongest, steps=2, queries=4),
+    "worst_case": partial(attacks.worst_case, steps=2, queries=4),
     "sign noise": attacks.sign_noise,
     "uniform noise": attacks.uniform_noise,
 }
@@ -112,7 +112,7 @@ def cases(
             x = x.round().clamp(low, high)
         model = Net(shape, classes, dtype)
         y = torch.randint(0, classes, (n,))
-        with torch.no_grad(), attacks.measuring(model):
+        with torch.no_grad(), attacks.eval_mode(model):
             if n and (model(x).argmax(1) == y).all():  # a targeted attack needs one to move
                 y[0] = (y[0] + 1) % classes
     return Case(model, x, y, eps, clip)
@@ -203,7 +203,7 @@ def test_other_generator_other_result(name: str) -> None:
     """Catches a generator that is taken and never used."""
     torch.manual_seed(0)
     model, x = Net((1, 6, 6), 3, torch.float32), torch.rand(6, 1, 6, 6)
-    with torch.no_grad(), attacks.measuring(model):
+    with torch.no_grad(), attacks.eval_mode(model):
         y = model(x).argmax(1)
     with torch.no_grad():
         model.top.bias[y.mode().values] += 100  # nothing can be broken: the search goes on
@@ -338,7 +338,7 @@ def test_minimal_epsilon_keeps_the_promises(case: Case, off: Callable[[], object
     assert not eps.requires_grad and not eps.isnan().any()
     limit = torch.tensor(0.5, dtype=x.dtype)
     assert ((eps >= 0) & ((eps <= limit + 1e-6) | eps.isinf())).all()
-    with torch.no_grad(), attacks.measuring(case.model):
+    with torch.no_grad(), attacks.eval_mode(case.model):
         assert torch.equal(eps == 0, case.model(x).argmax(1) != y)
     with torch.inference_mode():
         x_inference, y_inference = x.clone(), y.clone()

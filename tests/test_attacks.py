@@ -19,7 +19,7 @@ WITH_LABELS: dict[str, Attack] = {
     "bim": attacks.bim,
     "pgd": pgd,
     "square": partial(attacks.square, queries=3),
-    "strongest": partial(attacks.strongest, steps=2, queries=3),
+    "worst_case": partial(attacks.worst_case, steps=2, queries=3),
     "fooling_image": partial(attacks.fooling_image, clip=(0.0, 1.0)),
     "minimal_epsilon": lambda model, x, y, eps, **more: attacks.minimal_epsilon(
         model, x, y, eps_max=eps, **more
@@ -236,14 +236,14 @@ def test_square_needs_no_gradient() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::advtutor.attacks.AttackWarning")
-def test_strongest_breaks_all_that_fgsm_breaks() -> None:
+def test_worst_case_breaks_all_that_fgsm_breaks() -> None:
     """Catches an ensemble that loses an earlier success to a later attack's failure."""
     g = torch.Generator().manual_seed(0)
     model = Slopes(torch.randn(4, 36, generator=g))
     x = torch.rand(300, 1, 6, 6, generator=g)
     y = model(x).argmax(1)
     by_fgsm = model(fgsm(model, x, y, 0.05)).argmax(1) != y
-    by_all = model(attacks.strongest(model, x, y, 0.05, queries=10)).argmax(1) != y
+    by_all = model(attacks.worst_case(model, x, y, 0.05, queries=10)).argmax(1) != y
     assert 0.1 < by_fgsm.float().mean() < 0.9
     assert (by_all >= by_fgsm).all()
 
@@ -254,7 +254,7 @@ class Saturated(Slopes):
 
 
 @pytest.mark.parametrize("mask", [Saturated, Steps])
-def test_strongest_sees_through_a_masked_gradient(mask: type[Slopes]) -> None:
+def test_worst_case_sees_through_a_masked_gradient(mask: type[Slopes]) -> None:
     """Catches an ensemble whose members are blind to the same thing."""
     g = torch.Generator().manual_seed(0)
     model = mask(torch.randn(4, 36, generator=g))
@@ -262,11 +262,11 @@ def test_strongest_sees_through_a_masked_gradient(mask: type[Slopes]) -> None:
     y = model(x).argmax(1)
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # it has other means, and warns of nothing
-        x_adv = attacks.strongest(model, x, y, 0.3, generator=g)
+        x_adv = attacks.worst_case(model, x, y, 0.3, generator=g)
     assert (model(x_adv).argmax(1) != y).float().mean() > 0.95
 
 
-def test_strongest_averages_a_model_that_answers_at_random() -> None:
+def test_worst_case_averages_a_model_that_answers_at_random() -> None:
     """Catches success by luck: an answer that is wrong once and right on the average."""
 
     class Noisy(Slopes):
@@ -277,7 +277,7 @@ def test_strongest_averages_a_model_that_answers_at_random() -> None:
     model = Noisy(torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
     x, y = pixels((0.8, 0.2)).expand(200, -1, -1, -1), labels(*[0] * 200)
     with pytest.warns(AttackWarning, match="answers differently each time"):
-        x_adv = attacks.strongest(model, x, y, 0.03, steps=5, queries=5)
+        x_adv = attacks.worst_case(model, x, y, 0.03, steps=5, queries=5)
     # No point of the ball is wrong on the average, so that the last attack, whose points lie at
     # the edge, still works on all of them. One single answer in ten is wrong.
     torch.testing.assert_close((x_adv - x).abs(), torch.full_like(x, 0.03))
@@ -330,7 +330,7 @@ def test_they_see_past_a_gradient_that_is_zero_at_the_image(x: float) -> None:
     images, y = torch.full((1, 1, 2, 2), x), labels(0)
     eps = attacks.minimal_epsilon(Flat(), images, y, eps_max=0.38)
     torch.testing.assert_close(eps, torch.tensor([0.3]), rtol=0, atol=1e-3)
-    assert Flat()(attacks.strongest(Flat(), images, y, 0.35, queries=1)).argmax(1) == 1
+    assert Flat()(attacks.worst_case(Flat(), images, y, 0.35, queries=1)).argmax(1) == 1
 
 
 def test_square_with_a_model_that_works_in_place() -> None:
@@ -508,7 +508,7 @@ def test_pgd_refuses_bad_settings(
 
 @pytest.mark.parametrize(
     ("attack", "name"),
-    [(attacks.square, "queries"), (attacks.strongest, "queries"), (attacks.strongest, "steps")],
+    [(attacks.square, "queries"), (attacks.worst_case, "queries"), (attacks.worst_case, "steps")],
 )
 def test_others_refuse_zero_counts(attack: Attack, name: str, model: Slopes) -> None:
     """Catches a search that does not search."""

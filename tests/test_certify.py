@@ -306,8 +306,8 @@ def test_no_attack_beats_the_certificate(kind, seed, scale, eps, clip, double):
     proved = certify.certified(model, x, y, eps, clip=clip)
     bounds = certify.margin_bounds(model, x, y, eps, clip=clip)
     pgd = partial(attacks.pgd, steps=15)
-    strongest = partial(attacks.strongest, steps=10, queries=50)
-    for attack in (pgd, partial(pgd, loss=attacks.margin_loss), strongest):
+    worst_case = partial(attacks.worst_case, steps=10, queries=50)
+    for attack in (pgd, partial(pgd, loss=attacks.margin_loss), worst_case):
         logits = model(attack(model, x, y, eps, clip=clip, generator=generator(seed)))
         assert not (proved & (logits.argmax(dim=1) != y)).any()
         leads = logits - logits.gather(1, y[:, None])
@@ -479,7 +479,7 @@ def test_the_objective_warms_up_from_the_clean_loss():
 
 def test_training_for_the_certificate_earns_it():
     """Catches an objective that does not lower the certified error, or loses the digits for it,
-    and a certified error below the error that `strongest` finds."""
+    and a certified error below the error that `worst_case` finds."""
     digits = data.mnist()
     x, y = (part[:4000] for part in digits.train)
     x_test, y_test = (part[:500] for part in digits.test)
@@ -487,7 +487,7 @@ def test_training_for_the_certificate_earns_it():
     for name, objective in (("clean", training.clean), ("bound", certify.IntervalBound(0.1))):
         model = models.MLP((50,))
         training.fit(model, x, y, objective=objective, epochs=6, lr=5e-3, progress=False)
-        attacked = attacks.strongest(model, x_test, y_test, 0.05, queries=200)
+        attacked = attacks.worst_case(model, x_test, y_test, 0.05, queries=200)
         errors[name] = certify.certified_error(model, x_test, y_test, 0.05)
         assert errors[name] >= (model(attacked).argmax(dim=1) != y_test).float().mean().item()
     assert errors["clean"] > 0.9

@@ -113,7 +113,7 @@ def test_a_quarter_beyond_the_boundary_flips_everything(
 
 
 @properties
-@given(linear_models, st.sampled_from([attacks.square, attacks.strongest]))
+@given(linear_models, st.sampled_from([attacks.square, attacks.worst_case]))
 def test_others_flip_everything_a_quarter_beyond(
     case: Linear, attack: Callable[..., Tensor]
 ) -> None:

@@ -122,7 +122,7 @@ def test_pgd_breaks_as_many_as_theirs(undefended: nn.Module, digits: data.MNIST)
     ],
     ids=["trained by FGSM", "trained by PGD", "saturated logits", "no derivative"],
 )
-def test_strongest_finds_what_autoattack_finds(
+def test_worst_case_finds_what_autoattack_finds(
     request: pytest.FixtureRequest,
     digits: data.MNIST,
     name: str,
@@ -134,7 +134,7 @@ def test_strongest_finds_what_autoattack_finds(
     model = wrap(request.getfixturevalue(name))
     x, y = digits.test.x[:n], digits.test.y[:n]
     g = torch.Generator().manual_seed(0)
-    ours = error(model, attacks.strongest(model, x, y, eps, generator=g), y)
+    ours = error(model, attacks.worst_case(model, x, y, eps, generator=g), y)
     theirs = error(model, torchattacks.AutoAttack(model, eps=eps, seed=0)(x, y), y)
     assert theirs > 0.05
     assert ours >= theirs - 0.005

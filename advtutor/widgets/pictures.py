@@ -19,7 +19,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from torch import Tensor, nn
 
 from advtutor import attacks, plots
-from advtutor.attacks import measuring
+from advtutor.attacks import eval_mode
 from advtutor.evaluation import evaluate
 from advtutor.plots import BLUE, GREY, ORANGE, SIGNED, Figure, described
 
@@ -35,7 +35,7 @@ _LINES = [(BLUE, "-", "o"), (ORANGE, "--", "s"), ("#009E73", "-.", "^"), ("#CC79
 @torch.no_grad()
 def probabilities(model: nn.Module, x: Tensor) -> Tensor:
     """How sure `model` is of each class, `[N, K]`; ValueError if its logits are not finite."""
-    with measuring(model):
+    with eval_mode(model):
         logits = model(x)
         if not logits.isfinite().all():
             raise ValueError(

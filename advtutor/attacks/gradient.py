@@ -1,57 +1,13 @@
-"""Attacks: functions that move images a little and make a model err.
-
-Every attack takes `(model, x, y, eps)`: images `x` `[N, C, H, W]` inside `clip`, labels `y`
-`[N]`, and the radius `eps` in the units of the pixels. It returns a detached tensor like `x`,
-inside the ball of radius `eps` around `x` and inside `clip`, and leaves the model, the images and
-the gradients of the weights as they were. `y` is the target if and only if `targeted=True`.
-"""
-
-import operator
+"""Gradient attacks: one step up the loss (FGSM), and many (BIM, PGD)."""
 
 import torch
 from torch import Tensor, nn
 
-from advtutor._search import (
-    BALLS,
-    AttackWarning,
-    Ball,
-    Clip,
-    Goal,
-    LinfBall,
-    Loss,
-    attacking,
-    check_count,
-    check_images,
-    check_labels,
-    check_size,
-    check_targets,
-    climb,
-    cross_entropy,
-    draw,
-    margin_loss,
-    measuring,
-    rows_of,
-)
-from advtutor.strong import minimal_epsilon, square, strongest
-
-__all__ = [
-    "AttackWarning",
-    "Clip",
-    "Loss",
-    "bim",
-    "cross_entropy",
-    "fgsm",
-    "fooling_image",
-    "gaussian_rubbish",
-    "margin_loss",
-    "measuring",
-    "minimal_epsilon",
-    "pgd",
-    "sign_noise",
-    "square",
-    "strongest",
-    "uniform_noise",
-]
+from advtutor.attacks.ball import BALLS, Ball, LinfBall, rows_of
+from advtutor.attacks.goal import Goal, check_targets, input_gradient, warn_of_weak_signals
+from advtutor.attacks.inputs import Clip, check_arguments, check_count, check_size
+from advtutor.attacks.losses import Loss, cross_entropy
+from advtutor.attacks.query import answer, eval_mode_with_grad
 
 
 def fgsm(
@@ -74,7 +30,20 @@ def fgsm(
     Raises ValueError or TypeError for images outside `clip`, a negative `eps`, or labels that do
     not fit; warns (AttackWarning) where the model returns probabilities or no gradient arrives.
     """
-    return _attack(model, x, y, eps, steps=1, targeted=targeted, clip=clip, loss=loss)
+    eps = check_arguments(x, y, eps, clip)
+    if x.numel() == 0:
+        return x.detach().clone()
+    with eval_mode_with_grad(model):
+        x, y = x.detach().clone().requires_grad_(), y.clone()
+        logits = answer(model, x, y)
+        J = (loss or cross_entropy)(logits, y).sum()
+        gradient = input_gradient(J, x)
+        goal = Goal(model, y, targeted=targeted)
+        if targeted:
+            check_targets(goal.reached(logits))
+        warn_of_weak_signals(logits, gradient, ~goal.reached(logits))
+        x_adv = x.detach() + (-eps if targeted else eps) * gradient.sign()
+        return LinfBall(x.detach(), eps, clip).cut(x_adv)
 
 
 def bim(
@@ -96,13 +65,14 @@ def bim(
     hundredth of it, so that the first is FGSM's. With `early_stop=True` an example is left alone
     as soon as the model errs on it (Kurakin et al., arXiv 1607.02533). Otherwise as `fgsm`.
     """
-    return _attack(
+    return pgd(
         model,
         x,
         y,
         eps,
         step_size=step_size,
         steps=steps,
+        random_start=False,
         targeted=targeted,
         clip=clip,
         loss=loss,
@@ -134,46 +104,9 @@ def pgd(
     not break, and the first success is kept. `generator` makes the start repeatable. Otherwise as
     `bim`.
     """
-    return _attack(
-        model,
-        x,
-        y,
-        eps,
-        step_size=step_size,
-        steps=steps,
-        norm=norm,
-        random_start=random_start,
-        restarts=restarts,
-        targeted=targeted,
-        clip=clip,
-        loss=loss,
-        early_stop=early_stop,
-        generator=generator,
-    )
-
-
-def _attack(
-    model: nn.Module,
-    x: Tensor,
-    y: Tensor,
-    eps: float,
-    *,
-    step_size: float | None = None,
-    steps: int,
-    targeted: bool,
-    clip: Clip,
-    loss: Loss | None,
-    norm: str = "linf",
-    random_start: bool = False,
-    restarts: int = 1,
-    early_stop: bool = False,
-    generator: torch.Generator | None = None,
-) -> Tensor:
-    eps = check_size("eps", eps)
     steps, restarts = check_count("steps", steps), check_count("restarts", restarts)
     step_size = None if step_size is None else check_size("step_size", step_size)
-    check_images(x, clip)
-    check_labels(x, y)
+    eps = check_arguments(x, y, eps, clip)
     if norm not in BALLS:
         raise ValueError(f"norm is {norm!r}; choose one of {', '.join(map(repr, BALLS))}")
     if restarts > 1 and not random_start:
@@ -183,12 +116,11 @@ def _attack(
         )
     if x.numel() == 0:
         return x.detach().clone()
-
-    with attacking(model):
-        x, y = x.detach().clone(), y.clone()  # clones made here may take part in gradients
+    with eval_mode_with_grad(model):
+        x, y = x.detach().clone(), y.clone()
         goal, ball = Goal(model, y, loss or cross_entropy, targeted), BALLS[norm](x, eps, clip)
         if targeted:
-            check_targets(goal, x)
+            check_targets(goal.reached_at(x))
 
         def search(goal: Goal, ball: Ball, first: bool) -> Tensor:
             start = ball.random_point(generator) if random_start else ball.x
@@ -203,66 +135,6 @@ def _attack(
     return x_adv
 
 
-# ---------------------------------------------------------------------------------------------
-# The controls: noise, which needs no model.
-
-
-def sign_noise(
-    model: nn.Module | None,
-    x: Tensor,
-    y: Tensor | None,
-    eps: float,
-    *,
-    clip: Clip = (0.0, 1.0),
-    generator: torch.Generator | None = None,
-) -> Tensor:
-    """The first control: every pixel moves by `eps`, up or down by the toss of a coin.
-
-    It takes an attack's arguments, so that it can stand wherever an attack stands, and uses
-    neither `model` nor `y` (paper, section 6).
-    """
-    check_images(x, clip)
-    ball = LinfBall(x.detach(), check_size("eps", eps), clip)
-    up = draw(torch.rand, ball.x, generator) < 0.5
-    return torch.where(up, ball.upper, ball.lower)
-
-
-def uniform_noise(
-    model: nn.Module | None,
-    x: Tensor,
-    y: Tensor | None,
-    eps: float,
-    *,
-    clip: Clip = (0.0, 1.0),
-    generator: torch.Generator | None = None,
-) -> Tensor:
-    """The second control: every pixel moves by a number drawn from U(-eps, eps).
-
-    As `sign_noise`, it uses neither `model` nor `y` (paper, section 6).
-    """
-    check_images(x, clip)
-    ball = LinfBall(x.detach(), check_size("eps", eps), clip)
-    return ball.random_point(generator)
-
-
-# ---------------------------------------------------------------------------------------------
-# Rubbish: images that are nothing, and that a model is sure about all the same.
-
-
-def gaussian_rubbish(
-    n: int, shape: tuple[int, ...] = (1, 28, 28), *, generator: torch.Generator | None = None
-) -> Tensor:
-    """`n` images of pure noise, every pixel from N(0, 1): `[n, *shape]` (paper, appendix A).
-
-    They lie outside [0, 1], as the paper's do, and on the generator's device.
-    """
-    n = operator.index(n)
-    if n < 0:
-        raise ValueError(f"n is {n}; it must be at least 0")
-    device = None if generator is None else generator.device
-    return torch.randn(n, *shape, generator=generator, device=device)
-
-
 def fooling_image(
     model: nn.Module, x: Tensor, y: Tensor, eps: float, *, clip: Clip = None
 ) -> Tensor:
@@ -271,12 +143,65 @@ def fooling_image(
     `fgsm` with `targeted=True`, but for images that show nothing: not clipped, and content with
     rubbish that the model takes for `y` already.
     """
-    eps = check_size("eps", eps)
-    check_images(x, clip)
-    check_labels(x, y)
+    eps = check_arguments(x, y, eps, clip)
     if x.numel() == 0:
         return x.detach().clone()
-    with attacking(model):
+    with eval_mode_with_grad(model):
         x, y = x.detach().clone(), y.clone()
         goal, ball = Goal(model, y, targeted=True), LinfBall(x, eps, clip)
         return climb(goal, ball, x, steps=1, stop=False, warn=True)
+
+
+def climb(
+    goal: Goal,
+    ball: Ball,
+    point: Tensor,
+    steps: int,
+    step_size: float | None = None,
+    *,
+    stop: bool = True,
+    warn: bool = False,
+) -> Tensor:
+    """From `point`, `steps` times up the loss and back into the ball.
+
+    Without a `step_size` the steps shrink geometrically from `eps` to a hundredth of it: the first
+    ones find the right corner of the ball, the last ones the right place on its faces. With
+    `stop`, an example whose goal is reached stays where it is and is computed no further.
+    """
+    result = point.clone() if stop else point
+    rows = torch.arange(len(point), device=point.device)
+    for i in range(steps):
+        gradient, logits, open_ = _look(goal, point, stop)
+        if i == 0 and warn:
+            warn_of_weak_signals(logits, gradient, None if stop else open_)
+        if stop and not open_.all():
+            result[rows] = point
+            rows, point = rows[open_], point[open_]
+            goal, ball = goal.rows(open_), rows_of(ball, open_)
+            if len(rows) == 0:
+                return result
+        size = ball.eps * 0.01 ** (i / steps) if step_size is None else step_size
+        point = ball.step(point, gradient, size)
+    if not stop:
+        return point
+    result[rows] = point
+    return result
+
+
+def _look(goal: Goal, point: Tensor, stop: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """The gradients, the logits, and which examples are still open.
+
+    With `stop`, only the open examples get a gradient.
+    """
+    x = point.detach().requires_grad_()
+    logits = goal.logits(x)
+    open_ = ~goal.reached(logits)
+    if not stop:
+        gradient = goal.gradient(x, logits)
+    elif 2 * open_.sum() > len(open_):
+        gradient = goal.gradient(x, logits)[open_]
+    elif open_.any():  # forward again for the few costs less than backward for all
+        gradient, _, _ = _look(goal.rows(open_), point[open_], stop=False)
+    else:
+        gradient = point[:0]
+    return gradient, logits.detach(), open_
