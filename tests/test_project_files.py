@@ -7,7 +7,6 @@ import pytest
 import yaml
 
 import advtutor
-from tools.pictures import architecture as architecture_picture
 
 ROOT = Path(__file__).resolve().parent.parent
 LINK = re.compile(r"\]\((?![a-z]+:|#)([^)#\s]+)(?:#[^)\s]*)?\)")
@@ -42,12 +41,6 @@ def test_the_changes_begin_with_this_version() -> None:
     """Catches a release whose changes nobody has written down."""
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert re.findall(r"^## (\S+?),", text, flags=re.MULTILINE)[0] == advtutor.__version__
-
-
-def test_the_picture_is_the_one_that_its_tool_makes() -> None:
-    """Catches an edit of the picture, or of its tool without a new picture."""
-    stored = architecture_picture.PICTURE.read_text(encoding="utf-8")
-    assert stored == architecture_picture.picture(), "run tools/pictures/architecture.py"
 
 
 def test_the_workflow_runs_the_same_check_as_a_clone() -> None:

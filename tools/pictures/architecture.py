@@ -1,117 +1,132 @@
-"""Write docs/images/architecture.svg: how data flows from the sources to what a reader sees.
+"""The rooms of the package and who imports whom, read from the code and drawn by graphviz's `dot`.
 
-python -m tools.pictures.architecture
+python -m tools.pictures.architecture      writes docs/images/architecture.svg; needs graphviz
 """
 
-from html import escape
+import ast
+import html
+import re
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "advtutor"
 PICTURE = ROOT / "docs" / "images" / "architecture.svg"
-WIDTH, HEIGHT = 960, 470
-BOX, TALL = 208, 58
-ALT = (
-    "Three columns. What people write: notebooks/source, the package with its checks, its assets. "
-    "What is computed: the executed notebooks, and the runs of the paper's experiments. "
-    "What is shown: JupyterLab and the website from the notebooks; the nbgrader course from their "
-    "sources; the ledger from the runs; the table of exercises from the checks."
+# The floors from the ground up. A room imports from its own floor and from those below.
+FLOORS = (
+    ("_threads", "_torchvision", "_imagenet", "progress"),
+    ("data", "models"),
+    ("attacks",),
+    ("training", "evaluation"),
+    ("attack_report", "linearity", "certify"),
+    ("plots",),
+    ("exercises", "checks", "claims", "widgets", "predictions", "audit", "live"),
+    ("course", "__main__"),
 )
-# name: column, top, title, words
-BOXES = {
-    "source": (0, 60, "notebooks/source/*.py", "text, code, solutions"),
-    "package": (0, 190, "advtutor/", "attacks, models, checks, ..."),
-    "assets": (0, 320, "advtutor/assets/", "digits, weights, claims.csv"),
-    "notebooks": (1, 100, "notebooks/**/*.ipynb", "executed; with blanks, solved"),
-    "runs": (1, 320, "results/runs/", "one file for each run and seed"),
-    "lab": (2, 120, "JupyterLab", "the learner's own run"),
-    "site": (2, 195, "build/site/", "the website"),
-    "grading": (2, 45, "build/nbgrader/", "a course that grades"),
-    "table": (2, 270, "docs/exercises.md", "each check's mistakes"),
-    "ledger": (2, 345, "docs/ledger.md", "README, assets/paper.json"),
-}
-# from, to, the command over the arrow, and how far along the arrow it stands
-ARROWS = (
-    ("source", "notebooks", "make notebooks", 0.5),
-    ("package", "notebooks", "imported", 0.5),
-    ("assets", "package", "", 0.5),
-    ("package", "runs", "advtutor reproduce", 0.5),
-    ("package", "table", "exercise_table.py", 0.72),
-    ("notebooks", "lab", "make lab", 0.5),
-    ("notebooks", "site", "make site", 0.5),
-    ("source", "grading", "make release", 0.5),
-    ("runs", "ledger", "make ledger", 0.5),
-)
-HEADINGS = ("what people write", "what is computed", "what is shown")
 STYLE = (
-    "text{font-family:Helvetica,Arial,sans-serif;fill:#1b2733}"
-    ".t{font-size:15px;font-weight:bold}.w{font-size:13px}.h{font-size:16px;font-style:italic}"
-    ".c{font-size:13px;fill:#0b5a73;paint-order:stroke;stroke:#fff;stroke-width:5px}"
+    'graph [ranksep=0.45, nodesep=0.3, fontname="Helvetica", bgcolor=white, margin=0]; '
+    'node [shape=box, style="rounded,filled", fillcolor="#eaf2f6", color="#44566b", '
+    'fontname="Helvetica", fontsize=13]; edge [color="#44566b", arrowsize=0.7];'
 )
 
 
-def left(column: int) -> int:
-    """Where the boxes of a column begin."""
-    return 24 + column * 352
+def module_imports(package: Path = PACKAGE) -> dict[str, set[str]]:
+    """For each module of the package, by its dotted name, the package's own that it imports."""
+    names = {_name(path, package): path for path in package.rglob("*.py")}
+    return {
+        name: {_module(target, names) for target in _targets(name, path, package)} - {name}
+        for name, path in names.items()
+    }
 
 
-def arrow(start: str, end: str, words: str, along: float) -> str:
-    """A straight arrow from the right of one box to the left of another, or straight up."""
-    (column, top, *_), (other, height, *_) = BOXES[start], BOXES[end]
-    if column == other:
-        x = left(column) + BOX / 2
-        points = (x, top, x, height + TALL + 7)
-    else:
-        points = (left(column) + BOX, top + TALL / 2, left(other) - 7, height + TALL / 2)
-    x1, y1, x2, y2 = points
-    line = f'<line x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}" marker-end="url(#head)"/>'
-    x, y = x1 + along * (x2 - x1), y1 + along * (y2 - y1) - 5
-    label = f'<text class="c" x="{x:.0f}" y="{y:.0f}" text-anchor="middle">{escape(words)}</text>'
-    return line + (label if words else "")
+def rooms(imports: dict[str, set[str]]) -> dict[str, set[str]]:
+    """The same for rooms: the modules and packages that lie directly in the package."""
+    found: dict[str, set[str]] = {}
+    for name, others in imports.items():
+        if room := _room(name):
+            found.setdefault(room, set()).update(filter(None, map(_room, others)))
+    return {room: others - {room} for room, others in found.items()}
 
 
-def box(name: str) -> str:
-    """A box with its title and its words."""
-    column, top, title, words = BOXES[name]
-    x = left(column)
-    return (
-        f'<rect x="{x}" y="{top}" width="{BOX}" height="{TALL}" rx="6"/>'
-        f'<text class="t" x="{x + 10}" y="{top + 24}">{escape(title)}</text>'
-        f'<text class="w" x="{x + 10}" y="{top + 44}">{escape(words)}</text>'
+def public(graph: dict[str, set[str]]) -> dict[str, set[str]]:
+    """The graph without the rooms that nobody enters by name."""
+    hidden = {room for room in graph if room.startswith("_")}
+    return {room: others - hidden for room, others in graph.items() if room not in hidden}
+
+
+def arrows(graph: dict[str, set[str]]) -> set[tuple[str, str]]:
+    """The graph's arrows, without one that a longer way says too: what a picture has to draw."""
+
+    def reached(room: str) -> set[str]:
+        return graph[room].union(*map(reached, graph[room]))
+
+    return {
+        (room, other)
+        for room, others in graph.items()
+        for other in others
+        if not any(other in reached(way) for way in others - {other})
+    }
+
+
+def drawn(picture: str) -> tuple[set[str], set[tuple[str, str]]]:
+    """The rooms and the arrows that an SVG of `dot` shows."""
+    titles = re.findall(r'class="(?:node|edge)">\s*<title>(.*?)</title>', picture)
+    parts = [tuple(html.unescape(title).split("->")) for title in titles]
+    return {part[0] for part in parts if len(part) == 1}, {p for p in parts if len(p) == 2}
+
+
+def as_dot(graph: dict[str, set[str]]) -> str:
+    """The graph in dot's language, a row for each floor."""
+    rows = [[room for room in floor if room in graph] for floor in FLOORS]
+    lines = [f"  {{rank=same; {' '.join(row)}}}" for row in rows if row]
+    lines += [f"  {room} -> {other}" for room, other in sorted(arrows(graph))]
+    return "\n".join(["digraph advtutor {", f"  {STYLE}", *lines, "}"])
+
+
+def _name(path: Path, package: Path) -> str:
+    """The dotted name of the module at path."""
+    parts = path.relative_to(package.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _targets(name: str, path: Path, package: Path) -> Iterator[str]:
+    """What the module imports, wherever in it: dotted names within the package."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                here = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
+                base = ".".join([*here[: len(here) - node.level + 1], *filter(None, [base])])
+            found = [f"{base}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        yield from (one for one in found if one.split(".")[0] == package.name)
+
+
+def _module(target: str, names: dict[str, Path]) -> str:
+    """The module that an imported name lies in, or is."""
+    while target not in names:
+        target = target.rpartition(".")[0]
+    return target
+
+
+def _room(name: str) -> str | None:
+    """The room that a module lies in; None for the package's own `__init__`."""
+    return name.split(".")[1] if "." in name else None
+
+
+def main() -> None:
+    """Draw the picture anew."""
+    graph = as_dot(public(rooms(module_imports())))
+    svg = subprocess.run(
+        ["dot", "-Tsvg"], input=graph, stdout=subprocess.PIPE, text=True, check=True
     )
-
-
-def picture() -> str:
-    """The picture as SVG, on white of its own, so that it is legible on a dark page too."""
-    headings = (
-        f'<text class="h" x="{left(i)}" y="28">{words}</text>' for i, words in enumerate(HEADINGS)
-    )
-    test = (
-        f'<rect x="24" y="420" width="{left(2) + BOX - 24}" height="34" rx="6" '
-        'style="fill:#fff4dc;stroke:#9a6a00"/>'
-        '<text class="t" x="34" y="442">make test</text>'
-        '<text class="w" x="120" y="442">runs every notebook again, compares each stored output, '
-        "and tries every check on wrong answers; no network</text>"
-    )
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
-        f'width="{WIDTH}" height="{HEIGHT}">',
-        f"<title>How data flows</title><desc>{escape(ALT)}</desc><style>{STYLE}</style>",
-        '<defs><marker id="head" viewBox="0 0 8 8" refX="2" refY="4" markerWidth="7" '
-        'markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8z" fill="#44566b"/></marker></defs>',
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>',
-        *headings,
-        '<g fill="#eaf2f6" stroke="#44566b">',
-        *(f"<g>{box(name)}</g>".replace("<text ", '<text stroke="none" ') for name in BOXES),
-        "</g>",
-        '<g stroke="#44566b" stroke-width="1.5">',
-        *(arrow(*one) for one in ARROWS),
-        "</g>",
-        test,
-        "</svg>",
-    ]
-    return "\n".join(parts) + "\n"
+    PICTURE.write_text(svg.stdout, encoding="utf-8")
+    print(f"wrote {PICTURE.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":
-    PICTURE.write_text(picture(), encoding="utf-8")
-    print(f"wrote {PICTURE.relative_to(ROOT)}")
+    main()
