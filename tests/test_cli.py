@@ -152,9 +152,8 @@ def test_doctor_names_missing_weights_and_photos(monkeypatch: pytest.MonkeyPatch
     assert states(doctor.photo) == {"photos": "problem"}
 
 
-def test_doctor_warns_of_a_full_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Catches a full disk unnoticed, and a cache folder that is not there yet."""
-    monkeypatch.setenv("ADVTUTOR_CACHE", str(tmp_path / "not" / "yet"))
+def test_doctor_warns_of_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a full disk unnoticed."""
     assert states(doctor.disk) == {"free disk": "ok"}
     monkeypatch.setattr(doctor, "FREE_GIGABYTES", 1e9)
     assert states(doctor.disk) == {"free disk": "warning"}

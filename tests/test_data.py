@@ -1,4 +1,4 @@
-"""The data module: MNIST's cache in good and bad times, downloads without a network, photos."""
+"""The data module: the digits wherever it runs, downloads without a network, photos."""
 
 import functools
 import gzip
@@ -7,7 +7,6 @@ import http.server
 import io
 import os
 import socket
-import subprocess
 import sys
 import tarfile
 import tempfile
@@ -28,11 +27,19 @@ TRAIN_IMAGES = "train-images-idx3-ubyte"
 
 
 @pytest.fixture
-def cache(monkeypatch):
-    """An empty cache of this test's own, deleted afterwards: 55 MB a test would pile up."""
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        monkeypatch.setenv("ADVTUTOR_CACHE", folder)
-        yield Path(folder)
+def cache(tmp_path, monkeypatch):
+    """An empty cache of this test's own."""
+    monkeypatch.setenv("ADVTUTOR_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "cache").mkdir()
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def temporary(tmp_path, monkeypatch):
+    """An empty folder for this test's temporary files."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    return tmp_path / "temporary"
 
 
 @pytest.fixture
@@ -46,33 +53,9 @@ def no_network(monkeypatch):
     monkeypatch.setattr(socket.socket, "connect", refuse)
 
 
-def unpacked(cache: Path) -> Path:
-    return cache / "MNIST" / "raw"
-
-
-def start(code: str) -> subprocess.Popen:
-    """A fresh process that runs the code with this test's cache."""
-    path = [str(folder) for folder in (PACKAGE, os.environ.get("PYTHONPATH")) if folder]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path), "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        [sys.executable, "-c", code],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def assert_sound(folder: Path) -> None:
-    """The folder holds the four original files and nothing else."""
-    found = {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in folder.iterdir()}
-    assert found == data.MNIST_SHA256
-
-
-def test_mnist_is_the_original(cache, no_network):
+def test_mnist_is_the_original(no_network):
     """Catches wrong files, a wrong scale, shape or dtype, and labels that left their images."""
     digits = data.mnist()
-    assert_sound(unpacked(cache))
     for split, n, prefix in ((digits.train, 60_000, "train"), (digits.test, 10_000, "t10k")):
         assert split.x.shape == (n, 1, 28, 28)
         assert split.x.dtype == torch.float32
@@ -111,69 +94,18 @@ def test_repr_shows_shapes_not_pixels():
     )
 
 
-def test_sound_cache_is_only_read(cache):
-    """Catches a cache that is unpacked anew at each call, or that must be writable."""
-    data.mnist()
-    before = {p.name: p.stat().st_mtime_ns for p in unpacked(cache).iterdir()}
-    (cache / "MNIST" / "raw.lock").unlink(missing_ok=True)
-    data.mnist()
-    assert {p.name: p.stat().st_mtime_ns for p in unpacked(cache).iterdir()} == before
-    assert not (cache / "MNIST" / "raw.lock").exists()
-
-
-def test_damaged_cache_is_mended(cache):
-    """Catches a cache that is trusted for its names or sizes, or is mended by replacing all."""
-    data.mnist()
-    folder = unpacked(cache)
-    with (folder / TRAIN_IMAGES).open("r+b") as file:
-        file.truncate(1_000_000)
-    with (folder / "t10k-images-idx3-ubyte").open("r+b") as file:
-        file.seek(5_000_000)
-        file.write(b"\xff")
-    (folder / "train-labels-idx1-ubyte").unlink()
-    intact = (folder / "t10k-labels-idx1-ubyte").stat().st_mtime_ns
-    data.mnist()
-    assert_sound(folder)
-    assert (folder / "t10k-labels-idx1-ubyte").stat().st_mtime_ns == intact
-
-
-def test_leftovers_of_a_killed_process_are_cleaned(cache):
-    """Catches half a file left under the real name, and temporary files that stay for good."""
-    killed = start(
-        "import os, signal\n"
-        "from advtutor import data\n"
-        "os.replace = lambda *_: os.kill(os.getpid(), signal.SIGTERM)\n"
-        "data._unpack_mnist(data.cache_dir() / 'MNIST' / 'raw')\n"
-    )
-    killed.communicate()
-    assert killed.returncode != 0
-    names = [p.name for p in unpacked(cache).iterdir()]
-    assert len(names) == 1
-    assert names[0] not in data.MNIST_SHA256
-    data.mnist()
-    assert_sound(unpacked(cache))
-
-
-def test_two_processes_start_together_on_an_empty_cache(cache, tmp_path):
-    """Catches processes that read each other's half-written files or trip over them."""
-    go = tmp_path / "go"
-    code = (
-        "import pathlib, sys, time\n"
-        "from advtutor import _torchvision, data\n"
-        "print('ready', flush=True)\n"
-        f"while not pathlib.Path({str(go)!r}).exists():\n"
-        "    time.sleep(0.001)\n"
-        "print(data.mnist())\n"
-    )
-    both = [start(code), start(code)]
-    for process in both:
-        assert process.stdout.readline() == "ready\n"
-    go.touch()
-    for process in both:
-        printed, errors = process.communicate()
-        assert process.returncode == 0, errors
-        assert "float32[60000, 1, 28, 28]" in printed
-    assert_sound(unpacked(cache))
+def test_mnist_leaves_nothing_and_reads_nothing_else(cache, temporary):
+    """Catches 55 MB that stay, and the digits of a torchvision folder that nobody checked."""
+    (cache / "MNIST" / "raw").mkdir(parents=True)
+    (cache / "MNIST" / "processed").mkdir()
+    for name in data.MNIST_SHA256:
+        (cache / "MNIST" / "raw" / name).write_bytes(b"damaged")
+    for name in ("training.pt", "test.pt"):  # what old versions of torchvision keep, and read first
+        torch.save((torch.zeros(1, 28, 28), torch.zeros(1)), cache / "MNIST" / "processed" / name)
+    before = sorted(cache.rglob("*"))
+    assert data.mnist().test.y.bincount()[0] == 980
+    assert sorted(cache.rglob("*")) == before
+    assert list(temporary.iterdir()) == []
 
 
 def gzip_of_other_content(packed: bytes) -> bytes:
@@ -191,7 +123,7 @@ def gzip_of_other_content(packed: bytes) -> bytes:
     ],
     ids=["truncated", "altered", "no gzip", "other content", "missing"],
 )
-def test_damaged_package_file_is_a_clear_error(cache, tmp_path, monkeypatch, damage):
+def test_damaged_package_file_is_a_clear_error(temporary, tmp_path, monkeypatch, damage):
     """Catches damage that reaches the learner's tensors, or ends in an obscure zlib error."""
     name = f"{TRAIN_IMAGES}.gz"
     if damage:
@@ -200,37 +132,31 @@ def test_damaged_package_file_is_a_clear_error(cache, tmp_path, monkeypatch, dam
     with pytest.raises(data.DataError, match="Install advtutor again") as raised:
         data.mnist()
     assert str(tmp_path / name) in str(raised.value)
-    assert list(unpacked(cache).iterdir()) == []
+    assert list(temporary.iterdir()) == []
 
 
-def test_cache_that_cannot_be_made_is_a_clear_error(tmp_path, monkeypatch):
-    """Catches a bare NotADirectoryError that says neither how much room nor what to set."""
-    (tmp_path / "file").write_text("in the way")
-    monkeypatch.setenv("ADVTUTOR_CACHE", str(tmp_path / "file" / "cache"))
-    with pytest.raises(data.DataError, match=r"55 MB.*ADVTUTOR_CACHE") as raised:
+def test_no_room_for_temporary_files_is_a_clear_error(temporary):
+    """Catches a bare OSError that says neither how much room nor what to set."""
+    temporary.rmdir()
+    with pytest.raises(data.DataError, match=r"55 MB.*TMPDIR") as raised:
         data.mnist()
-    assert str(tmp_path / "file" / "cache") in str(raised.value)
+    assert str(temporary) in str(raised.value)
     assert isinstance(raised.value, RuntimeError)
+    shown = "\n".join(raised.value._render_traceback_())  # what IPython shows
+    assert shown == f"DataError: {raised.value}"
 
 
-def test_failed_write_leaves_nothing_behind(cache):
+def test_a_full_disk_leaves_nothing_behind(temporary):
     """Catches half a file after a full disk, here a limit on the size of a file."""
-    pytest.importorskip("resource")
-    process = start(
-        "import resource\n"
-        "from advtutor import data\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000_000, 20_000_000))\n"
-        "try:\n"
-        "    data.mnist()\n"
-        "except data.DataError as error:\n"
-        "    print(error)\n"
-    )
-    printed, errors = process.communicate()
-    assert process.returncode == 0, errors
-    assert "55 MB" in printed
-    assert "ADVTUTOR_CACHE" in printed
-    assert str(unpacked(cache)) in printed
-    assert list(unpacked(cache).iterdir()) == []
+    resource = pytest.importorskip("resource")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000_000, limits[1]))
+    try:
+        with pytest.raises(data.DataError, match=r"too large.*55 MB"):
+            data.mnist()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(temporary.iterdir()) == []
 
 
 def test_cache_dir_follows_the_variable(monkeypatch, tmp_path):
@@ -243,32 +169,19 @@ def test_cache_dir_follows_the_variable(monkeypatch, tmp_path):
     assert "advtutor" in str(data.cache_dir())
 
 
-def test_download_without_a_network_is_a_clear_error(cache, no_network):
-    """Catches a long traceback of torchvision's where one sentence says what to do."""
-    with pytest.raises(
-        data.DataError, match=r"needs a network.*mnist\(\) need no network"
-    ) as raised:
-        data.fashion_mnist()
-    assert str(cache) in str(raised.value)
-    assert "the network is cut" in str(raised.value)
+def test_no_home_for_the_cache_is_a_clear_error(monkeypatch):
+    """Catches a folder called ~ in the working directory, and a RuntimeError of pathlib's."""
+    monkeypatch.delenv("ADVTUTOR_CACHE", raising=False)
+    for found in ("~/.cache/advtutor", RuntimeError("no home")):  # older platformdirs, and newer
 
+        def user_cache_dir(*_, found=found, **__):
+            if isinstance(found, Exception):
+                raise found
+            return found
 
-def test_fashion_mnist_is_read_from_earlier_downloads(cache, no_network):
-    """Catches splits in the wrong order, and broken files that end in an obscure error."""
-    folder = cache / "FashionMNIST" / "raw"
-    folder.mkdir(parents=True)
-    for prefix, n in (("train", 3), ("t10k", 2)):
-        header = b"\0\0\x08\x03" + b"".join(k.to_bytes(4, "big") for k in (n, 28, 28))
-        (folder / f"{prefix}-images-idx3-ubyte").write_bytes(header + b"\xff" * n * 784)
-        labels = b"\0\0\x08\x01" + n.to_bytes(4, "big") + bytes(range(n))
-        (folder / f"{prefix}-labels-idx1-ubyte").write_bytes(labels)
-    assert repr(data.fashion_mnist()) == (
-        "FashionMNIST(train=Split(x=float32[3, 1, 28, 28], y=int64[3]), "
-        "test=Split(x=float32[2, 1, 28, 28], y=int64[2]))"
-    )
-    (folder / "train-images-idx3-ubyte").write_bytes(header)
-    with pytest.raises(data.DataError, match="delete the files of FashionMNIST"):
-        data.fashion_mnist()
+        monkeypatch.setattr(data, "user_cache_dir", user_cache_dir)
+        with pytest.raises(data.DataError, match="Set the environment variable ADVTUTOR_CACHE"):
+            data.cifar10()
 
 
 CIFAR_FOLDER, CIFAR_ARCHIVE = "cifar-10-batches-bin", "cifar-10-binary.tar.gz"
@@ -434,7 +347,7 @@ def test_cifar10_that_breaks_off_while_writing_leaves_no_half_file(
     def full(*_):
         raise OSError("no space left")
 
-    monkeypatch.setattr(data.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(data.DataError, match=r"no space left.*360 MB"):
         data.cifar10()
     assert left_in(cache) == {CIFAR_ARCHIVE}
@@ -502,20 +415,23 @@ def test_imagenet_classes_are_in_order(no_network):
     ]
 
 
-def test_packing_is_reproducible(cache, tmp_path, monkeypatch):
+def test_packing_is_reproducible(tmp_path, monkeypatch):
     """Catches a time stamp or a name in the packed files, and content that does not come back."""
-    data._unpack_mnist(unpacked(cache))
+    originals = tmp_path / "originals"
+    originals.mkdir()
+    for name in data.MNIST_SHA256:
+        (originals / name).write_bytes(gzip.decompress((data._PACKED / f"{name}.gz").read_bytes()))
     labels = {name: sha256 for name, sha256 in data.MNIST_SHA256.items() if "labels" in name}
     monkeypatch.setattr(pack_mnist, "MNIST_SHA256", labels)
-    first = pack_mnist.pack(unpacked(cache), tmp_path / "first")
+    first = pack_mnist.pack(originals, tmp_path / "first")
     for name in labels:
-        os.utime(unpacked(cache) / name, (0, 0))
-    second = pack_mnist.pack(unpacked(cache), tmp_path / "second")
+        os.utime(originals / name, (0, 0))
+    second = pack_mnist.pack(originals, tmp_path / "second")
     assert len(first) == 2
     for one, two in zip(first, second, strict=True):
         assert one.read_bytes() == two.read_bytes()
         assert one.read_bytes()[3:8] == bytes(5), "a name or a time"
-        assert gzip.decompress(one.read_bytes()) == (unpacked(cache) / one.stem).read_bytes()
+        assert gzip.decompress(one.read_bytes()) == (originals / one.stem).read_bytes()
 
 
 def test_packing_refuses_other_files(tmp_path):

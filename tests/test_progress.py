@@ -1,6 +1,10 @@
 """Progress: what is kept, where, and what happens where nothing can be kept."""
 
 import json
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -112,3 +116,44 @@ def test_the_list_is_that_of_the_notebooks(notebook: str) -> None:
     assert set(progress.EXERCISES[notebook]) == set(in_source)
     last_code = source.rstrip().rsplit("# %%\n", 1)[1]
     assert last_code == f'progress.show("{notebook}")'
+
+
+@pytest.mark.parametrize("found", ["~/.local/share/advtutor", RuntimeError("no home")])
+def test_without_a_home_a_check_goes_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, found: str | Exception
+) -> None:
+    """Catches a right answer that ends in a traceback, and a folder called ~ beside the notebook.
+
+    Older platformdirs leave the ~ where a user id has no entry, newer ones raise.
+    """
+
+    def user_data_dir(*_: str) -> str:
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    monkeypatch.delenv("ADVTUTOR_PROGRESS", raising=False)
+    monkeypatch.setattr(progress, "_here", set())
+    monkeypatch.setattr(progress, "user_data_dir", user_data_dir)
+    monkeypatch.chdir(tmp_path)
+    assert checks.levels_to_eps(right) is right
+    assert progress.done() == {"levels_to_eps"} and progress.progress_file() is None
+    assert list(tmp_path.iterdir()) == []
+    shown = CliRunner().invoke(app, ["progress"])
+    assert shown.exit_code == 0 and "kept nowhere: there is no home folder" in shown.output
+
+
+def test_narrow_output_gets_words_for_marks(tmp_path: Path) -> None:
+    """Catches a traceback, or a mark that could be any other, where the output is ASCII only."""
+    code = (
+        "from advtutor import progress\n"
+        "progress.record('bim')\n"
+        "progress.show('02_gradient_sign_crafting')\n"
+    )
+    narrow = {"PYTHONIOENCODING": "ascii", "ADVTUTOR_PROGRESS": str(tmp_path / "progress.json")}
+    for command in (["-c", code], ["-m", "advtutor", "progress"]):
+        ran = subprocess.run(
+            [sys.executable, *command], env=os.environ | narrow, capture_output=True, text=True
+        )
+        assert ran.returncode == 0, ran.stderr
+        assert re.search("open fgsm +ok bim +open project_linf", ran.stdout)

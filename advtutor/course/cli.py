@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 
 import advtutor
+from advtutor._say import say
 
 app = typer.Typer(
     help="A course in notebooks on adversarial examples.",
@@ -73,9 +74,12 @@ def progress() -> None:
     finished = done()
     for notebook, names in EXERCISES.items():
         marks = "  ".join(f"{'✓' if name in finished else '○'} {name}" for name in names)
-        typer.echo(f"{notebook:<26} {marks}")
-    kept = progress_file() or "nowhere, because ADVTUTOR_PROGRESS is off"
-    typer.echo(f"kept in {kept}; it holds names and days, and no code")
+        say(f"{notebook:<26} {marks}")
+    path = progress_file()
+    if path is None:
+        say("kept nowhere: there is no home folder, or ADVTUTOR_PROGRESS is off")
+    else:
+        say(f"kept in {path}; it holds names and days, and no code")
 
 
 @app.command(name="catch-up")

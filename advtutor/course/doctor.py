@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
@@ -187,7 +188,7 @@ def operators() -> Iterator[Finding]:
 
 
 def digits() -> Iterator[Finding]:
-    """Whether MNIST is there and sound; unpacks it if this is the first time."""
+    """Whether MNIST is there and sound, and can be unpacked here."""
     from advtutor import data
 
     try:
@@ -195,8 +196,8 @@ def digits() -> Iterator[Finding]:
     except data.DataError as fault:
         yield Finding("MNIST", "problem", "not usable", str(fault))
     else:
-        sizes = f"{len(mnist.train.y):,} and {len(mnist.test.y):,} digits, checked"
-        yield Finding("MNIST", "ok", f"{sizes}, in {data.cache_dir()}")
+        found = f"{len(mnist.train.y):,} and {len(mnist.test.y):,} digits, checked"
+        yield Finding("MNIST", "ok", found)
 
 
 def classifier() -> Iterator[Finding]:
@@ -225,13 +226,9 @@ def photo() -> Iterator[Finding]:
 
 
 def disk() -> Iterator[Finding]:
-    """The room for the unpacked data and for what the notebooks write."""
-    from advtutor import data
-
-    folder = data.cache_dir()
-    while not folder.exists():
-        folder = folder.parent
-    free = shutil.disk_usage(folder).free / 1e9
+    """The room for temporary files, and here for what the notebooks write."""
+    places = (tempfile.gettempdir(), os.getcwd())
+    free, folder = min((shutil.disk_usage(place).free / 1e9, place) for place in places)
     found = f"{free:.1f} GB at {folder}"
     if free < FREE_GIGABYTES:
         remedy = f"Make room: below {FREE_GIGABYTES:.0f} GB, unpacking and saving may fail."
