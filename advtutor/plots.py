@@ -1,6 +1,7 @@
 """Figures: functions that take data and return a `Figure` that can describe itself."""
 
 import io
+import math
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -12,6 +13,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure as _MatplotlibFigure
 from matplotlib.font_manager import FontProperties, findfont
 from matplotlib.patches import Patch
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 from torch import Tensor
@@ -180,8 +182,9 @@ def curves(
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(7, 3.6), layout="constrained")
         axis = figure.add_subplot()
-        for i, (name, values) in enumerate(numbers.items()):
-            look = _look(name, i)
+        looks = _looks(list(numbers))
+        for name, values in numbers.items():
+            look = looks[name]
             if name in spread:
                 pairs = [(v, float(s)) for v, s in zip(values, spread[name], strict=True)]
                 low, high = [v - s for v, s in pairs], [v + s for v, s in pairs]
@@ -200,8 +203,9 @@ def curves(
             top = 1.1 * max(v for values in numbers.values() for v in values)
             axis.set_ylim(*((0, top) if percent == "fine" else (-0.03, 1.03)))
         if mark is not None:
-            _mark(axis, list(x).index(mark), mark, numbers, shown)
-        _name_the_ends(figure, axis, x, numbers)
+            values = {name: row[list(x).index(mark)] for name, row in numbers.items()}
+            _mark(figure, axis, mark, values, looks, shown)
+        _name_the_ends(figure, axis, x, numbers, looks)
     alt = "; ".join(
         f"{name} from {shown.format(v[0])} at {x[0]:g} to {shown.format(v[-1])} at {x[-1]:g}"
         + (f", within {shown.format(float(max(spread[name])))}" if name in spread else "")
@@ -210,28 +214,51 @@ def curves(
     return described(figure, title, f"{ylabel} over {xlabel}: {alt}.")
 
 
-def _look(name: str, i: int) -> dict[str, Any]:
-    """Colour, dash and mark of the series `name`, the `i`-th of its figure."""
-    model = next((c for known, c in _COLOUR_OF.items() if name.startswith(known)), None)
-    attack = next((d for known, d in _DASH_OF.items() if name.endswith(known)), None)
+def _looks(names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Colour, dash and mark of each series; a known model's colour is nobody else's."""
+    models = {n: c for n in names for known, c in _COLOUR_OF.items() if n.startswith(known)}
+    attacks = {n: d for n in names for known, d in _DASH_OF.items() if n.endswith(known)}
+    others = iter([c for c in _CYCLE if c not in models.values()])
     return {
-        "color": model or _CYCLE[i],
-        "linestyle": attack or _DASHES[i],
-        "marker": _MARKERS[i],
+        name: {
+            "color": models.get(name) or next(others),
+            "linestyle": attacks.get(name) or _DASHES[i],
+            "marker": _MARKERS[i],
+        }
+        for i, name in enumerate(names)
     }
 
 
-def _mark(axis: Axes, at: int, x: float, series: Mapping[str, list[float]], shown: str) -> None:
-    """A line through the `at`-th place, with the value of each series written beside it."""
+def _mark(
+    figure: Figure,
+    axis: Axes,
+    x: float,
+    values: Mapping[str, float],
+    looks: Mapping[str, dict[str, Any]],
+    shown: str,
+) -> None:
+    """A line through `x`, with the value of each series beside it, on either side in turn."""
     axis.axvline(x, color=GREY, linewidth=1)
-    for i, (name, values) in enumerate(series.items()):
-        style: dict[str, Any] = {"color": _look(name, i)["color"], "fontweight": "bold"}
-        above: dict[str, Any] = {"xytext": (-6, 5), "textcoords": "offset points", "ha": "right"}
-        axis.annotate(shown.format(values[at]), (x, values[at]), **above, **style)
+    figure.draw_without_rendering()
+    before, left = math.inf, True
+    for name in sorted(values, key=values.__getitem__, reverse=True):
+        height = axis.transData.transform((x, values[name]))[1]
+        left = not left if before - height < 20 * figure.dpi / _DPI else True
+        at: dict[str, Any] = {"xytext": (-6, 5) if left else (6, -14)}
+        at |= {"textcoords": "offset points", "ha": "right" if left else "left"}
+        ink: dict[str, Any] = {"color": _ink(looks[name]["color"]), "fontweight": "bold"}
+        halo = [withStroke(linewidth=3, foreground="white")]
+        text = shown.format(values[name])
+        axis.annotate(text, (x, values[name]), path_effects=halo, **at, **ink)
+        before = height
 
 
 def _name_the_ends(
-    figure: Figure, axis: Axes, x: Sequence[float], series: Mapping[str, list[float]]
+    figure: Figure,
+    axis: Axes,
+    x: Sequence[float],
+    series: Mapping[str, list[float]],
+    looks: Mapping[str, dict[str, Any]],
 ) -> None:
     """Write each line's name to the right of its last point, moved apart where they would meet."""
     words = {name: textwrap.fill(name, 19) for name in series}
@@ -249,9 +276,9 @@ def _name_the_ends(
         places[name] = max(ends[name], floor + half)
         floor = places[name] + half
     down = max(0.0, floor - high - line)  # what sticks out above moves everything down
-    for i, name in enumerate(series):
+    for name in series:
         at = (1.03, (places[name] - down - low) / (high - low))
-        look: dict[str, Any] = {"color": _ink(_look(name, i)["color"]), "fontsize": 11}
+        look: dict[str, Any] = {"color": _ink(looks[name]["color"]), "fontsize": 11}
         axis.text(*at, words[name], transform=axis.transAxes, va="center", **look)
 
 
