@@ -79,9 +79,9 @@ def evaluate(
                 f"the attack returned the shape {tuple(x_adv.shape)} for images of "
                 f"{tuple(x_batch.shape)}; it must keep the shape"
             )
-        probability, predicted = _predict(model, x_adv)
+        probability, predicted = predict(model, x_adv)
         errs = predicted != y_batch
-        erred = errs if attack is None else _predict(model, x_batch)[1] != y_batch
+        erred = errs if attack is None else predict(model, x_batch)[1] != y_batch
         moved = (x_adv - x_batch).abs().flatten(1).amax(dim=1)
 
         wrong_before += int(erred.sum())
@@ -99,6 +99,20 @@ def evaluate(
         max_linf=max_linf,
         unmoved=unmoved,
     )
+
+
+@torch.no_grad()
+def predict(model: nn.Module, x: Tensor, *, batch_size: int = 512) -> tuple[Tensor, Tensor]:
+    """How sure `model` is of images `x` `[N, C, H, W]`, and their classes: two tensors `[N]`.
+
+    The first is the largest of the model's own `probabilities(logits)` if it has them, and else of
+    the softmax. The model predicts in eval mode and is left in the mode it was in.
+    """
+    probabilities = getattr(model, "probabilities", partial(torch.softmax, dim=1))
+    with eval_mode(model):
+        logits = torch.cat([model(part) for part in x.split(batch_size)])
+    confidence, classes = probabilities(logits).max(dim=1)
+    return confidence, classes
 
 
 def robustness_curve(
@@ -147,7 +161,7 @@ def transfer_matrix(
         for x_batch, y_batch in zip(x.split(batch_size), y.split(batch_size), strict=True):
             x_adv = attack(source, *to_device_of(source, x_batch, y_batch))
             for answers, victim in zip(read, models.values(), strict=True):
-                answers.append(_predict(victim, *to_device_of(victim, x_adv))[1].to(y.device))
+                answers.append(predict(victim, *to_device_of(victim, x_adv))[1].to(y.device))
         classes = torch.stack([torch.cat(answers) for answers in read])  # [V, N]
         wrong = classes != y
         both = wrong & wrong[row]
@@ -159,15 +173,6 @@ def transfer_matrix(
 
 def sized(attack: SizedAttack, eps: float, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
     return attack(model, x, y, eps)
-
-
-@torch.no_grad()
-def _predict(model: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
-    """The largest probability and its class, each `[N]`."""
-    with eval_mode(model):
-        logits = model(x)
-    probabilities = getattr(model, "probabilities", partial(torch.softmax, dim=1))
-    return probabilities(logits).max(dim=1)
 
 
 def check_data(x: Tensor, y: Tensor, batch_size: int) -> None:

@@ -1,14 +1,16 @@
 """`advtutor reproduce`: the claims as data, the verdict's rule, runs that are kept, bad input."""
 
+import csv
 import io
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from concurrent.futures import Executor
-from dataclasses import replace
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -16,15 +18,14 @@ import torch
 from rich.console import Console
 from typer.testing import CliRunner
 
-import advtutor
 from advtutor import training
-from advtutor.claims import command, executors, ledger, paper_claims, recipes, runs, trained
-from advtutor.claims.experiments import EXPERIMENTS, Experiment
+from advtutor.claims import command, executors, ledger, paper, paper_claims, runs, trained
+from advtutor.claims.experiments import EXPERIMENTS, Experiment, section_5
 from advtutor.claims.runs import Kept, ReproduceError, Result, Task, run_all, tasks
 from advtutor.claims.trained import Recipe
 from advtutor.course.cli import app
 from advtutor.data import Split
-from tools.ledger.tables import of_todays_recipes
+from tools.ledger.tables import of_today
 from tools.ledger.tables import texts as ledger_texts
 
 QUIET = executors._Direct(lambda message: None)
@@ -34,7 +35,7 @@ def run(*arguments: str):
     return CliRunner().invoke(app, ["reproduce", *arguments])
 
 
-def results_of(todo: list[Task], out: Path, **options) -> dict[tuple[str, int], dict[str, float]]:
+def results_of(todo: list[Task], out: Path, **options) -> dict[tuple[str, int], dict]:
     made = run_all(todo, Kept(out), make_executor=executors.Inline, channel=QUIET, **options)
     return {(r.experiment, r.seed): r.numbers for r in made}
 
@@ -49,8 +50,40 @@ def test_each_claim_names_an_experiment_that_there_is() -> None:
     assert named <= set(EXPERIMENTS)
     # They explain rows, and fill none.
     explain = {"stopping", "retrained", "large-stopping", "brighter", "longer", "RBF-forms"}
-    explain.add("sizes")
-    assert set(EXPERIMENTS) - named == explain
+    assert set(EXPERIMENTS) - named == {*explain, "sizes"}
+
+
+def claims_row(**changes: str) -> dict[str, str]:
+    text = Path(paper.__file__).parent.parent.joinpath("assets/claims.csv").read_text("utf-8")
+    row = next(r for r in csv.DictReader(text.splitlines()) if r["id"] == "S4-maxout-error")
+    return {**row, **changes}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"number": "fgsm_eror"}, r"S4-maxout-error: .*no number 'fgsm_eror'.*'fgsm_error'"),
+        ({"of": "maxuot"}, r"measures nothing of 'maxuot': it has \['maxout'\]"),
+        ({"experiment": "maxuot"}, "there is no experiment 'maxuot'"),
+        ({"reason": "{softmax/softmax/fgsm_eror} %"}, "no number 'fgsm_eror'"),
+    ],
+)
+def test_a_number_that_nothing_measures_is_an_error(changes: dict, words: str) -> None:
+    """Catches a misspelt name that reads as "not run"."""
+    assert paper.read_claim(claims_row()).number == "fgsm_error"
+    with pytest.raises(ValueError, match=words):
+        paper.read_claim(claims_row(**changes))
+
+
+def test_what_a_remark_quotes_is_filled_from_the_runs() -> None:
+    """Catches a remark whose number a later run has made untrue."""
+    values = {"a/b/one": [0.1, 0.3], "a/b/two": [0.2512, 0.17, 0.168], "a/c d, 1 epoch/three": []}
+    text = "{a/b/one} and {a/b/one:2} %; {a/b/two:each} %; {a/c d, 1 epoch/three}"
+    filled = paper.fill(text, lambda *key: values["/".join(key)])
+    assert filled == "20.0 and 20.00 %; 17, 17 and 25 %; (not run)"
+    assert paper.fill("{a/b/one:each}", lambda *_: [0.5]) == "50"
+    for r in ledger.ledger(ledger.shipped()):
+        assert not set("{}") & set(r.remark) and "not run" not in r.remark, r.claim.id
 
 
 def test_each_target_agrees_with_the_papers_printed_value() -> None:
@@ -115,15 +148,11 @@ def test_the_shipped_ledger_is_as_the_issue_asks() -> None:
     for r in rows:
         alone = EXPERIMENTS[r.claim.experiment].seeds == 1
         assert r.n >= (1 if alone else 5), r.claim.id
-        assert not r.quick
 
 
-def test_the_shipped_runs_are_those_of_todays_recipes() -> None:
-    """Catches results that a later change of a recipe has made untrue."""
-    for result in ledger.shipped():
-        today = EXPERIMENTS[result.experiment].recipe()
-        assert result.recipe == json.loads(json.dumps(today)), result.experiment
-        assert not result.failure
+def test_the_shipped_runs_are_those_of_today() -> None:
+    """Catches results that a later change of a recipe or of a number has made untrue."""
+    assert [r.experiment for r in ledger.shipped() if not r.of_today] == []
 
 
 def test_each_page_shows_the_shipped_ledger() -> None:
@@ -136,70 +165,7 @@ def test_rows_that_differ_say_why() -> None:
     """Catches a row that is not reproduced, or not run, and leaves the reader alone with it."""
     for r in ledger.ledger(ledger.shipped()):
         if r.verdict != "reproduced":
-            assert r.claim.reason, r.claim.id
-
-
-@pytest.mark.parametrize(
-    ("id", "experiment", "number"),
-    [
-        ("S5-logistic-clean", "logistic", "clean error, 40 epochs"),
-        ("S4-softmax-confidence", "softmax", "FGSM confidence, 1 epoch"),
-        ("A-rubbish-softmax", "softmax", "rubbish error, 1 epoch"),
-        ("S6-at-confidence", "brighter", "FGSM confidence, adversarial"),
-        ("S6-at-confidence", "longer", "FGSM confidence, adversarial"),
-        ("S6-control-sign-confidence", "longer", "FGSM confidence, sign noise"),
-        ("S6-control-uniform-confidence", "longer", "FGSM confidence, uniform noise"),
-        ("S6-transfer-orig-to-at", "longer", "error on examples made for the usual network"),
-        (
-            "S6-transfer-orig-to-at",
-            "sizes",
-            "error on examples made for the usual network, 1600 units, half as long",
-        ),
-        ("S6-transfer-at-to-orig", "longer", "usual network's error on its examples"),
-        (
-            "S6-transfer-at-to-orig",
-            "sizes",
-            "usual network's error on its examples, 1600 units, half as long",
-        ),
-        ("S8-agree-softmax", "longer", "softmax sees maxout's class"),
-        ("S8-agree-softmax-both", "longer", "the same, both wrong: softmax"),
-        ("S8-agree-rbf", "RBF-forms", "maxout's class seen, 2 epochs"),
-        ("S8-agree-rbf-both", "RBF-forms", "maxout's class seen, both wrong, 1 epoch"),
-        ("S8-agree-rbf-both", "RBF-forms", "maxout's class seen, both wrong, 2 epochs"),
-        ("S8-agree-rbf-both", "RBF-forms", "maxout's class seen, both wrong"),
-    ],
-)
-def test_a_reason_quotes_what_was_measured(id: str, experiment: str, number: str) -> None:
-    """Catches a remark whose number a later run has made untrue."""
-    mean, _, _ = ledger.supplement(ledger.shipped(), experiment)[number]
-    assert f"{100 * mean:.1f} %" in paper_claims()[id].reason
-
-
-def test_a_reason_quotes_the_clean_errors() -> None:
-    """Catches a gain on clean digits that later runs do not have."""
-    longer = ledger.supplement(ledger.shipped(), "longer")
-    usual, hardened, sign, uniform = (
-        f"{100 * longer[f'clean error, {name}'][0]:.2f}"
-        for name in ("maxout", "adversarial", "sign noise", "uniform noise")
-    )
-    reason = paper_claims()["S6-at-clean-240"].reason
-    assert f"usual training leave {usual} %, 60 of adversarial training {hardened} %" in reason
-    assert f"on noise {sign} and {uniform} %" in reason
-
-
-@pytest.mark.parametrize(
-    ("id", "experiment", "number"),
-    [
-        ("A-rubbish-sigmoid", "brighter", "rubbish error, sigmoids"),
-        ("S6-at-fgsm", "longer", "FGSM error, adversarial"),
-        ("S6-transfer-orig-to-at", "longer", "error on examples made for the usual network"),
-    ],
-)
-def test_a_reason_quotes_each_seed(id: str, experiment: str, number: str) -> None:
-    """Catches a remark whose numbers, one for each seed, a later run has made untrue."""
-    shares = sorted(r.numbers[number] for r in ledger.shipped() if r.experiment == experiment)
-    *first, last = (f"{100 * share:.0f}" for share in shares)
-    assert f"{', '.join(first)} and {last} %" in paper_claims()[id].reason
+            assert r.remark, r.claim.id
 
 
 def test_a_quick_run_gives_the_same_verdicts(tmp_path: Path) -> None:
@@ -211,7 +177,7 @@ def test_a_quick_run_gives_the_same_verdicts(tmp_path: Path) -> None:
     full = {r.claim.id: r.verdict for r in ledger.ledger(ledger.shipped())}
     assert len(quick) >= 10
     assert quick == {id: full[id] for id in quick}
-    assert made["quick"] and all(r["quick"] for r in made["rows"] if r["n"])
+    assert made["quick"]
     assert "quick run" in answer.output
     assert "quick run" in (tmp_path / "paper.md").read_text(encoding="utf-8")
 
@@ -280,7 +246,7 @@ def test_early_stopping_looks_at_held_out_digits_only(tmp_path: Path) -> None:
 
 def test_classes_are_numbered_from_zero() -> None:
     """Catches 3 against 7 trained on all ten digits, or with the labels 3 and 7."""
-    few = recipes.LOGISTIC.only(toy_split())
+    few = section_5.LOGISTIC.only(toy_split())
     assert len(few.x) == 60 and few.y.unique().tolist() == [0, 1]
     assert torch.equal(few.x[0], toy_split().x[3])
 
@@ -327,41 +293,60 @@ def test_the_l1_penalty_is_on_the_first_layer(tmp_path: Path) -> None:
 # Runs.
 
 
+@dataclass(frozen=True)
+class Toy:
+    """What the toy experiments measure."""
+
+    seed: float
+    perhaps: float | None = None
+
+
 @pytest.fixture
 def toys(monkeypatch: pytest.MonkeyPatch) -> dict[str, Experiment]:
     """Three experiments that cost nothing, in the place of the real ones."""
-    calls: list[str] = []
 
-    def measure(run) -> dict[str, float]:
-        calls.append(f"one {run.seed}")
-        return {"seed": float(run.seed)}
+    def measure(run) -> dict[str, Toy]:
+        return {"it": Toy(float(run.seed))}
 
-    def dependent(run) -> dict[str, float]:
-        calls.append(f"two {run.seed}")
-        return {"seed": float(run.seed)}
-
-    def broken(run) -> dict[str, float]:
+    def broken(run) -> dict[str, Toy]:
         raise FloatingPointError("the loss is nan")
 
     made = {
         e.name: e
         for e in [
-            Experiment("two", dependent, needs=("one",)),
-            Experiment("one", measure, settings={"eps": 0.25}),
-            Experiment("broken", broken),
+            Experiment("two", measure, {"it": Toy}),
+            Experiment("one", measure, {"it": Toy}, settings={"eps": 0.25}),
+            Experiment("broken", broken, {"it": Toy}),
         ]
     }
     monkeypatch.setattr(runs, "EXPERIMENTS", made)
-    made["calls"] = calls  # type: ignore[assignment]
     return made
 
 
-def test_runs_wait_for_those_whose_networks_they_use(toys, tmp_path: Path) -> None:
-    """Catches two workers that train the same network side by side."""
-    results_of([Task("two", 0), Task("two", 1), Task("one", 0), Task("one", 1)], tmp_path)
-    calls = toys["calls"]
-    assert calls.index("one 0") < calls.index("two 0")
-    assert calls.index("one 1") < calls.index("two 1")
+class Slow(Executor):
+    """Ends what it is given one by one, and looks at what stands beside it."""
+
+    def __init__(self) -> None:
+        self.under_way: list[tuple[Task, Future]] = []
+        self.together: list[set[Task]] = []
+
+    def submit(self, fn, task, *rest) -> Future:
+        future: Future = Future()
+        threading.Timer(0.05, lambda: future.set_result(fn(task, *rest))).start()
+        self.under_way = [(t, f) for t, f in self.under_way if not f.done()] + [(task, future)]
+        self.together.append({t for t, _ in self.under_way})
+        return future
+
+
+def test_two_workers_do_not_train_the_same_network(toys, tmp_path: Path, monkeypatch) -> None:
+    """Catches two runs side by side that need the same network, and runs that wait for nothing."""
+    for name in ("one", "two"):
+        monkeypatch.setitem(toys, name, replace(toys[name], networks={"it": TOY}))
+    executor = Slow()
+    todo = [Task("one", 0), Task("two", 0), Task("one", 1)]
+    run_all(todo, Kept(tmp_path), make_executor=lambda: executor, channel=QUIET, threads=1)
+    assert not any({Task("one", 0), Task("two", 0)} <= group for group in executor.together)
+    assert {Task("one", 0), Task("one", 1)} in executor.together
 
 
 def test_a_failure_costs_only_itself(toys, tmp_path: Path) -> None:
@@ -371,7 +356,7 @@ def test_a_failure_costs_only_itself(toys, tmp_path: Path) -> None:
     made = run_all(todo, kept, make_executor=executors.Inline, channel=QUIET)
     broken, one = sorted(made, key=lambda r: r.experiment)
     assert "the loss is nan" in broken.failure and not broken.numbers
-    assert one.numbers == {"seed": 0.0}
+    assert one.numbers == {"it": {"seed": 0.0}}
     assert kept.load(todo[0]) is None and kept.load(todo[1]) == one
 
 
@@ -390,11 +375,12 @@ def test_data_that_cannot_be_had_leave_a_row_out(tmp_path: Path, monkeypatch) ->
 
 def test_what_is_no_number_is_a_failure(toys, tmp_path: Path, monkeypatch) -> None:
     """Catches a NaN in the ledger."""
-    monkeypatch.setitem(toys, "one", replace(toys["one"], measure=lambda run: {"x": float("nan")}))
+    nan = {"it": Toy(float("nan"))}
+    monkeypatch.setitem(toys, "one", replace(toys["one"], measure=lambda run: nan))
     (made,) = run_all(
         [Task("one", 0)], Kept(tmp_path), make_executor=executors.Inline, channel=QUIET
     )
-    assert "x" in made.failure and not made.numbers
+    assert "seed of it" in made.failure and not made.numbers
 
 
 def test_a_changed_recipe_does_not_reuse_old_results(toys, tmp_path: Path, monkeypatch) -> None:
@@ -406,16 +392,26 @@ def test_a_changed_recipe_does_not_reuse_old_results(toys, tmp_path: Path, monke
     assert kept.load(Task("one", 0)) is None
 
 
-def test_results_of_another_version_are_made_anew(toys, tmp_path: Path, monkeypatch) -> None:
-    """Catches results of other code that count as this one's; and a damaged file that stops it."""
+def test_a_changed_number_does_not_reuse_old_results(toys, tmp_path: Path, monkeypatch) -> None:
+    """Catches runs that were kept before a number was added, and a damaged file that stops all."""
     results_of([Task("one", 0)], tmp_path)
-    monkeypatch.setattr(advtutor, "__version__", "999")
+    (file,) = (tmp_path / "runs").glob("*.json")
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace('"seed": 0.0', '"sede": 0.0'), encoding="utf-8")
     assert Kept(tmp_path).load(Task("one", 0)) is None
-    monkeypatch.undo()
-    for file in (tmp_path / "runs").glob("*.json"):
-        file.write_text("{ half")
-    monkeypatch.setattr(runs, "EXPERIMENTS", {k: v for k, v in toys.items() if k != "calls"})
+    file.write_text(text, encoding="utf-8")
+    assert Kept(tmp_path).load(Task("one", 0))
+    file.write_text("{ half", encoding="utf-8")
     assert Kept(tmp_path).load(Task("one", 0)) is None
+
+
+def test_what_was_not_announced_is_a_failure(toys, tmp_path: Path, monkeypatch) -> None:
+    """Catches numbers that no claim can name, because the experiment does not declare them."""
+    monkeypatch.setitem(toys, "one", replace(toys["one"], measure=lambda run: {"that": Toy(0.0)}))
+    (made,) = run_all(
+        [Task("one", 0)], Kept(tmp_path), make_executor=executors.Inline, channel=QUIET
+    )
+    assert "TypeError" in made.failure and not made.numbers
 
 
 def test_a_disk_that_fills_is_told_and_stops_nothing(toys, tmp_path: Path, monkeypatch) -> None:
@@ -432,7 +428,7 @@ def test_a_disk_that_fills_is_told_and_stops_nothing(toys, tmp_path: Path, monke
         make_executor=executors.Inline,
         channel=executors._Direct(lambda message: told.append(message[2])),
     )
-    assert [r.numbers["seed"] for r in made] == [0.0, 1.0]
+    assert [r.numbers["it"]["seed"] for r in made] == [0.0, 1.0]
     assert any("No space left" in words for words in told)
 
 
@@ -442,7 +438,7 @@ def test_each_result_is_on_disk_before_the_next_run(toys, tmp_path: Path, monkey
 
     def measure(run) -> dict[str, float]:
         seen.append(len(list((tmp_path / "runs").glob("*.json"))))
-        return {"seed": 0.0}
+        return {"it": Toy(0.0)}
 
     monkeypatch.setitem(toys, "one", replace(toys["one"], measure=measure))
     results_of([Task("one", seed) for seed in range(3)], tmp_path)
@@ -473,7 +469,7 @@ def inline_numbers(tmp_path_factory: pytest.TempPathFactory) -> dict:
         torch.set_num_threads(threads)
 
 
-def numbers(made: list[Result]) -> dict[tuple[str, int], dict[str, float]]:
+def numbers(made: list[Result]) -> dict[tuple[str, int], dict]:
     assert not [r.failure for r in made if r.failure]
     return {(r.experiment, r.seed): r.numbers for r in made}
 
@@ -640,9 +636,10 @@ def test_a_run_writes_json_csv_and_markdown(tmp_path: Path) -> None:
     (filled,) = [r for r in data["rows"] if r["n"]]
     assert filled["seeds"] == [0, 1] and filled["eps"] == 0.25
     assert filled["min"] <= filled["mean"] <= filled["max"]
-    assert len(data["runs"]) == 2
-    assert data["runs"][0]["recipe"]["settings"] == {"eps": 0.25}
-    assert data["runs"][0]["versions"]["torch"] == torch.__version__
+    kept = [runs.read(path) for path in (tmp_path / "runs").glob("*.json")]
+    assert len(kept) == 2 and all(r.of_today for r in kept)
+    assert kept[0].recipe["settings"] == {"eps": 0.25}
+    assert kept[0].versions["torch"] == torch.__version__ and kept[0].versions["processor"]
     assert "S3-linear-growth,3," in (tmp_path / "paper.csv").read_text(encoding="utf-8")
     assert "reproduced" in (tmp_path / "paper.md").read_text(encoding="utf-8")
 
@@ -651,8 +648,8 @@ def test_the_ledger_passes_over_runs_of_old_recipes(tmp_path: Path) -> None:
     """Catches a seed that counts twice because a run of an older recipe lies beside the new one."""
     result = next(r for r in ledger.shipped() if r.experiment == "RBF")
     older = replace(result, recipe={**result.recipe, "settings": {"eps": 0.3}})
-    assert of_todays_recipes([older, result]) == [result]
-    assert of_todays_recipes([result, older]) == [result]
+    assert of_today([older, result]) == [result]
+    assert of_today([result, older]) == [result]
 
 
 def test_several_ids_may_follow_one_only(tmp_path: Path) -> None:
@@ -662,15 +659,15 @@ def test_several_ids_may_follow_one_only(tmp_path: Path) -> None:
         out = tmp_path / str(number)
         answer = run(*names, "--quick", "--seeds", "1", "--jobs", "1", "--out", str(out))
         assert answer.exit_code == 0, answer.output
-        made = json.loads((out / "paper.json").read_text(encoding="utf-8"))
-        assert {r["experiment"] for r in made["runs"]} == {"growth", "logistic"}
+        rows = json.loads((out / "paper.json").read_text(encoding="utf-8"))["rows"]
+        assert {r["experiment"] for r in rows if r["n"]} == {"growth", "logistic"}
 
 
 def test_a_new_run_takes_the_place_of_the_shipped_one() -> None:
     """Catches a seed that counts twice, or keeps its old numbers, when it is run again."""
     shipped = ledger.shipped()
     again = replace(shipped[0], seconds=1.5)
-    merged = of_todays_recipes([*shipped, again])
+    merged = of_today([*shipped, again])
     assert len(merged) == len(shipped)
     assert again in merged and shipped[0] not in merged
 
@@ -678,14 +675,14 @@ def test_a_new_run_takes_the_place_of_the_shipped_one() -> None:
 def test_an_experiment_that_is_gone_leaves_the_ledger() -> None:
     """Catches a crash over a run whose experiment was renamed, and its numbers kept for ever."""
     result = ledger.shipped()[0]
-    assert of_todays_recipes([replace(result, experiment="renamed"), result]) == [result]
+    assert of_today([replace(result, experiment="renamed"), result]) == [result]
 
 
 def test_the_ledger_takes_one_run_of_what_is_not_random() -> None:
     """Catches n = 5 for one number, because more seeds were once run."""
     (result,) = [r for r in ledger.shipped() if r.experiment == "imagenet"]
     results = [replace(result, seed=seed) for seed in range(3)]
-    assert [r.seed for r in of_todays_recipes(results)] == [0]
+    assert [r.seed for r in of_today(results)] == [0]
 
 
 # ---------------------------------------------------------------------------------------------
@@ -710,11 +707,11 @@ def test_the_bars_follow_the_runs() -> None:
             "epoch 7",
         )
         assert whole.completed == pytest.approx(cost[0] / 2)
-        watch.finished(todo[0], Result("maxout", 0, False, {}, seconds=61.0))
+        watch.finished(todo[0], Result("maxout", 0, {}, seconds=61.0))
         assert watch._progress.tasks == [whole] and whole.completed == pytest.approx(cost[0])
         watch.hear((todo[0].name, 0.9, "late"))
         assert watch._progress.tasks == [whole]
-        watch.finished(todo[1], Result("growth", 0, False, {}, failure="it diverged"))
+        watch.finished(todo[1], Result("growth", 0, {}, failure="it diverged"))
         assert whole.finished
     lines = written.getvalue()
     assert "done  maxout, seed 0  61 s" in lines and "failed  growth, seed 0" in lines

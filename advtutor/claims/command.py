@@ -54,9 +54,10 @@ def reproduce(
     _check_device(device)
     if out.exists() and not out.is_dir():
         raise ReproduceError(f"--out {out} is a file; name a folder")
-    asked = tasks(choose(only), seeds or (QUICK_SEEDS if quick else 5), quick=quick)
-    if not asked:
+    chosen = [e for e in choose(only) if e.quick or not quick]
+    if not chosen:
         raise ReproduceError("a quick run leaves out all of these; leave --quick away")
+    asked = tasks(chosen, seeds or (QUICK_SEEDS if quick else 5))
     kept = Kept(out)
     results = {task: result for task in asked if (result := kept.load(task))}
     todo = [task for task in asked if task not in results]
@@ -72,8 +73,7 @@ def reproduce(
             threads=threads,
             finished=watch.finished,
         )
-    everything = [*results.values(), *made]
-    rows = ledger.ledger(everything)
+    rows = ledger.ledger([*results.values(), *made])
     names = {task.experiment for task in asked}
     console.print(_table([row for row in rows if row.claim.experiment in names], quick))
     without = [result for result in made if result.failure]
@@ -82,7 +82,7 @@ def reproduce(
         end = "left out" if result.missing else "failed"
         console.print(f"[bold]{end}[/]  {escape(words)}", highlight=False, soft_wrap=True)
     try:
-        paths = ledger.write(rows, everything, out, quick=quick)
+        paths = ledger.write(rows, out, quick=quick)
     except OSError as error:
         raise ReproduceError(
             f"the ledger could not be written into {out} ({error}). Make room, and call the same "

@@ -6,12 +6,12 @@ import json
 import math
 import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from advtutor.claims.paper import PaperClaim, paper_claims
+from advtutor.claims.paper import PaperClaim, fill, paper_claims
 from advtutor.claims.runs import Result
 
 RULE = (
@@ -35,8 +35,7 @@ class Row:
     devices: tuple[str, ...] = ()
     versions: tuple[str, ...] = ()
     recipe: dict[str, Any] | None = None
-    quick: bool = False
-    failure: str = ""
+    remark: str = ""
 
     @property
     def n(self) -> int:
@@ -86,37 +85,63 @@ def ledger(results: Iterable[Result]) -> list[Row]:
     by_experiment: dict[str, list[Result]] = {}
     for result in sorted(results, key=lambda r: r.seed):
         by_experiment.setdefault(result.experiment, []).append(result)
+
+    def measured(experiment: str, of: str, number: str) -> list[float]:
+        found = [r.number(of, number) for r in by_experiment.get(experiment, [])]
+        return [value for value in found if value is not None]
+
     return [
-        _row(claim, by_experiment.get(claim.experiment, [])) for claim in paper_claims().values()
+        _row(claim, by_experiment.get(claim.experiment, []), fill(claim.reason, measured))
+        for claim in paper_claims().values()
     ]
 
 
-def _row(claim: PaperClaim, results: Sequence[Result]) -> Row:
-    measured = [r for r in results if claim.number in r.numbers]
+def _row(claim: PaperClaim, results: Sequence[Result], remark: str) -> Row:
+    measured = [r for r in results if r.number(claim.of, claim.number) is not None]
     if not measured:
-        return Row(claim, failure=next((r.failure for r in results if r.failure), ""))
+        failure = next((r.failure for r in results if r.failure), "")
+        return Row(claim, remark=failure or remark)
     return Row(
         claim,
         seeds=tuple(r.seed for r in measured),
-        values=tuple(r.numbers[claim.number] for r in measured),
+        values=tuple(r.number(claim.of, claim.number) for r in measured),
         seconds=statistics.fmean(r.seconds for r in measured),
         devices=tuple(sorted({r.device for r in measured})),
         versions=tuple(sorted({f"torch {r.versions['torch']}" for r in measured})),
         recipe=measured[0].recipe,
-        quick=any(r.quick for r in measured),
+        remark=remark,
     )
 
 
-def supplement(results: Iterable[Result], experiment: str) -> dict[str, tuple[float, float, int]]:
-    """All that an experiment measured, beyond the ledger: (mean, standard deviation, n) by name."""
-    numbers: dict[str, list[float]] = {}
+@dataclass(frozen=True)
+class Spread:
+    """A number over the seeds; `sd` is NaN for one seed."""
+
+    mean: float
+    sd: float
+    n: int
+
+
+def supplement(results: Iterable[Result], experiment: str) -> dict[str, dict[str, Spread]]:
+    """All that an experiment measured, beyond the ledger: by what it was measured on, by name.
+
+    Lists (the course of a training) stand in the results alone.
+    """
+    numbers: dict[str, dict[str, list[float]]] = {}
     for result in results:
         if result.experiment == experiment:
-            for name, value in result.numbers.items():
-                numbers.setdefault(name, []).append(value)
+            for of, group in result.numbers.items():
+                for name, value in group.items():
+                    if not isinstance(value, list):
+                        numbers.setdefault(of, {}).setdefault(name, []).append(value)
     return {
-        name: (statistics.fmean(v), statistics.stdev(v) if len(v) > 1 else math.nan, len(v))
-        for name, v in numbers.items()
+        of: {
+            name: Spread(
+                statistics.fmean(v), statistics.stdev(v) if len(v) > 1 else math.nan, len(v)
+            )
+            for name, v in group.items()
+        }
+        for of, group in numbers.items()
     }
 
 
@@ -124,14 +149,9 @@ def supplement(results: Iterable[Result], experiment: str) -> dict[str, tuple[fl
 # As files.
 
 
-def as_data(rows: Sequence[Row], results: Sequence[Result], *, quick: bool) -> dict[str, Any]:
-    """The ledger as plain data: the rule, the rows, and every run they come from."""
-    return {
-        "rule": RULE,
-        "quick": quick,
-        "rows": [_row_as_data(row) for row in rows],
-        "runs": [_run_as_data(r) for r in sorted(results, key=lambda r: (r.experiment, r.seed))],
-    }
+def as_data(rows: Sequence[Row], *, quick: bool) -> dict[str, Any]:
+    """The ledger as plain data: the rule and the rows."""
+    return {"rule": RULE, "quick": quick, "rows": [_row_as_data(row) for row in rows]}
 
 
 def _row_as_data(row: Row) -> dict[str, Any]:
@@ -162,18 +182,14 @@ def _row_as_data(row: Row) -> dict[str, Any]:
         "eps": settings.get("eps"),
         "clipping": settings.get("clip"),
         "experiment": claim.experiment,
+        "of": claim.of,
         "number": claim.number,
         "seconds": round(row.seconds, 1),
         "devices": list(row.devices),
         "versions": list(row.versions),
-        "quick": row.quick,
         "verdict": row.verdict,
-        "reason": row.failure or claim.reason,
+        "reason": row.remark,
     }
-
-
-def _run_as_data(result: Result) -> dict[str, Any]:
-    return vars(result)
 
 
 def as_markdown(rows: Sequence[Row], *, short: bool = False) -> str:
@@ -191,7 +207,7 @@ def as_markdown(rows: Sequence[Row], *, short: bool = False) -> str:
             row.verdict,
         ]
         if not short:
-            cells += [_band_of(claim), claim.id, row.failure or claim.reason]
+            cells += [_band_of(claim), claim.id, row.remark]
         lines.append(cells)
     return markdown_table(heads, lines)
 
@@ -233,14 +249,14 @@ def as_csv(rows: Sequence[Row]) -> str:
     return text.getvalue()
 
 
-def write(rows: Sequence[Row], results: Sequence[Result], out: Path, *, quick: bool) -> list[Path]:
+def write(rows: Sequence[Row], out: Path, *, quick: bool) -> list[Path]:
     """Write paper.json, paper.csv and paper.md into `out`; their paths.
 
     Raises OSError if the disk does not take them.
     """
     mark = "**A quick run: fewer seeds and only the short experiments.**\n\n" if quick else ""
     texts = {
-        "paper.json": json.dumps(as_data(rows, results, quick=quick), indent=1) + "\n",
+        "paper.json": json.dumps(as_data(rows, quick=quick), indent=1) + "\n",
         "paper.csv": as_csv(rows),
         "paper.md": f"{mark}{RULE}\n\n{as_markdown(rows)}",
     }
@@ -254,4 +270,14 @@ def write(rows: Sequence[Row], results: Sequence[Result], out: Path, *, quick: b
 def shipped() -> list[Result]:
     """The runs whose results come with the package: the ledger of notebook 07 is made of them."""
     text = files("advtutor").joinpath("assets/paper.json").read_text(encoding="utf-8")
-    return [Result(**run) for run in json.loads(text)["runs"]]
+    return [Result(**run) for run in json.loads(text)]
+
+
+def packed(results: Iterable[Result]) -> str:
+    """What the file of the shipped runs has to hold: each run without what it leaves blank."""
+    defaults = {f.name: f.default for f in fields(Result)}
+    runs = [
+        {k: v for k, v in vars(result).items() if v != defaults[k]}
+        for result in sorted(results, key=lambda r: (r.experiment, r.seed))
+    ]
+    return json.dumps(runs, indent=1) + "\n"

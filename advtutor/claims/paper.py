@@ -3,6 +3,9 @@
 import csv
 import difflib
 import functools
+import re
+import statistics
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -15,8 +18,10 @@ class PaperClaim:
     paper_value: as printed in the paper, "" if there is none; `target` is the number to compare
         with, a share as a fraction, None where the paper makes a statement only.
     low, high: the band that the statement asks for; None where it is open.
-    experiment, number: what measures it (`advtutor.claims.experiments`); "" if nothing does.
-    reason: why ours differs, or why it is not measured; "" where there is nothing to say.
+    experiment, of, number: what measures it (`advtutor.claims.experiments`), on what, and the name
+        of the number; "" if nothing does.
+    reason: why ours differs, or why it is not measured; "" where there is nothing to say. What it
+        quotes of a measurement is a placeholder, which `fill` replaces.
     """
 
     id: str
@@ -27,6 +32,7 @@ class PaperClaim:
     unit: str
     status: str
     experiment: str
+    of: str
     number: str
     target: float | None
     low: float | None
@@ -41,16 +47,57 @@ class PaperClaim:
 
 @functools.cache
 def paper_claims() -> dict[str, PaperClaim]:
-    """The paper's claims by id (arXiv 1412.6572; the letters of an id name its section)."""
+    """The paper's claims by id (arXiv 1412.6572; the letters of an id name its section).
+
+    Raises ValueError if one names a number that no experiment gives.
+    """
     text = files("advtutor").joinpath("assets/claims.csv").read_text(encoding="utf-8")
-    rows = csv.DictReader(text.splitlines())
-    numbers = ("target", "low", "high")
-    claims = {}
-    for row in rows:
-        fields: dict[str, Any] = dict(row)
-        fields |= {k: float(row[k]) if row[k] else None for k in numbers}
-        claims[row["id"]] = PaperClaim(**fields)
-    return claims
+    return {row["id"]: read_claim(row) for row in csv.DictReader(text.splitlines())}
+
+
+def read_claim(row: Mapping[str, str]) -> PaperClaim:
+    """A row of the table. Raises ValueError if it names a number that no experiment gives."""
+    fields: dict[str, Any] = dict(row)
+    fields |= {k: float(row[k]) if row[k] else None for k in ("target", "low", "high")}
+    claim = PaperClaim(**fields)
+    quoted = [(m["experiment"], m["of"], m["number"]) for m in _QUOTED.finditer(claim.reason)]
+    own = [(claim.experiment, claim.of, claim.number)] if claim.experiment else []
+    for experiment, of, number in own + quoted:
+        try:
+            _check(experiment, of, number)
+        except ValueError as error:
+            raise ValueError(f"claims.csv, {claim.id}: {error}") from None
+    return claim
+
+
+def _check(experiment: str, of: str, number: str) -> None:
+    from advtutor.claims.experiments import EXPERIMENTS  # here: who only states a claim waits less
+
+    if experiment not in EXPERIMENTS:
+        raise ValueError(f"there is no experiment {experiment!r}: there is {list(EXPERIMENTS)}")
+    EXPERIMENTS[experiment].check(of, number)
+
+
+# {experiment/of/number} is the mean over the seeds in per cent, with one digit after the point;
+# behind a colon stands another number of digits, or "each" for every seed's own, sorted.
+_QUOTED = re.compile(
+    r"\{(?P<experiment>[^{}/]+)/(?P<of>[^{}/]+)/(?P<number>\w+)(:(?P<form>\d|each))?\}"
+)
+
+
+def fill(text: str, values: Callable[[str, str, str], Sequence[float]]) -> str:
+    """`text` with each placeholder replaced by what `values(experiment, of, number)` has of it."""
+
+    def replace(found: re.Match[str]) -> str:
+        form, shares = found["form"] or "1", values(*found.group("experiment", "of", "number"))
+        if not shares:
+            return "(not run)"
+        if form == "each":
+            *first, last = (f"{100 * share:.0f}" for share in sorted(shares))
+            return f"{', '.join(first)} and {last}" if first else last
+        return f"{100 * statistics.fmean(shares):.{form}f}"
+
+    return _QUOTED.sub(replace, text)
 
 
 def known_claim(id: str) -> PaperClaim:
@@ -62,5 +109,6 @@ def known_claim(id: str) -> PaperClaim:
 
 
 def nearest_ids(id: str) -> str:
+    """The ids of the table that are most like `id`, in brackets; "" if none is."""
     close = difflib.get_close_matches(id, paper_claims(), n=3, cutoff=0.5)
     return f" (the nearest there: {', '.join(close)})" if close else ""

@@ -1,13 +1,14 @@
 """Running (experiment, seed) pairs: here, in processes or on a Dask cluster, each kept at once."""
 
+import contextlib
 import json
 import math
 import os
 import platform
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,6 @@ class Task:
 
     experiment: str
     seed: int
-    quick: bool = False
 
     @property
     def definition(self) -> Experiment:
@@ -43,25 +43,46 @@ class Task:
     @property
     def name(self) -> str:
         """What it is called on disk and on the screen: it changes with the recipe."""
-        recipe = digest(self.definition.recipe(quick=self.quick))
+        recipe = digest(self.definition.recipe())
         return f"{self.experiment.replace(' ', '-')}-{recipe}-{self.seed}"
 
 
 @dataclass(frozen=True)
 class Result:
-    """What one run measured, and all that is needed to do it again."""
+    """What one run measured, and all that is needed to do it again.
+
+    numbers: by what they were measured on, as the experiment's `gives` announces them.
+    """
 
     experiment: str
     seed: int
-    quick: bool
     recipe: dict[str, Any]
-    numbers: dict[str, float] = field(default_factory=dict)
+    numbers: dict[str, dict[str, Any]] = field(default_factory=dict)
     seconds: float = 0.0
     device: str = "cpu"
     threads: int = 1
     versions: dict[str, str] = field(default_factory=dict)
     failure: str = ""  # why there are no numbers
     missing: bool = False  # whether that is because its data cannot be had here
+
+    @property
+    def of_today(self) -> bool:
+        """Whether it is a result of an experiment as it is: of its recipe, and of one of its seeds.
+
+        The one place that decides whether a stored run counts.
+        """
+        experiment = EXPERIMENTS.get(self.experiment)
+        return (
+            experiment is not None
+            and not self.failure
+            and self.seed < (experiment.seeds or math.inf)
+            and digest(self.recipe) == digest(experiment.recipe())
+            and experiment.gave(self.numbers)
+        )
+
+    def number(self, of: str, name: str) -> Any:
+        """What was measured under this name; None if it was not there to be measured."""
+        return self.numbers.get(of, {}).get(name)
 
 
 def choose(only: Iterable[str]) -> list[Experiment]:
@@ -87,14 +108,12 @@ def choose(only: Iterable[str]) -> list[Experiment]:
     return [e for e in EXPERIMENTS.values() if not wanted or e.name in wanted]
 
 
-def tasks(experiments: Sequence[Experiment], seeds: int, *, quick: bool = False) -> list[Task]:
+def tasks(experiments: Sequence[Experiment], seeds: int) -> list[Task]:
     """The pairs to run, in the order in which they had better start: seed by seed."""
     if seeds < 1:
         raise ReproduceError(f"seeds is {seeds}; give at least 1")
-    if quick:
-        experiments = [e for e in experiments if e.quick is not None]
     return [
-        Task(e.name, seed, quick)
+        Task(e.name, seed)
         for seed in range(seeds)
         for e in experiments
         if seed < (e.seeds or seeds)
@@ -107,42 +126,56 @@ def versions() -> dict[str, str]:
         "advtutor": advtutor.__version__,
         "torch": torch.__version__,
         "python": platform.python_version(),
+        "processor": processor(),
     }
+
+
+def processor() -> str:
+    """The processor's name: machines round differently, and a long training may end elsewhere."""
+    with contextlib.suppress(OSError):  # Linux, where platform knows the architecture only
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+        for line in text.splitlines():
+            if line.startswith("model name"):
+                return " ".join(line.partition(":")[2].split())
+    return platform.processor() or platform.machine()
 
 
 def run_task(task: Task, store: str, device: str, threads: int | None, channel: Channel) -> Result:
     """Run one pair, wherever this is called, and return its result; a failure is a result too."""
     if threads:
         torch.set_num_threads(threads)
-    definition = task.definition
-    recipe = definition.recipe(quick=task.quick)
-    blank = Result(task.experiment, task.seed, task.quick, recipe, device=_name_of(device))
-    networks = {**definition.networks, **(definition.quick or {})} if task.quick else None
-    start = time.perf_counter()
+    definition, start = task.definition, time.perf_counter()
+    result = Result(task.experiment, task.seed, definition.recipe(), device=_name_of(device))
 
     def report(share: float, words: str) -> None:
         channel.put((task.name, share, words))
 
-    run = Run(task.seed, networks or definition.networks, Path(store), device, report)
-    missing = False
+    run = Run(task.seed, definition.networks, Path(store), device, report)
     try:
         report(0.0, "starts")
-        numbers = definition.measure(run)
-        bad = [name for name, value in numbers.items() if not math.isfinite(value)]
-        failure = f"not a number: {', '.join(bad)}" if bad else ""
+        numbers = definition.as_data(definition.measure(run))
+        bad = [f"{name} of {of}" for of, name, value in _each(numbers) if not math.isfinite(value)]
+        if bad:
+            result = replace(result, failure=f"not a number: {', '.join(bad)}")
+        else:
+            result = replace(result, numbers=numbers)
     except DataError as error:
-        numbers, failure, missing = {}, str(error), True
+        result = replace(result, failure=str(error), missing=True)
     except Exception as error:  # told in the table; the other runs go on
-        numbers, failure = {}, " ".join(f"{type(error).__name__}: {error}".split())
-    made = {
-        "numbers": {} if failure else numbers,
-        "failure": failure,
-        "missing": missing,
-        "seconds": round(time.perf_counter() - start, 1),
-        "threads": torch.get_num_threads(),
-        "versions": versions(),
-    }
-    return Result(**{**asdict(blank), **made})
+        result = replace(result, failure=" ".join(f"{type(error).__name__}: {error}".split()))
+    return replace(
+        result,
+        seconds=round(time.perf_counter() - start, 1),
+        threads=torch.get_num_threads(),
+        versions=versions(),
+    )
+
+
+def _each(numbers: dict[str, dict[str, Any]]) -> Iterator[tuple[str, str, float]]:
+    for of, group in numbers.items():
+        for name, value in group.items():
+            for number in value if isinstance(value, list) else [value]:
+                yield of, name, number
 
 
 def _name_of(device: str) -> str:
@@ -171,14 +204,9 @@ class Kept:
             ) from error
 
     def load(self, task: Task) -> Result | None:
-        """The result of a pair that this version has finished with this recipe, if there is one."""
-        try:
-            data = json.loads((self.runs / f"{task.name}.json").read_text(encoding="utf-8"))
-            result = Result(**data)
-        except (OSError, ValueError, TypeError):
-            return None
-        same_code = result.versions.get("advtutor") == advtutor.__version__
-        return result if same_code and not result.failure else None
+        """The result of a pair that was finished with today's recipe, if there is one."""
+        result = read(self.runs / f"{task.name}.json")
+        return result if result and result.of_today else None
 
     def save(self, task: Task, result: Result) -> None:
         """Keep a result, at one stroke. Raises OSError if the disk does not take it."""
@@ -189,6 +217,14 @@ class Kept:
             new.replace(path)
         finally:
             new.unlink(missing_ok=True)
+
+
+def read(path: Path) -> Result | None:
+    """The result in a file; None if there is none, or another edition wrote it."""
+    try:
+        return Result(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 # ---------------------------------------------------------------------------------------------
@@ -207,9 +243,9 @@ def run_all(
 ) -> list[Result]:
     """Run `todo` on the executor that `make_executor()` gives; the results in the order they end.
 
-    A pair waits for the pairs whose networks it uses. Each finished one is kept at once and told
-    to `finished`. A run that fails costs only itself. When a worker process dies, the executor is
-    made anew and what it had not finished is run again, up to `ATTEMPTS` times.
+    A pair waits while another one trains a network that it needs too. Each finished one is kept at
+    once and told to `finished`. A run that fails costs only itself. When a worker process dies, the
+    executor is made anew and what it had not finished is run again, up to `ATTEMPTS` times.
     """
     waiting, results, tries = list(todo), [], dict.fromkeys(todo, 0)
     executor = make_executor()
@@ -226,9 +262,8 @@ def run_all(
 
     try:
         while waiting or running:
-            blocked = {(t.experiment, t.seed) for t in [*waiting, *running.values()]}
             for task in list(waiting):
-                if any((n, task.seed) in blocked for n in task.definition.needs):
+                if any(_share_a_network(task, other) for other in running.values()):
                     continue
                 waiting.remove(task)
                 tries[task] += 1
@@ -266,6 +301,11 @@ def run_all(
     return results
 
 
+def _share_a_network(a: Task, b: Task) -> bool:
+    recipes = a.definition.networks.values()
+    return a.seed == b.seed and any(r in recipes for r in b.definition.networks.values())
+
+
 def _failed(task: Task, why: str) -> Result:
-    recipe = task.definition.recipe(quick=task.quick)
-    return Result(task.experiment, task.seed, task.quick, recipe, failure=" ".join(why.split()))
+    recipe = task.definition.recipe()
+    return Result(task.experiment, task.seed, recipe, failure=" ".join(why.split()))

@@ -59,6 +59,11 @@ class Recipe:
         classes = data.get("classes")
         return cls(**{**data, "classes": None if classes is None else tuple(classes)})
 
+    @property
+    def loss(self) -> attacks.Loss | None:
+        """What an attack on its network climbs; None is the cross-entropy."""
+        return models.binary_cross_entropy if self.objective == "yes or no" else None
+
     def only(self, split: Split) -> Split:
         """The images of its classes, numbered from 0; all of them if it names none."""
         if self.classes is None:

@@ -16,7 +16,9 @@ import torch
 from IPython.display import Markdown
 
 from advtutor import attacks, models, plots, predictions, training
-from advtutor.claims import claim, ledger, recipes
+from advtutor.claims import claim, ledger
+from advtutor.claims.experiments.section_4 import SOFTMAX
+from advtutor.claims.experiments.section_7 import RBF, RBF_FORMS
 from advtutor.claims.trained import untrained
 from advtutor.claims.weights import pretrained, shipped_networks
 from advtutor.data import mnist
@@ -93,7 +95,7 @@ plots.ledger(
 # **First: softmax regression** (the paper's section 4: 99.9 % error, 79.3 % confidence). The recipe is data; train it here.
 
 # %%
-softmax = untrained(recipes.SOFTMAX, seed=0)
+softmax = untrained(SOFTMAX, seed=0)
 
 
 def train(model, recipe, epochs, objective=training.clean):
@@ -111,7 +113,7 @@ def train(model, recipe, epochs, objective=training.clean):
     return model
 
 
-train(softmax, recipes.SOFTMAX, recipes.SOFTMAX.epochs)
+train(softmax, SOFTMAX, SOFTMAX.epochs)
 attacked = evaluate(softmax, x, y, fgsm)
 claim("S4-softmax-error", attacked.error)
 claim("S4-softmax-confidence", attacked.confidence_on_errors)
@@ -163,7 +165,7 @@ longer_guess
 
 # %%
 lengths = [1, 2, 5, 10]
-trained = [train(models.SoftmaxRegression(seed=0), recipes.SOFTMAX, n) for n in lengths]
+trained = [train(models.SoftmaxRegression(seed=0), SOFTMAX, n) for n in lengths]
 noise = attacks.gaussian_rubbish(10_000, generator=torch.Generator().manual_seed(0))
 
 
@@ -216,14 +218,10 @@ claim(
 # Adversarial training depends on its length too. These are the shipped results of one maxout network trained on 50,000 digits and measured on the 10,000 held out, which is how the paper chooses its length:
 
 # %%
-stopping = ledger.supplement(results, "stopping")
-after = range(4, int(stopping["epochs"][0]) + 1, 4)
+(stopping,) = (run.numbers["maxout"] for run in results if run.experiment == "stopping")
 plots.curves(
-    list(after),
-    {
-        "FGSM error": [stopping[f"held-out FGSM error after {n}"][0] for n in after],
-        "clean error": [stopping[f"held-out clean error after {n}"][0] for n in after],
-    },
+    stopping["after"],
+    {"FGSM error": stopping["fgsm_error"], "clean error": stopping["clean_error"]},
     xlabel="epochs of adversarial training",
     ylabel="error on held-out digits",
     percent=True,
@@ -234,21 +232,21 @@ plots.curves(
 # **What it shows.** In this run the FGSM error falls as far as the curve goes; the clean error falls too, not at every step, on a scale that this axis hides. So the length chosen is the last, 30 epochs. As in the paper, a new network is then trained for so long on all 60,000 digits; here are five of them. The network of 1,600 units was stopped in the same way, among as many epochs as two cores do in half an hour:
 
 # %%
-retrained = [run for run in results if run.experiment == "retrained"]
+retrained = [run.numbers["maxout"] for run in results if run.experiment == "retrained"]
 cells = [
-    (f"{run.seed}", f"{run.numbers['FGSM error']:.1%}", f"{run.numbers['clean error']:.2%}")
-    for run in retrained
+    (f"{seed}", f"{numbers['fgsm_error']:.1%}", f"{numbers['clean_error']:.2%}")
+    for seed, numbers in enumerate(retrained)
 ]
-large = ledger.supplement(results, "large-stopping")
-held_out = ", ".join(f"{large[f'held-out FGSM error after {n}'][0]:.1%}" for n in range(1, 7))
-stops_at = int(large["best epoch"][0])
+(large,) = (run.numbers["maxout"] for run in results if run.experiment == "large-stopping")
+held_out = ", ".join(f"{error:.1%}" for error in large["fgsm_error"])
+stops_at = large["best_epoch"]
 Markdown(
     ledger.markdown_table(["seed", "FGSM error", "clean error"], cells)
     + f"\n1,600 units, held-out FGSM error by epoch, lowest after {stops_at}: {held_out}"
 )
 
 # %%
-share = sum(run.numbers["FGSM error"] < 0.25 for run in retrained) / len(retrained)
+share = sum(numbers["fgsm_error"] < 0.25 for numbers in retrained) / len(retrained)
 claim("retrained", share, 0.3, 0.5, unit="%", statement="share of the five below 25 % FGSM error")
 claim("large-last", stops_at, low=6, unit="", statement="the large network's best epoch of six")
 
@@ -272,8 +270,16 @@ claim(
 
 # %%
 hardenings = [run for run in results if run.experiment == "maxout-adversarial"]
-shown = ("FGSM error", "clipped FGSM error", "PGD error, 1000 digits", "clean error")
-cells = [[f"{run.seed}", *(f"{run.numbers[name]:.1%}" for name in shown)] for run in hardenings]
+shown = {
+    "FGSM error": "fgsm_error",
+    "clipped FGSM error": "clipped_fgsm_error",
+    "PGD error, 1000 digits": "pgd_error",
+    "clean error": "clean_error",
+}
+cells = [
+    [f"{run.seed}", *(f"{run.numbers['adversarial'][name]:.1%}" for name in shown.values())]
+    for run in hardenings
+]
 Markdown(ledger.markdown_table(["seed", *shown], cells))
 
 # %% [markdown]
@@ -283,10 +289,10 @@ Markdown(ledger.markdown_table(["seed", *shown], cells))
 
 # %%
 twice = [
-    next(run.numbers[name] for run in results if run.experiment == experiment)
-    for experiment, name in {
-        "maxout-adversarial": "FGSM error, as long",
-        "sizes": "FGSM error, 240 units, half as long",
+    next(run.numbers[of]["fgsm_error"] for run in results if run.experiment == experiment)
+    for experiment, of in {
+        "maxout-adversarial": "adversarial, as long",
+        "sizes": "240 units, half as long",
     }.items()
 ]
 print("FGSM error: " + " and ".join(f"{error:.1%}" for error in twice))
@@ -312,24 +318,24 @@ light_guess
 less_light, longer = (ledger.supplement(results, name) for name in ("brighter", "longer"))
 by_id = {row.claim.id: row for row in rows}
 shown = {
-    "S4-maxout-error": "FGSM error, maxout",
-    "S4-maxout-confidence": "FGSM confidence, maxout",
-    "S6-control-sign-error": "FGSM error, sign noise",
-    "S6-control-sign-confidence": "FGSM confidence, sign noise",
-    "S6-control-uniform-error": "FGSM error, uniform noise",
-    "S6-control-uniform-confidence": "FGSM confidence, uniform noise",
-    "S6-at-fgsm": "FGSM error, adversarial",
-    "S6-at-confidence": "FGSM confidence, adversarial",
-    "S6-transfer-orig-to-at": "error on examples made for the usual network",
-    "S6-transfer-at-to-orig": "usual network's error on its examples",
-    "A-rubbish-maxout": "rubbish error, maxout",
-    "A-rubbish-sigmoid": "rubbish error, sigmoids",
-    "S8-agree-softmax": "softmax sees maxout's class",
-    "S8-agree-softmax-both": "the same, both wrong: softmax",
+    "S4-maxout-error": ("maxout", "fgsm_error"),
+    "S4-maxout-confidence": ("maxout", "fgsm_confidence"),
+    "S6-control-sign-error": ("sign noise", "fgsm_error"),
+    "S6-control-sign-confidence": ("sign noise", "fgsm_confidence"),
+    "S6-control-uniform-error": ("uniform noise", "fgsm_error"),
+    "S6-control-uniform-confidence": ("uniform noise", "fgsm_confidence"),
+    "S6-at-fgsm": ("adversarial", "fgsm_error"),
+    "S6-at-confidence": ("adversarial", "fgsm_confidence"),
+    "S6-transfer-orig-to-at": ("both", "made_for_usual_read_by_hardened"),
+    "S6-transfer-at-to-orig": ("both", "made_for_hardened_read_by_usual"),
+    "A-rubbish-maxout": ("maxout", "rubbish_error"),
+    "A-rubbish-sigmoid": ("sigmoids", "rubbish_error"),
+    "S8-agree-softmax": ("softmax", "maxouts_class"),
+    "S8-agree-softmax-both": ("softmax", "maxouts_class_both_wrong"),
 }
 cells = []
-for id, name in shown.items():
-    found = [each[name][0] if name in each else None for each in (less_light, longer)]
+for id, (of, number) in shown.items():
+    found = [each[of][number].mean if of in each else None for each in (less_light, longer)]
     row = [by_id[id].claim.target, by_id[id].mean, *found]
     cells.append([id, *("" if share is None else f"{share:.1%}" for share in row)])
 heads = ["row", "the paper", "the ledger (n = 5)", "less light (n = 3)", "and longer (n = 3)"]
@@ -337,12 +343,14 @@ Markdown(ledger.markdown_table(heads, cells))
 
 # %%
 light_guess.compare("surer")
-sure = {id: name for id, name in shown.items() if id.endswith("confidence")}
-gained = min(less_light[name][0] - by_id[id].mean for id, name in sure.items())
+sure = {id: of for id, (of, _) in shown.items() if id.endswith("confidence")}
+gained = min(less_light[of]["fgsm_confidence"].mean - by_id[id].mean for id, of in sure.items())
 claim("light", gained, 0.02, 0.1, unit="%", statement="less light: least gain of four confidences")
-missing = max(abs(longer[name][0] - by_id[id].claim.target) for id, name in sure.items())
+missing = max(
+    abs(longer[of]["fgsm_confidence"].mean - by_id[id].claim.target) for id, of in sure.items()
+)
 claim("and-longer", missing, high=0.05, unit="%", statement="and longer: furthest from the paper's")
-sigmoids = less_light["rubbish error, sigmoids"][0]
+sigmoids = less_light["sigmoids"]["rubbish_error"].mean
 claim("sigmoids", sigmoids, 0.5, 0.7, unit="%", statement="rubbish, sigmoids (the paper: 68 %)")
 
 
@@ -353,8 +361,8 @@ def near(mean, id):
     return abs(mean - target) <= ledger.NEAR * target
 
 
-both_have = [id for id, name in shown.items() if name in longer]
-now = sum(near(longer[shown[id]][0], id) for id in both_have)
+both_have = {id: longer[of][number] for id, (of, number) in shown.items() if of in longer}
+now = sum(near(spread.mean, id) for id, spread in both_have.items())
 before = sum(near(by_id[id].mean, id) for id in both_have)
 of = f"of {len(both_have)} numbers, within a tenth of the paper's"
 claim("near-longer", now, low=11, unit="numbers", statement=f"less light and longer: {of}")
@@ -367,22 +375,22 @@ claim("near-ledger", before, high=6, unit="numbers", statement=f"the ledger: {of
 
 # %%
 shown = {
-    "usual, clean": ("clean error, maxout", ".2%"),
-    "hardened, clean": ("clean error, adversarial", ".2%"),
-    "sign noise, clean": ("clean error, sign noise", ".2%"),
-    "uniform noise, clean": ("clean error, uniform noise", ".2%"),
-    "hardened, FGSM": ("FGSM error, adversarial", ".1%"),
-    "the same, clipped": ("clipped FGSM error, adversarial", ".1%"),
+    "usual, clean": ("maxout", "clean_error", ".2%"),
+    "hardened, clean": ("adversarial", "clean_error", ".2%"),
+    "sign noise, clean": ("sign noise", "clean_error", ".2%"),
+    "uniform noise, clean": ("uniform noise", "clean_error", ".2%"),
+    "hardened, FGSM": ("adversarial", "fgsm_error", ".1%"),
+    "the same, clipped": ("adversarial", "clipped_fgsm_error", ".1%"),
 }
 seeds = [run for run in results if run.experiment == "longer"]
 cells = [
-    [f"{run.seed}", *(format(run.numbers[name], digits) for name, digits in shown.values())]
+    [f"{run.seed}", *(format(run.numbers[of][name], form) for of, name, form in shown.values())]
     for run in seeds
 ]
 Markdown(ledger.markdown_table(["seed", *shown], cells))
 
 # %%
-share = sum(run.numbers["FGSM error, adversarial"] < 0.25 for run in seeds) / len(seeds)
+share = sum(run.numbers["adversarial"]["fgsm_error"] < 0.25 for run in seeds) / len(seeds)
 claim(
     "hardened-longer",
     share,
@@ -392,11 +400,11 @@ claim(
     statement="share of the three below 25 % FGSM error",
 )
 gains = {
-    name: longer["clean error, maxout"][0] - longer[f"clean error, {name}"][0]
+    name: longer["maxout"]["clean_error"].mean - longer[name]["clean_error"].mean
     for name in ("adversarial", "sign noise", "uniform noise")
 }
 of_ledger = ledger.supplement(results, "maxout-adversarial")
-unequal = of_ledger["clean error without"][0] - of_ledger["clean error"][0]
+unequal = of_ledger["maxout"]["clean_error"].mean - of_ledger["adversarial"]["clean_error"].mean
 told = "longer adversarial training takes from the clean error (the paper: 0.1 %)"
 claim("clean-gain", gains["adversarial"], 0.0005, 0.003, unit="%", statement=told)
 told = "the same in the ledger, 24 epochs beside 12"
@@ -413,14 +421,14 @@ claim("noise-gain", of_noise, 0.0005, 0.003, unit="%", statement=told)
 # %%
 by_size = ledger.supplement(results, "sizes")
 directions = {
-    "made for usual, read by hardened": "error on examples made for the usual network",
-    "made for hardened, read by usual": "usual network's error on its examples",
+    "made for usual, read by hardened": "made_for_usual_read_by_hardened",
+    "made for hardened, read by usual": "made_for_hardened_read_by_usual",
 }
 units = [60, 120, 240, 480]
 passed = {}
 for label, name in directions.items():
-    at_240 = ledger.supplement(results, "maxout-adversarial")[name][0]
-    passed[label] = [at_240 if n == 240 else by_size[f"{name}, {n} units"][0] for n in units]
+    at_240 = of_ledger["both"][name].mean
+    passed[label] = [at_240 if n == 240 else by_size[f"{n} units"][name].mean for n in units]
 plots.curves(
     units,
     passed,
@@ -438,18 +446,14 @@ claim("smaller-pass", falls, low=0.15, unit="%", statement="480 units in place o
 # In these runs, the larger the two networks, the less passes between them. For the paper's 1,600 units two cores have time for half as many epochs; so here are others of that length beside them, one seed each:
 
 # %%
-of_each = [*directions.values(), "FGSM error"]
-cells = [
-    [f"{n:,}", *(f"{by_size[f'{name}, {n} units, half as long'][0]:.1%}" for name in of_each)]
-    for n in (240, 480, 1600)
-]
+of_each = [*directions.values(), "fgsm_error"]
+short = {n: by_size[f"{n} units, half as long"] for n in (240, 480, 1600)}
+cells = [[f"{n:,}", *(f"{of[name].mean:.1%}" for name in of_each)] for n, of in short.items()]
 cells.append(["the paper", "19.6%", "40.9%", "17.9%"])
 Markdown(ledger.markdown_table(["units", *directions, "FGSM error of hardened"], cells))
 
 # %%
-to_hardened, to_usual = (
-    by_size[f"{name}, 1600 units, half as long"][0] for name in directions.values()
-)
+to_hardened, to_usual = (short[1600][name].mean for name in directions.values())
 told = "1,600 units, read by hardened (the paper: 19.6 %)"
 claim("large-to-hardened", to_hardened, 0.176, 0.216, unit="%", statement=told)
 told = "1,600 units, read by usual (the paper: 40.9 %)"
@@ -481,7 +485,7 @@ def yes_or_no(model, x, y):
 
 theirs, same = read(maxout), {}
 for epochs in (1, 2, 3):
-    seen = read(train(models.RBF(seed=0), recipes.RBF, epochs, yes_or_no))
+    seen = read(train(models.RBF(seed=0), RBF, epochs, yes_or_no))
     both_err = (theirs != y) & (seen != y)
     same[epochs] = (seen == theirs)[both_err].double().mean().item()
 
@@ -497,25 +501,25 @@ claim("rbf-length", same[1] - same[3], low=0.05, unit="%", statement="what two m
 # %%
 forms = ledger.supplement(results, "RBF-forms")
 shown = {
-    "clean error": ("clean error", ""),
-    "FGSM error": ("FGSM error", "55.4%"),
-    "confidence on mistakes": ("FGSM confidence", "1.2%"),
-    "takes maxout's class": ("maxout's class seen", "16.0%"),
-    "where both err": ("maxout's class seen, both wrong", "54.3%"),
+    "clean error": ("clean_error", ""),
+    "FGSM error": ("fgsm_error", "55.4%"),
+    "confidence on mistakes": ("fgsm_confidence", "1.2%"),
+    "takes maxout's class": ("maxouts_class", "16.0%"),
+    "where both err": ("maxouts_class_both_wrong", "54.3%"),
 }
 cells = []
-for form in recipes.RBF_FORMS:
-    numbers = [forms[name + form.removeprefix("RBF")][0] for name, _ in shown.values()]
+for form in RBF_FORMS:
+    numbers = [forms[form][name].mean for name, _ in shown.values()]
     name = "RBF, 3 epochs" if form == "RBF" else form
     cells.append([name, *(f"{number:.1%}" for number in numbers)])
 cells.append(["the paper", *(paper for _, paper in shown.values())])
 Markdown(ledger.markdown_table(["form", *shown], cells))
 
 # %%
-both = "maxout's class seen, both wrong"
+both = "maxouts_class_both_wrong"
 told = "both err: RBF takes maxout's class, after two epochs (the paper: 54.3 %)"
-claim("rbf-two-epochs", forms[f"{both}, 2 epochs"][0], 0.49, 0.6, unit="%", statement=told)
-lost = forms[f"{both}, 1 epoch"][0] - forms[f"{both}, 20 epochs"][0]
+claim("rbf-two-epochs", forms["RBF, 2 epochs"][both].mean, 0.49, 0.6, unit="%", statement=told)
+lost = forms["RBF, 1 epoch"][both].mean - forms["RBF, 20 epochs"][both].mean
 claim("rbf-lengths", lost, low=0.3, unit="%", statement="the same: one epoch minus twenty")
 
 # %% [markdown]

@@ -6,17 +6,13 @@ python -m tools.ledger.tables --runs DIR/runs with new runs, left by `advtutor r
 """
 
 import argparse
-import json
-import math
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
 import advtutor
 from advtutor.claims import ledger
-from advtutor.claims.experiments import EXPERIMENTS
-from advtutor.claims.runs import Result
-from advtutor.claims.trained import digest
+from advtutor.claims.runs import Result, read
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKED = Path(advtutor.__file__).parent / "assets" / "paper.json"
@@ -50,32 +46,21 @@ def texts(results: list[Result]) -> dict[Path, str]:
         f"{words}. `advtutor reproduce --only ID` makes a row again. Written by "
         "`tools/ledger/tables.py`.\n\n"
     )
-    data = ledger.as_data(rows, results, quick=False)
     return {
-        PACKED: json.dumps(data, indent=1) + "\n",
+        PACKED: ledger.packed(results),
         ROOT / "docs" / "ledger.md": f"{page}{ledger.RULE}\n\n{ledger.as_markdown(rows)}",
         ROOT / "README.md": f"{before}{BEGIN}\n{words.capitalize()}.\n\n{table}{END}{after}",
     }
 
 
-def of_todays_recipes(results: Iterable[Result]) -> list[Result]:
-    """The results that follow the recipes as they are; of one experiment and seed the last."""
-    kept = {}
-    for r in results:
-        experiment = EXPERIMENTS.get(r.experiment)
-        if experiment is None or r.seed >= (experiment.seeds or math.inf):
-            continue
-        if digest(r.recipe) == digest(experiment.recipe(quick=r.quick)):
-            kept[r.experiment, r.seed, r.quick] = r
-    return list(kept.values())
+def of_today(results: Iterable[Result]) -> list[Result]:
+    """The results that follow today's recipes; of one experiment and seed the last."""
+    return list({(r.experiment, r.seed): r for r in results if r.of_today}.values())
 
 
 def finished(folder: Path) -> list[Result]:
     """The runs that lie in a folder."""
-    return [
-        Result(**json.loads(path.read_text(encoding="utf-8")))
-        for path in sorted(folder.glob("*.json"))
-    ]
+    return [result for path in sorted(folder.glob("*.json")) if (result := read(path))]
 
 
 def main() -> None:
@@ -84,7 +69,7 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, help="a folder of finished runs")
     folder = parser.parse_args().runs
     more = finished(folder) if folder else []
-    results = of_todays_recipes([*ledger.shipped(), *more])
+    results = of_today([*ledger.shipped(), *more])
     for path, text in texts(results).items():
         path.write_text(text, encoding="utf-8")
 

@@ -16,13 +16,14 @@ from tqdm import tqdm
 
 import advtutor
 from advtutor import attacks
-from advtutor.claims import recipes
+from advtutor.claims.experiments.section_4 import MAXOUT
+from advtutor.claims.experiments.section_6 import ADVERSARIAL
 from advtutor.claims.trained import trained
 from advtutor.claims.weights import FOLDER
 from advtutor.data import mnist
 from advtutor.evaluation import evaluate
 
-NETWORKS = {"maxout": recipes.MAXOUT, "maxout-adversarial": recipes.MAXOUT_LONGER}
+NETWORKS = {"maxout": MAXOUT, "maxout-adversarial": ADVERSARIAL}
 SEED = 0
 DEFAULT_STORE = Path("build/networks")
 

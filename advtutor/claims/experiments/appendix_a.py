@@ -1,0 +1,19 @@
+"""Appendix A: a maxout network with ten sigmoids instead of the softmax, on rubbish.
+
+The rubbish of the other networks is measured where they are: sections 4 and 7.
+"""
+
+from advtutor.claims.experiments.base import Experiment
+from advtutor.claims.experiments.digits import UNCLIPPED, ErrorsAndRubbish, on_each
+from advtutor.claims.experiments.section_6 import SIGMOIDS
+
+EXPERIMENTS = [
+    Experiment(
+        "maxout-sigmoids",
+        on_each,
+        {"sigmoids": ErrorsAndRubbish},
+        {"sigmoids": SIGMOIDS},
+        UNCLIPPED,
+        minutes=3,
+    )
+]
