@@ -7,33 +7,39 @@ WORKERS ?= auto
 VENV_PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test run notebooks doctor peers site linkcheck bench release slides \
-	handouts weights ledger wheelhouse wheelhouse-check verify browser-test \
-	screenshots clean
+.PHONY: help help-all setup lab test run notebooks doctor peers site linkcheck bench nbgrader slides \
+	handouts weights ledger wheelhouse wheelhouse-check verify browser-test screenshots clean
 
 help:
-	@echo 'make lab         open the course in JupyterLab (PORT=8888)'
-	@echo 'make test        lint, unit tests, and every notebook against its stored outputs'
-	@echo 'make run         run the notebooks without a browser, write them as pages into build/'
-	@echo 'make doctor      what is installed, and whether the course runs here'
-	@echo 'make notebooks   rebuild the notebooks from notebooks/source/'
-	@echo 'make peers       also install what the attacks are compared with, and nbgrader'
-	@echo 'make site        the website, from the executed notebooks, into build/site/'
-	@echo 'make linkcheck   whether the links that lead out of the website still stand'
-	@echo 'make bench       attacks and training against their floors and other libraries'
-	@echo 'make slides      slides of each notebook, into build/slides/ (npm, once, with a network)'
-	@echo 'make handouts    each notebook as a PDF on A4, into build/handouts/ (needs Chromium)'
-	@echo 'make weights     train the networks again that come with the package'
-	@echo 'make ledger      write the tables of the paper in numbers'
-	@echo 'make release     an nbgrader course with the exercises, into build/nbgrader/'
-	@echo 'make wheelhouse  everything for an installation with no network, into build/wheelhouse/'
-	@echo 'make verify      everything a release must pass, in one table (about an hour)'
-	@echo 'make browser-test  every widget and notebook in a real JupyterLab and Chromium'
-	@echo 'make screenshots   the same, and write docs/images/widgets/'
-	@echo 'make clean       delete build/, dist/ and caches (rm -r .venv deletes the environment)'
+	@echo 'make lab        Open the course in JupyterLab (PORT=8888 chooses the port).'
+	@echo 'make doctor     Say what is installed, and whether the course runs here.'
+	@echo 'make run        Run the notebooks without a browser and write them as pages into build/.'
+	@echo 'make test       Check the code, and run every notebook against its stored outputs.'
+	@echo 'make site       Build the website from the executed notebooks, into build/site/.'
+	@echo 'make slides     Make slides of each notebook (npm, once, with a network).'
+	@echo 'make handouts   Print each notebook as a PDF on A4 (needs Chromium).'
+	@echo 'make nbgrader   Write the exercises as an nbgrader course, into build/nbgrader/.'
+	@echo 'make clean      Delete build/, dist/ and caches, but not .venv.'
+	@echo 'make help-all   List what maintainers need as well.'
 	@echo
 	@echo 'The first of them sets up .venv, which takes some minutes and the network.'
 	@echo 'PYTHON=python3.11 chooses the Python (3.11 or newer).'
+
+help-all: help
+	@echo
+	@echo 'For those who change the course:'
+	@echo 'make setup             Make .venv, or find it current.'
+	@echo 'make notebooks         Rebuild the notebooks that notebooks/source/ has changed.'
+	@echo 'make ledger            Write the tables of the paper in numbers.'
+	@echo 'make weights           Train the networks again that come with the package.'
+	@echo 'make peers             Install what the attacks are compared with, and nbgrader.'
+	@echo 'make bench             Time attacks and training against floors and other libraries.'
+	@echo 'make browser-test      Try every widget and notebook in a real JupyterLab and Chromium.'
+	@echo 'make screenshots       Do the same, and write docs/images/widgets/.'
+	@echo 'make linkcheck         Look whether the links that lead out of the website still stand.'
+	@echo 'make wheelhouse        Collect what an installation with no network needs.'
+	@echo 'make wheelhouse-check  Install from that, with no index to ask.'
+	@echo 'make verify            Run everything a release must pass, in one table (about an hour).'
 
 # A Python named on the command line wins over the one that .venv was made with.
 setup:
@@ -67,7 +73,7 @@ linkcheck: site
 bench: peers
 	$(VENV_PYTHON) benchmarks/bench.py
 
-release: setup
+nbgrader: setup
 	@$(VENV_PYTHON) -m tools.notebooks.nbgrader
 
 slides: setup

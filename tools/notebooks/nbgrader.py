@@ -20,7 +20,7 @@ FOLDER = ROOT / "build" / "nbgrader"
 POINTS = 2
 LINK_TO_NEIGHBOUR = re.compile(r"\[([^\]]+)\]\(\w+\.ipynb\)")  # which is not handed out
 
-CONFIG = """# Written by `make release`. See docs/grading.md.
+CONFIG = """# Written by `make nbgrader`. See docs/grading.md.
 c = get_config()
 c.CourseDirectory.course_id = "advtutor"
 c.ClearSolutions.code_stub = {"python": "..."}
@@ -84,7 +84,7 @@ def answer_cell(source: str, name: str) -> NotebookNode:
     """The exercise's cell, whose check only speaks: the answer stays what was handed in."""
     spoken, found = re.subn(rf"(?m)^{name} = checks\.{name}\(", f"_ = checks.{name}(", source)
     if found != 1:
-        raise SystemExit(f"release: the cell of {name} has {found} check lines, not one")
+        raise SystemExit(f"nbgrader: the cell of {name} has {found} check lines, not one")
     return nbformat.v4.new_code_cell(spoken)
 
 
@@ -104,7 +104,7 @@ def marked(
     return cell
 
 
-def release(folder: Path) -> None:
+def write_course(folder: Path) -> None:
     """Write the course folder anew."""
     shutil.rmtree(folder, ignore_errors=True)
     for notebook in EXERCISES:
@@ -119,8 +119,8 @@ def main() -> None:
     parser.add_argument("folder", type=Path, nargs="?", default=FOLDER)
     folder = parser.parse_args().folder
     if folder.exists() and not (folder / "nbgrader_config.py").exists() and any(folder.iterdir()):
-        sys.exit(f"release: {folder} holds something else; name a new folder")
-    release(folder)
+        sys.exit(f"nbgrader: {folder} holds something else; name a new folder")
+    write_course(folder)
     print(f"wrote {len(EXERCISES)} assignments to {folder}; next: docs/grading.md")
 
 

@@ -1,4 +1,4 @@
-"""The course for graders: what `make release` writes, and what nbgrader makes of it."""
+"""The course for graders: what `make nbgrader` writes, and what nbgrader makes of it."""
 
 import csv
 import os
@@ -15,7 +15,8 @@ from nbformat import NotebookNode
 from advtutor import checks
 from advtutor.checks import grading
 from advtutor.progress import EXERCISES
-from tools.notebooks import nbgrader as release
+from tools.notebooks import nbgrader
+from tools.notebooks.source import ROOT
 
 NOTEBOOK = "02_gradient_sign_crafting"
 CHEAT = """import advtutor.checks.engine as engine
@@ -43,7 +44,7 @@ WRONG = {
 
 def own_answer(name: str) -> str:
     """The course's own answer to an exercise, as its notebook has it, without the check."""
-    cells = (cell for notebook in EXERCISES for cell in release.assignment(notebook).cells)
+    cells = (cell for notebook in EXERCISES for cell in nbgrader.assignment(notebook).cells)
     source = next(cell.source for cell in cells if cell.id == name)
     return re.sub(r"(?m)^ *### (BEGIN|END) SOLUTION\n|^_ = checks.*", "", source).rstrip()
 
@@ -102,7 +103,7 @@ def test_the_module_says_it_by_its_exit_status() -> None:
 @pytest.mark.parametrize("notebook", EXERCISES)
 def test_an_assignment_holds_each_exercise_and_its_points(notebook: str) -> None:
     """Catches an exercise that is forgotten, a test that can be edited, a check that replaces."""
-    page = release.assignment(notebook)
+    page = nbgrader.assignment(notebook)
     nbformat.validate(page)
     marks = {cell.metadata.nbgrader.grade_id: cell.metadata.nbgrader for cell in page.cells}
     assert len(marks) == len(page.cells)
@@ -116,10 +117,13 @@ def test_an_assignment_holds_each_exercise_and_its_points(notebook: str) -> None
 
 
 def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
-    """Catches a release that deletes what somebody keeps there."""
+    """Catches a command that deletes what somebody keeps there."""
     (tmp_path / "thesis.tex").write_text("")
     ran = subprocess.run(
-        [sys.executable, release.__file__, str(tmp_path)], capture_output=True, text=True
+        [sys.executable, "-m", "tools.notebooks.nbgrader", str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
     )
     assert ran.returncode != 0 and "something else" in ran.stderr
     assert (tmp_path / "thesis.tex").exists()
@@ -128,9 +132,9 @@ def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
 # --- nbgrader itself ---
 
 
-def handed_in(released: NotebookNode, change: Callable[[str, str], str]) -> NotebookNode:
+def handed_in(handed_out: NotebookNode, change: Callable[[str, str], str]) -> NotebookNode:
     """A submission: each answer cell as `change(name, source)` makes it."""
-    page = nbformat.from_dict(released)
+    page = nbformat.from_dict(handed_out)
     for cell in page.cells:
         if cell.metadata.nbgrader.solution:
             cell.source = change(cell.metadata.nbgrader.grade_id, cell.source)
@@ -151,20 +155,20 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if os.environ.get("ADVTUTOR_PEERS") != "required":
         pytest.importorskip("nbgrader", reason="not installed: make peers")
     root = tmp_path_factory.mktemp("graded") / "course"
-    release.release(root)
-    nbgrader(root, "generate_assignment", NOTEBOOK)
-    released = nbformat.read(root / "release" / NOTEBOOK / f"{NOTEBOOK}.ipynb", as_version=4)
+    nbgrader.write_course(root)
+    run_nbgrader(root, "generate_assignment", NOTEBOOK)
+    handed_out = nbformat.read(root / "release" / NOTEBOOK / f"{NOTEBOOK}.ipynb", as_version=4)
     for student, change in SUBMISSIONS.items():
         folder = root / "submitted" / student / NOTEBOOK
         folder.mkdir(parents=True)
-        nbformat.write(handed_in(released, change), folder / f"{NOTEBOOK}.ipynb")
-    nbgrader(root, "autograde", NOTEBOOK, "--create")
-    nbgrader(root, "generate_feedback", NOTEBOOK)
-    nbgrader(root, "export")
+        nbformat.write(handed_in(handed_out, change), folder / f"{NOTEBOOK}.ipynb")
+    run_nbgrader(root, "autograde", NOTEBOOK, "--create")
+    run_nbgrader(root, "generate_feedback", NOTEBOOK)
+    run_nbgrader(root, "export")
     return root
 
 
-def nbgrader(root: Path, *command: str) -> None:
+def run_nbgrader(root: Path, *command: str) -> None:
     # nbgrader calls alembic by its name, as in an activated environment.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     ran = subprocess.run(
