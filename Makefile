@@ -84,6 +84,7 @@ handouts: setup
 
 weights: setup
 	$(VENV_PYTHON) -m tools.ledger.defences
+	$(VENV_PYTHON) -m tools.ledger.live
 	$(VENV_PYTHON) -m tools.ledger.weights
 
 ledger: setup

@@ -14,6 +14,7 @@ _MODULES = (
     "data",
     "evaluation",
     "linearity",
+    "live",
     "models",
     "plots",
     "predictions",

@@ -32,6 +32,14 @@ class Server(NamedTuple):
     config: Path
 
 
+def _look_for_the_browser() -> None:
+    """Skip where the browser tests are not wanted; fail where they are and cannot run."""
+    if not WANTED:
+        pytest.skip("a browser test: make browser-test runs it")
+    if fault := _missing():
+        pytest.fail(fault)
+
+
 def _missing() -> str | None:
     try:
         import playwright.sync_api  # noqa: F401
@@ -45,10 +53,7 @@ def _missing() -> str | None:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The server of `advtutor lab`, with settings of its own, on a copy of the notebooks."""
-    if not WANTED:
-        pytest.skip("a browser test: make browser-test runs it")
-    if fault := _missing():
-        pytest.fail(fault)
+    _look_for_the_browser()
     folder, state = tmp_path_factory.mktemp("course"), tmp_path_factory.mktemp("state")
     shutil.copytree(ROOT / "notebooks", folder / "notebooks")
     (state / "config" / "labconfig").mkdir(parents=True)
@@ -78,8 +83,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def browser(server: Server) -> Iterator[object]:
+def browser() -> Iterator[object]:
     """Chromium without a window."""
+    _look_for_the_browser()
     from playwright.sync_api import sync_playwright
 
     switches = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]

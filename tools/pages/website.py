@@ -39,6 +39,7 @@ MODULES = (
     "certify",
     "plots",
     "widgets",
+    "live",
     "predictions",
     "claims",
     "progress",
