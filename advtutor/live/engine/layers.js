@@ -109,24 +109,24 @@ class Conv2d {
 
   forward(x) {
     const { pixels, places, outputs } = this;
-    const y = zeros(x, outputs * places), patch = zeros(x, this.patch), out = zeros(x, outputs);
+    const y = zeros(x, outputs * places), patch = zeros(x, this.patch), here = zeros(x, outputs);
     for (let place = 0; place < places; place++) {
       for (let i = 0, first = place * patch.length; i < patch.length; i++) {
         const pixel = pixels[first + i];
         patch[i] = pixel < 0 ? 0 : x[pixel];
       }
-      multiply(this.weight, patch, this.bias, out);
-      for (let o = 0; o < outputs; o++) y[o * places + place] = out[o];
+      multiply(this.weight, patch, this.bias, here);
+      for (let o = 0; o < outputs; o++) y[o * places + place] = here[o];
     }
     return y;
   }
 
   backward(dy) {
     const { pixels, places, outputs } = this;
-    const dx = zeros(dy, this.inputs), dpatch = zeros(dy, this.patch), dout = zeros(dy, outputs);
+    const dx = zeros(dy, this.inputs), dpatch = zeros(dy, this.patch), dhere = zeros(dy, outputs);
     for (let place = 0; place < places; place++) {
-      for (let o = 0; o < outputs; o++) dout[o] = dy[o * places + place];
-      multiplyTransposed(this.weight, dout, dpatch);
+      for (let o = 0; o < outputs; o++) dhere[o] = dy[o * places + place];
+      multiplyTransposed(this.weight, dhere, dpatch);
       for (let i = 0, first = place * dpatch.length; i < dpatch.length; i++) {
         const pixel = pixels[first + i];
         if (pixel >= 0) dx[pixel] += dpatch[i];
