@@ -187,7 +187,7 @@ def test_doctor_knows_whose_notebooks_these_are(
     """Catches notebooks of another version, of an edited source, unreadable ones, and none."""
     notebooks = tmp_path / "notebooks"
     (notebooks / "source").mkdir(parents=True)
-    monkeypatch.setattr(workspace, "clone", lambda: tmp_path)
+    monkeypatch.setattr(workspace, "repository", lambda: tmp_path)
     assert states(doctor.notebooks) == {"notebooks": "problem"}
 
     (notebooks / "source" / "00_start_here.py").write_text("# %%\n1\n")
@@ -203,7 +203,7 @@ def test_doctor_knows_whose_notebooks_these_are(
             (notebooks / "00_start_here.ipynb").write_text("<<<<<<< HEAD")
         assert states(doctor.notebooks) == {"notebooks": "warning"}, damage
 
-    monkeypatch.setattr(workspace, "clone", lambda: None)
+    monkeypatch.setattr(workspace, "repository", lambda: None)
     assert states(doctor.notebooks) == {"notebooks": "problem"}, "a wheel that lacks them"
 
 
@@ -219,22 +219,6 @@ def test_the_report_takes_brackets_literally() -> None:
 # -------------------------------------------------------------------------------------------- lab
 
 
-def test_a_taken_port_moves_on() -> None:
-    """Catches a port that is said to be free while another server holds it."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        assert port < lab.free_port(port) <= port + lab.PORTS_TRIED
-
-
-def test_no_free_port_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Catches an endless search, and a traceback at the end of it."""
-    monkeypatch.setattr(lab, "PORTS_TRIED", 1)
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        with pytest.raises(lab.LabError, match=rf"{port} to {port} are taken.*PORT="):
-            lab.free_port(port)
-
-
 @pytest.mark.parametrize("port", ["0", "70000", "abc"])
 def test_an_impossible_port_is_refused(port: str) -> None:
     """Catches a port that no socket can have reaching the server."""
@@ -247,7 +231,7 @@ def test_without_notebooks_lab_says_so(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, root: str | None, advice: str
 ) -> None:
     """Catches an empty JupyterLab, or a traceback, where there are no notebooks."""
-    monkeypatch.setattr(workspace, "clone", lambda: tmp_path / root if root else None)
+    monkeypatch.setattr(workspace, "repository", lambda: tmp_path / root if root else None)
     monkeypatch.chdir(tmp_path)
     refused = CliRunner().invoke(app, ["lab"])
     assert refused.exit_code == 1 and advice in " ".join(refused.output.split())
@@ -274,8 +258,11 @@ def get(url: str, token: str) -> tuple[int, str]:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="ends the server with signals")
-def test_lab_serves_the_course_and_ends_cleanly(tmp_path: Path) -> None:
-    """Catches a wrong address or folder, a server without a token, and one that outlives Ctrl-C."""
+def test_lab_serves_the_learners_folder_and_ends_cleanly(tmp_path: Path) -> None:
+    """Catches a wrong address or folder, a server without a token, and one that outlives Ctrl-C.
+
+    It runs as behind make: with a terminal to read from, in which nobody sees a question.
+    """
     clone = tmp_path / "the clone"
     (clone / "notebooks").mkdir(parents=True)
     (clone / "pyproject.toml").touch()
@@ -289,43 +276,47 @@ def test_lab_serves_the_course_and_ends_cleanly(tmp_path: Path) -> None:
         "JUPYTER_CONFIG_DIR": str(tmp_path / "config"),
         "JUPYTER_DATA_DIR": str(tmp_path / "data"),
         "JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime"),
-        "COLUMNS": "40",
     }
     for name in ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY", "JUPYTER_TOKEN"):
         environment.pop(name, None)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
+        terminal, stdin = os.openpty()
         server = subprocess.Popen(
             [sys.executable, "-m", "advtutor", "lab", "--port", str(port)],
             cwd=tmp_path,
             env=environment,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
         )
         try:
-            said = ""
-            while "Stop with" not in said:
+            said, found = "", None
+            while not found:
                 line = server.stdout.readline() if server.stdout else ""
                 assert line, said
                 said += line
-            assert f"Port {port} is taken" in said
-            found = re.search(r"http://127\.0\.0\.1:(\d+)/(\S+)\?token=(\w+)", said)
-            assert found, said
+                found = re.search(r"http://127\.0\.0\.1:(\d+)/(\S+)\?token=(\w+)", line)
+            assert f"Your notebooks are in {clone / 'my-course'}." in said
             address, token = f"http://127.0.0.1:{found[1]}", found[3]
-            assert found[2] == "lab/tree/notebooks/00_start_here.ipynb"
+            assert found[2] == "lab/tree/00_start_here.ipynb"
             assert int(found[1]) != port
 
-            assert get(f"{address}/api/contents/{found[2][9:]}", token)[0] == 200
-            assert get(f"{address}/api/contents/{found[2][9:]}", "wrong")[0] == 403
+            content = f"{address}/api/contents/00_start_here.ipynb"
+            assert get(content, token)[0] == 200
+            assert get(content, "wrong")[0] == 403
             assert get(f"{address}/{found[2]}", token)[0] == 200
             plugin = "@jupyterlab/apputils-extension:notification"
             news = json.loads(get(f"{address}/lab/api/settings/{plugin}", token)[1])
             assert news["schema"]["properties"]["fetchNews"]["default"] == "false"
+            assert (clone / "my-course" / "00_start_here.ipynb").exists()
         finally:
             os.killpg(server.pid, signal.SIGINT)  # what Ctrl-C in a terminal does
             said += server.communicate(timeout=20)[0]
+            os.close(terminal)
+            os.close(stdin)
     assert server.returncode == 0, said
     assert "Traceback" not in said, said
     assert "Shut down this Jupyter server" not in said, "a question that nobody sees"

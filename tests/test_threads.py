@@ -23,4 +23,6 @@ def test_the_kernels_of_lab_inherit_it(monkeypatch):
     """Catches a Lab whose kernels spin."""
     monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
     monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
-    assert lab._environment("token")["GOMP_SPINCOUNT"] == "10000"
+    environment = {}
+    lab.prepare(environment)
+    assert environment["GOMP_SPINCOUNT"] == "10000"

@@ -40,8 +40,8 @@ def lab(
         Path | None,
         typer.Argument(
             metavar="[DIR]",
-            help="A folder of yours, to copy the notebooks into. Without it: the clone, or "
-            "advtutor-course here.",
+            help="A folder of yours, to copy the notebooks into. Without it: my-course in the "
+            "clone, or else advtutor-course here.",
             show_default=False,
         ),
     ] = None,
@@ -53,14 +53,14 @@ def lab(
         typer.Option(help="Open a browser.", show_default="where there is a display"),
     ] = None,
 ) -> None:
-    """Open the course in JupyterLab, on this machine only.
+    """Open your notebooks in JupyterLab, on this machine only.
 
-    Notebooks in DIR that you have changed stay; a newer version is put beside them.
+    Notebooks in which you have written something stay; a newer version is put beside them.
     """
     from advtutor.course.lab import LabError, serve
 
     try:
-        raise typer.Exit(serve(port, browser, folder))
+        serve(port, browser, folder)
     except LabError as fault:
         Console(stderr=True).print(f"advtutor lab: {escape(str(fault))}", highlight=False)
         raise typer.Exit(1) from None
@@ -88,26 +88,29 @@ def catch_up(
     notebooks: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="Your notebooks.", show_default="this folder, or the clone's"
+            metavar="DIR", help="Your notebooks.", show_default="this folder, or that of `lab`"
         ),
     ] = None,
 ) -> None:
     """Start notebook NN without those before it: their answers at hand, your files untouched."""
-    from advtutor.course.catchup import CatchUpError, catch_up
+    from advtutor.course.doctor import examine
+    from advtutor.course.workspace import CourseError, catch_up
 
     errors = Console(stderr=True, soft_wrap=True)
     try:
-        outcome = catch_up(notebook, notebooks)
-    except CatchUpError as fault:
+        start, lines = catch_up(notebook, notebooks)
+    except CourseError as fault:
         errors.print(f"advtutor catch-up: {escape(str(fault))}", highlight=False)
         raise typer.Exit(1) from None
-    for line in outcome.lines:
-        typer.echo(line)
-    for text in outcome.faults:
-        errors.print(f"advtutor catch-up: {escape(text)}", highlight=False)
-    if outcome.faults:
+    for line in lines:
+        say(line)
+    problems = [finding for finding in examine() if finding.state == "problem"]
+    for finding in problems:
+        text = f"advtutor catch-up: {finding.name}: {finding.found}. {finding.remedy}"
+        errors.print(escape(text), highlight=False)
+    if problems:
         raise typer.Exit(1)
-    typer.echo(f"all that it needs loads; open {outcome.start}")
+    say(f"all that it needs loads; open {start}")
 
 
 @app.command()

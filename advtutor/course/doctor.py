@@ -51,6 +51,7 @@ def examine() -> list[Finding]:
         digits,
         classifier,
         photo,
+        weights,
         disk,
         kernel,
         notebooks,
@@ -211,6 +212,22 @@ def classifier() -> Iterator[Finding]:
     else:
         numbers = sum(parameter.numel() for parameter in model.parameters())
         yield Finding("ImageNet classifier", "ok", f"{numbers / 1e6:.2f} million weights")
+
+
+def weights() -> Iterator[Finding]:
+    """Whether the trained networks that come with the package can be read."""
+    from safetensors import safe_open
+
+    folder = Path(advtutor.__file__).parent / "assets"
+    paths = sorted(folder.rglob("*.safetensors"))
+    try:
+        for path in paths:
+            with safe_open(path, "pt") as file:
+                file.keys()
+    except Exception as fault:
+        yield Finding("trained networks", "problem", f"{path}: {fault}", _install_again())
+    else:
+        yield Finding("trained networks", "ok", f"{len(paths)} files")
 
 
 def photo() -> Iterator[Finding]:

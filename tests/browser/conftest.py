@@ -3,7 +3,11 @@
 import os
 import secrets
 import shutil
+import socket
 import subprocess
+import sys
+import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -58,8 +62,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     shutil.copytree(ROOT / "notebooks", folder / "notebooks")
     (state / "config" / "labconfig").mkdir(parents=True)
     (state / "config" / "labconfig" / "default_setting_overrides.json").write_text(SETTINGS)
-    token, port = secrets.token_hex(16), lab.free_port(8900)
-    environment = lab._environment(token) | {
+    token, port = secrets.token_hex(16), _free_port()
+    environment = os.environ | {
+        "JUPYTER_TOKEN": token,
         "JUPYTER_CONFIG_DIR": str(state / "config"),
         "JUPYTER_DATA_DIR": str(state / "data"),
         "JUPYTER_RUNTIME_DIR": str(state / "runtime"),
@@ -69,17 +74,37 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "ADVTUTOR_PROGRESS": "off",
         "OMP_NUM_THREADS": "1",  # two notebooks run side by side
     }
-    command = lab._command(folder, "notebooks/00_start_here.ipynb", port, browser=False)
+    lab.prepare(environment)
+    command = [sys.executable, "-m", "jupyterlab", *lab.options(folder, port, browser=False)]
     command.append("--LabApp.expose_app_in_browser=True")
+    address = f"http://127.0.0.1:{port}"
     with (state / "lab.log").open("wb") as log:
         running = subprocess.Popen(
             command, cwd=folder, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL
         )
         try:
-            lab._wait_until_it_answers(running, port, token)
-            yield Server(f"http://127.0.0.1:{port}", token, folder, state / "config")
+            _wait_until_it_answers(running, f"{address}/api/status?token={token}")
+            yield Server(address, token, folder, state / "config")
         finally:
-            lab._stop(running)
+            running.terminate()
+            running.wait(timeout=20)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+def _wait_until_it_answers(running: subprocess.Popen, address: str) -> None:
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    end = time.monotonic() + 90
+    while running.poll() is None and time.monotonic() < end:
+        try:
+            direct.open(address, timeout=5).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    pytest.fail(f"JupyterLab does not answer; its exit status is {running.poll()}")
 
 
 @pytest.fixture(scope="session")
