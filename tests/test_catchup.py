@@ -85,9 +85,7 @@ def test_a_missing_notebook_is_written(folder: Path) -> None:
     assert start.read_bytes() == (ROOT / "notebooks" / start.name).read_bytes()
 
 
-@pytest.mark.parametrize(
-    "spoilt", [b'{"cells": [{"cell', b"", b"[]", b"\xff\xfe", b'{"cells": []}']
-)
+@pytest.mark.parametrize("spoilt", [b'{"cells": [{"c', b"", b"[]", b"\xff\xfe", b'{"cells": []}'])
 def test_a_spoilt_notebook_stays_and_a_fresh_one_lies_beside(folder: Path, spoilt: bytes) -> None:
     """Catches a learner's file that is lost, a spoilt one that is recommended, a third copy."""
     path, fresh = folder / f"{THIRD}.ipynb", folder / f"{THIRD}-fresh.ipynb"

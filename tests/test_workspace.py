@@ -114,6 +114,14 @@ def test_each_later_text_is_offered_under_the_same_version(
     assert heading(mine / "06_proof-2.0-2.ipynb") == "# and again"
 
 
+def test_the_same_text_with_other_outputs_is_no_new_version(shipped: Path, mine: Path) -> None:
+    """Catches an offer of what a learner has already, beside their own work."""
+    solve(mine / "06_proof.ipynb")
+    path = shipped / "06_proof.ipynb"
+    path.write_text(path.read_text().replace("stored", "measured anew"))
+    assert workspace.copy_into(mine) == []
+
+
 def run_and_saved(notebook: dict) -> None:
     notebook["cells"][1]["execution_count"] = 7
     notebook["cells"][1]["outputs"] = []
@@ -235,6 +243,13 @@ def test_work_under_an_old_number_stays_beside_the_new(
     assert workspace.copy_into(mine) == []
 
 
+def test_a_second_notebook_of_the_same_name_is_no_new_number(shipped: Path, mine: Path) -> None:
+    """Catches a notebook that is dropped although this version still has it."""
+    write(shipped / "07_proof.ipynb", "another one")
+    assert workspace.copy_into(mine) == []
+    assert (mine / "06_proof.ipynb").exists() and (mine / "07_proof.ipynb").exists()
+
+
 def test_a_notebooks_name_without_its_number_is_its_own() -> None:
     """Catches two notebooks that an upgrade would take for one under two numbers."""
     for folder in (ROOT / "notebooks", ROOT / "notebooks" / "solutions"):
@@ -323,6 +338,15 @@ def test_work_in_the_clones_own_notebooks_is_not_lost(clone: Path) -> None:
         workspace.copy_into(mine)
         assert "return 42" in (mine / "06_proof.ipynb").read_text()
     assert heading(next(mine.glob("06_proof-*.ipynb"))) == "# 06_proof.ipynb, version 1"
+
+
+def test_what_somebody_changes_in_the_clone_is_no_version(clone: Path) -> None:
+    """Catches somebody's half-done work that is offered as the course's."""
+    mine = workspace.usual_folder()
+    workspace.copy_into(mine)
+    solve(mine / "06_proof.ipynb")
+    solve(clone / "notebooks" / "06_proof.ipynb", "def answer():\n    return 41")
+    assert workspace.copy_into(mine) == []
 
 
 def test_clean_spares_the_learners_folder(tmp_path: Path) -> None:
