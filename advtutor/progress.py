@@ -8,24 +8,9 @@ from pathlib import Path
 
 from platformdirs import user_data_dir
 
+from advtutor import exercises
 from advtutor._files import users_path, whole_file
 from advtutor._say import say
-
-EXERCISES = {
-    "00_start_here": ("levels_to_eps",),
-    "01_linear_explanation": ("shell_share", "worst_case_linear", "worst_case_loss"),
-    "02_gradient_sign_crafting": ("fgsm", "bim", "project_linf"),
-    "03_adversarial_training": ("adversarial_loss", "adversarial_step", "l1_decay_loss"),
-    "04_does_the_defence_hold": (
-        "margin_loss",
-        "break_sure",
-        "estimated_gradient",
-        "break_staircase",
-        "break_hardened",
-    ),
-    "05_why_examples_transfer": ("agreement", "mean_cosine", "ensemble_fgsm"),
-    "06_proof_not_promise": ("linear_radius", "interval_linear", "interval_relu", "margin_bound"),
-}
 
 _here: set[str] = set()  # done in this process, whether or not a file can be written
 
@@ -64,10 +49,11 @@ def show(notebook: str) -> None:
 
     Raises ValueError for a notebook that the course does not have.
     """
-    if notebook not in EXERCISES:
-        raise ValueError(f"there is no notebook {notebook!r}; there are {', '.join(EXERCISES)}")
+    of_notebooks = exercises.by_notebook()
+    if notebook not in of_notebooks:
+        raise ValueError(f"there is no notebook {notebook!r}; there are {', '.join(of_notebooks)}")
     finished = done()
-    marks = [f"{'✓' if name in finished else '○'} {name}" for name in EXERCISES[notebook]]
+    marks = [f"{'✓' if name in finished else '○'} {name}" for name in of_notebooks[notebook]]
     say("exercises of this notebook   " + "   ".join(marks))
 
 

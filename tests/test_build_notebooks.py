@@ -11,6 +11,7 @@ import pytest
 from nbformat import NotebookNode
 from nbval.plugin import get_sanitize_patterns, metadata_tags
 
+from advtutor import checks
 from tools.notebooks import build as tool
 from tools.notebooks import rules
 from tools.notebooks import source as sources
@@ -22,24 +23,22 @@ SOURCE = '''# %% [markdown]
 # It goes on in [the next](02_next.ipynb) and [at home](../README.md).
 
 # %%
-import sys
+from advtutor import checks
 
 seen = []
 
 
-def double(x):
-    """Twice x."""
-    ### BEGIN SOLUTION
-    return 2 * x
-    ### END SOLUTION
+def levels_to_eps(levels):
+    """A ruler."""
+    ...
 
 
-print("✓ double: right" if double(2) == 4 else "○ double: not attempted yet")
+levels_to_eps = checks.levels_to_eps(levels_to_eps)
 
 # %% tags=["nbval-ignore-output"]
 for word in ["cut", "in", "pieces"]:
     print(word, flush=True)
-double(3)
+levels_to_eps(3)
 
 # %%
 import ipywidgets
@@ -90,18 +89,23 @@ def test_the_small_notebook_has_no_faults(built: Path) -> None:
     assert tool.faults_of(NAME, built) == []
 
 
-def test_blocks_become_dots_at_their_own_depth(learner: NotebookNode) -> None:
-    """Catches a solution left in the learner's notebook, or a stub that is no Python."""
-    code = learner.cells[1].source
-    assert '    """Twice x."""\n    ...\n' in code
-    assert "2 * x" not in code and "SOLUTION" not in code
-    compile(code, "stub", "exec")
+def test_the_learner_gets_the_stub(learner: NotebookNode) -> None:
+    """Catches an answer in the learner's notebook."""
+    assert '    """A ruler."""\n    ...\n' in learner.cells[1].source
+    assert "255" not in learner.cells[1].source
 
 
-def test_the_solution_keeps_the_block_without_marks(solution: NotebookNode) -> None:
-    """Catches marks left for the reader to stumble over."""
-    assert '    """Twice x."""\n    return 2 * x\n' in solution.cells[1].source
-    assert "SOLUTION" not in solution.cells[1].source
+def test_the_solution_is_the_answer_of_the_exercise(solution: NotebookNode) -> None:
+    """Catches a solved notebook with another answer than `.solution()` prints."""
+    assert '    """A ruler."""\n    return levels / 255\n' in solution.cells[1].source
+    assert checks.levels_to_eps.answer.endswith("\n    return levels / 255")
+
+
+def test_another_answer_makes_the_notebooks_stale(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a changed answer that the next build passes over."""
+    before = sources.digest(SOURCE)
+    monkeypatch.setitem(checks.levels_to_eps.__dict__, "answer", "def levels_to_eps(levels): 1")
+    assert sources.digest(SOURCE) != before
 
 
 def test_the_solution_says_so_first(learner: NotebookNode, solution: NotebookNode) -> None:
@@ -223,14 +227,18 @@ def test_a_failed_write_keeps_the_old_file(folder: Path, monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("code", "reason"),
     [
-        ("### BEGIN SOLUTION\n1", "ends before"),
-        ("### END SOLUTION", "the other mark"),
-        ("### BEGIN SOLUTION\n### BEGIN SOLUTION\n### END SOLUTION", "the other mark"),
+        ("", "stands where no levels_to_eps is defined"),
+        ("levels_to_eps = 3", "stands where no levels_to_eps is defined"),
+        ("def levels_to_eps(n):\n    ...", "'def levels_to_eps.n.:' is answered by"),
+        ("def levels_to_eps(levels):\n    return levels / 255", "is no stub"),
+        ("def levels_to_eps(levels):\n    one = 1\n    ...", "is no stub"),
+        ("### BEGIN SOLUTION", "stands in advtutor/exercises/"),
     ],
 )
-def test_unbalanced_marks_are_refused(code: str, reason: str) -> None:
-    """Catches a mark left out, which would hide the rest of a cell or show a solution."""
-    text = f"# %% [markdown]\n# # Title\n\n# %%\n{code}\n"
+def test_a_stub_that_no_answer_fits_is_refused(code: str, reason: str) -> None:
+    """Catches an answer that drifts from its stub, and one that is written a second time."""
+    check = "levels_to_eps = checks.levels_to_eps(levels_to_eps)"
+    text = f"# %% [markdown]\n# # Title\n\n# %%\n{code}\n\n\n{check}\n"
     with pytest.raises(sources.SourceError, match=f"demo, cell 1: .*{reason}"):
         sources.unexecuted(text, "demo", "learner", "1.0")
 
@@ -297,8 +305,14 @@ BAD = {
     "svg": (with_data("image/svg+xml", "<svg/>"), "an SVG"),
     "widget": (with_data("application/vnd.jupyter.widget-view+json", "x"), "view of a widget"),
     "own folder": (stream("stdout", f"{sources.ROOT}/data"), "a folder of the machine"),
-    "failed check": (stream("stdout", "✗ double: no\n"), "check of double says ✗, not ○"),
-    "passed stub": (stream("stdout", "✓ double: yes\n"), "check of double says ✓, not ○"),
+    "failed check": (
+        stream("stdout", "✗ levels_to_eps: no\n"),
+        "check of levels_to_eps says ✗, not ○",
+    ),
+    "passed stub": (
+        stream("stdout", "✓ levels_to_eps: yes\n"),
+        "check of levels_to_eps says ✓, not ○",
+    ),
 }
 
 
@@ -314,7 +328,7 @@ def test_a_bad_notebook_is_found(fault: str, learner: NotebookNode) -> None:
 
 def test_an_unattempted_check_in_a_solution_is_found(solution: NotebookNode) -> None:
     """Catches a solved notebook in which an exercise was left open."""
-    stream("stdout", "○ double: not attempted yet\n")(solution)
+    stream("stdout", "○ levels_to_eps: not attempted yet\n")(solution)
     assert rules.mark_faults(solution, "solution")
 
 
@@ -344,7 +358,7 @@ def test_a_check_missing_in_one_of_the_pair_is_found(
 ) -> None:
     """Catches a check that only one of the two notebooks runs."""
     solution.cells[1].outputs = []
-    assert "checks of ['double'], and of []" in rules.pair_faults(learner, solution)[-1]
+    assert "checks of ['levels_to_eps'], and of []" in rules.pair_faults(learner, solution)[-1]
 
 
 def test_a_broken_link_is_found(learner: NotebookNode, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from nbformat import NotebookNode
 
 from advtutor import checks
 from advtutor.checks import grading
-from advtutor.progress import EXERCISES
+from advtutor.exercises import by_notebook
 from tools.notebooks import nbgrader
 from tools.notebooks.source import ROOT
 
@@ -44,7 +44,7 @@ WRONG = {
 
 def own_answer(name: str) -> str:
     """The course's own answer to an exercise, as its notebook has it, without the check."""
-    cells = (cell for notebook in EXERCISES for cell in nbgrader.assignment(notebook).cells)
+    cells = (cell for notebook in by_notebook() for cell in nbgrader.assignment(notebook).cells)
     source = next(cell.source for cell in cells if cell.id == name)
     return re.sub(r"(?m)^ *### (BEGIN|END) SOLUTION\n|^_ = checks.*", "", source).rstrip()
 
@@ -100,14 +100,14 @@ def test_the_module_says_it_by_its_exit_status() -> None:
 # --- the course folder ---
 
 
-@pytest.mark.parametrize("notebook", EXERCISES)
+@pytest.mark.parametrize("notebook", by_notebook())
 def test_an_assignment_holds_each_exercise_and_its_points(notebook: str) -> None:
     """Catches an exercise that is forgotten, a test that can be edited, a check that replaces."""
     page = nbgrader.assignment(notebook)
     nbformat.validate(page)
     marks = {cell.metadata.nbgrader.grade_id: cell.metadata.nbgrader for cell in page.cells}
     assert len(marks) == len(page.cells)
-    for name in EXERCISES[notebook]:
+    for name in by_notebook()[notebook]:
         assert marks[name]["solution"] and not marks[name]["locked"]
         assert marks[f"{name}-test"]["grade"] and marks[f"{name}-test"]["locked"]
         assert marks[f"{name}-test"]["points"] == 2

@@ -39,8 +39,12 @@ def faults(tree: ast.AST) -> Iterator[str]:
                 yield f"line {node.lineno}: calls {name}"
 
 
-# The one place that runs text as code: nbgrader's hidden tests, in the process nbgrader gives them.
-ALLOWED = {"advtutor/checks/grading.py": "calls exec"}
+# What runs text as code: the course's own answers with a mistake edited in, and nbgrader's hidden
+# tests, in the process nbgrader gives them.
+ALLOWED = {
+    "advtutor/checks/engine.py": "calls exec",
+    "advtutor/checks/grading.py": "calls exec",
+}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())

@@ -3,18 +3,23 @@
 Faults are looked for from the most basic to the least: an answer that has two is told the first.
 """
 
+import ast
 import contextlib
 import inspect
 import itertools
+import linecache
 import math
 import operator
 import re
+import textwrap
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from advtutor import progress
@@ -26,6 +31,7 @@ SECONDS = 10.0  # for all runs of one answer; a right one takes a fraction of on
 RTOL, ATOL = 1e-4, 1e-6  # above the rounding of float32, far below any step of the exercises
 
 Function = Callable[..., Any]
+Edits = dict[str, str]  # what stands in the answer, and what is written in its place
 
 # What torch says, and what it means for somebody who meets it for the first time.
 MEANINGS = {
@@ -46,18 +52,17 @@ class Case:
     batch: int
 
 
-@dataclass(frozen=True)
 class Mistake:
-    """A known way to get the exercise wrong.
+    """A known way to get the exercise wrong, as edits of the answer.
 
-    `parts` replaces parts of the exercise's recipe, which then gives what this mistake gives.
-    Where two mistakes give the same values, `source` tells them apart: a pattern in the answer.
+    `ways` are the ways to make it, each with all its edits: {".clamp(0, 1)": ""} takes the clip
+    out of the answer. What is replaced stands once in the answer's body. An edit may use what the
+    exercise's file defines, torch and F. Where two mistakes give the same values, `source` tells
+    them apart: a pattern in the learner's code.
     """
 
-    name: str
-    message: str
-    parts: dict[str, Any]
-    source: str | None = None
+    def __init__(self, name: str, message: str, *ways: Edits, source: str | None = None) -> None:
+        self.name, self.message, self.ways, self.source = name, message, ways, source
 
 
 @dataclass(frozen=True)
@@ -95,19 +100,20 @@ class _Found(Exception):
 class Exercise:
     """One exercise: call it with an answer, and it says what it thinks of it in one line.
 
-    `reference` is the course's own answer, `recipe(**parts)` makes the same function with parts
-    replaced, `cases` are the inputs, `mistakes` the known ones, the most basic first. `look` takes
-    (result, arguments) and returns what has to agree with the reference, where that is more than
-    the result. `otherwise` takes the runs of an answer that is wrong in no known way, and those of
-    the reference, and may still find (fault, text). `says` replaces the text of a general fault.
-    `may_change` names the changes of its arguments (`watch.changes`) that are meant. `patience`
-    multiplies the time an answer may take.
+    `reference` is the course's own answer, the `number`-th of its `notebook`; its text is the one
+    that the solved notebook shows. `cases` are the inputs, `mistakes` the known ones, the most
+    basic first. `look` takes (result, arguments) and returns what has to agree with the reference,
+    where that is more than the result. `otherwise` takes the runs of an answer that is wrong in no
+    known way, and those of the reference, and may still find (fault, text). `says` replaces the
+    text of a general fault. `may_change` names the changes of its arguments (`watch.changes`) that
+    are meant. `patience` multiplies the time an answer may take.
     """
 
     reference: Function
-    recipe: Callable[..., Function]
+    notebook: str
+    number: int
     cases: Sequence[Case]
-    mistakes: Sequence[Mistake]
+    mistakes: Sequence[Any]  # of Mistake here; other kinds of exercises have their own
     hints: tuple[str, str, str]
     look: Callable[[Any, dict[str, Any]], Any] | None = None
     otherwise: Callable[[list[Run], list[Run]], tuple[str, str] | None] | None = None
@@ -127,6 +133,43 @@ class Exercise:
     def call(self) -> str:
         """How the function is called: 'fgsm(model, x, y, eps)'."""
         return f"{self.name}({', '.join(inspect.signature(self.reference).parameters)})"
+
+    @cached_property
+    def answer(self) -> str:
+        """The source of the course's own answer."""
+        return inspect.getsource(self.reference).rstrip()
+
+    @cached_property
+    def body(self) -> str:
+        """What stands below the first line of the answer, each line with its `\\n`."""
+        first = _definition_in(self.answer).body[0]
+        return "".join(f"{line}\n" for line in self.answer.split("\n")[first.lineno - 1 :])
+
+    def made_by(self, *mistakes: str) -> Function:
+        """The answer with these mistakes made in it, the first way of each."""
+        ways = {mistake.name: mistake.ways[0] for mistake in self.mistakes}
+        made = self.edited(*(ways[name] for name in mistakes))
+        if made is None:
+            raise ValueError(f"{self.name}: the edits of {', '.join(mistakes)} do not fit together")
+        return made
+
+    def edited(self, *ways: Edits) -> Function | None:
+        """The answer after these edits, one by one; None where one no longer has its place."""
+        body = self.body
+        for old, new in (edit for way in ways for edit in way.items()):
+            if body.count(old) != 1:
+                return None
+            body = body.replace(old, new)
+        head = self.answer[: self.answer.index(self.body.rstrip("\n"))]
+        text, file = head + body, f"<{self.name} with a mistake>"
+        linecache.cache[file] = len(text), None, text.splitlines(keepends=True), file
+        namespace = {"torch": torch, "F": F} | self.reference.__globals__
+        try:
+            exec(compile(text, file, "exec"), namespace)
+        except SyntaxError:
+            return None
+        made: Function = namespace[self.name]
+        return made
 
     @property
     def _seconds(self) -> float:
@@ -151,7 +194,7 @@ class Exercise:
 
     def solution(self) -> None:
         """Print the course's own answer."""
-        print(inspect.getsource(self.reference).rstrip())
+        print(self.answer)
 
     def judge(self, function: Any) -> Verdict:
         """The verdict on `function`, without a word; whatever it does, the notebook is as before.
@@ -175,37 +218,36 @@ class Exercise:
         self._is_a_function(function)
         self._has_been_attempted(function)
         self._takes_the_arguments(function)
-        wanted = self._reference_runs()
+        wanted = self.reference_runs()
         runs = self._runs(function)
         for run, right in zip(runs, wanted, strict=True):
             self._has_the_right_form(run.result, right.result)
         self._ran_as_handed_over(runs)
-        self._is_not_random(function, runs)
-        self._has_the_right_values(function, runs, wanted)
+        self.compare(function, runs, wanted)
         self._leaves_things_alone(runs, wanted)
 
-    def _fail(self, fault: str, text: str) -> None:
+    def fail(self, fault: str, text: str) -> None:
         raise _Found(fault, self.says.get(fault, text))
 
     def _is_a_function(self, function: Any) -> None:
         if function is None:
-            self._fail(
+            self.fail(
                 "none", f"this is None, no function: run the cell that defines {self.name} again"
             )
         if inspect.isclass(function):
-            self._fail("class", f"this is a class; write a function, def {self.call}:")
+            self.fail("class", f"this is a class; write a function, def {self.call}:")
         if not callable(function):
             kind = type(function).__name__
-            self._fail("not-callable", f"this is no function but a value of type {kind}")
+            self.fail("not-callable", f"this is no function but a value of type {kind}")
 
     def _has_been_attempted(self, function: Function) -> None:
         if function is self.reference:
-            self._fail(
+            self.fail(
                 "stub",
                 "not attempted yet (this is the course's own; run the cell that defines yours)",
             )
         if is_stub(function):
-            self._fail("stub", "not attempted yet")
+            self.fail("stub", "not attempted yet")
 
     def _takes_the_arguments(self, function: Function) -> None:
         try:
@@ -219,9 +261,10 @@ class Exercise:
             except TypeError:
                 names = list(inspect.signature(self.reference).parameters)[: len(arguments)]
                 called = f"{self.name}({', '.join(names)})"
-                self._fail("arity", f"it is called as {called}, and yours takes {signature}")
+                self.fail("arity", f"it is called as {called}, and yours takes {signature}")
 
-    def _reference_runs(self) -> list[Run]:
+    def reference_runs(self) -> list[Run]:
+        """What the answers are compared with."""
         return [self._run(self.reference, case) for case in self.cases]
 
     def _runs(self, function: Function) -> list[Run]:
@@ -251,14 +294,14 @@ class Exercise:
         try:
             yield
         except TooLong:
-            self._fail(
+            self.fail(
                 "endless", f"still running after {self._seconds:g} s: is there an endless loop?"
             )
         except CheckedInside:
-            self._fail("calls-checks", "it calls a check itself; call the check below it, once")
+            self.fail("calls-checks", "it calls a check itself; call the check below it, once")
         except (Exception, SystemExit, GeneratorExit) as error:
             only = self._only_with(len(runs)) + _where(error, function)
-            self._fail("raises", f"it stops{only} with {_last_line(error)}{_meaning(error)}")
+            self.fail("raises", f"it stops{only} with {_last_line(error)}{_meaning(error)}")
 
     def _only_with(self, index: int) -> str:
         """' with a batch of 1', where the cases before this one had other batches."""
@@ -269,50 +312,55 @@ class Exercise:
 
     def _has_the_right_form(self, result: Any, right: Any) -> None:
         if result is None:
-            self._fail("nothing", "it returns nothing: does it end in return?")
+            self.fail("nothing", "it returns nothing: does it end in return?")
         if isinstance(right, tuple):
             if not isinstance(result, tuple | list) or len(result) != len(right):
-                self._fail("type", f"it returns {_kind(result)}; return {len(right)} tensors")
+                self.fail("type", f"it returns {_kind(result)}; return {len(right)} tensors")
             for one, right_one in zip(result, right, strict=True):
                 self._has_the_right_form(one, right_one)
         elif isinstance(right, Tensor):
             self._is_such_a_tensor(result, right)
         elif isinstance(result, bool) or not isinstance(result, float | int):
-            self._fail("type", f"it returns {_kind(result)}; return a number, as .item() gives it")
+            self.fail("type", f"it returns {_kind(result)}; return a number, as .item() gives it")
         elif not math.isfinite(result) and math.isfinite(right):
-            self._fail("nan", f"it returns {result}")
+            self.fail("nan", f"it returns {result}")
 
     def _is_such_a_tensor(self, result: Any, right: Tensor) -> None:
         if not isinstance(result, Tensor):
-            self._fail("type", f"it returns {_kind(result)}; return a torch tensor")
+            self.fail("type", f"it returns {_kind(result)}; return a torch tensor")
         if result.shape != right.shape:
-            self._fail(
+            self.fail(
                 "shape",
                 f"it returns the shape {list(result.shape)} where {list(right.shape)} is due",
             )
         if result.dtype != right.dtype:
-            self._fail("dtype", f"it returns {result.dtype} where {right.dtype} went in")
+            self.fail("dtype", f"it returns {result.dtype} where {right.dtype} went in")
         if not result.isfinite().all():
-            self._fail("nan", "the result holds NaN or infinity: what is divided by zero?")
+            self.fail("nan", "the result holds NaN or infinity: what is divided by zero?")
         if right.requires_grad and not result.requires_grad:
-            self._fail(
+            self.fail(
                 "detached",
                 "the result has no gradient any more: no .item(), .detach() or no_grad() around it",
             )
 
     def _ran_as_handed_over(self, runs: list[Run]) -> None:
         if any("ran-in-training" in run.changed for run in runs):
-            self._fail(
+            self.fail(
                 "train-mode",
                 "it runs the model in train mode, with dropout on and batch norm learning; "
                 "the model comes in eval mode: leave it there",
             )
 
+    def compare(self, function: Function, runs: list[Run], wanted: list[Run]) -> None:
+        """Raise, through `fail`, where the results are not what they should be."""
+        self._is_not_random(function, runs)
+        self._has_the_right_values(function, runs, wanted)
+
     def _is_not_random(self, function: Function, runs: list[Run]) -> None:
         with self._named_errors(function), time_limit(self._seconds):
             again = [self._run(function, case, seed=12345) for case in self.cases]
         if not all(_same(run.result, other.result) for run, other in zip(runs, again, strict=True)):
-            self._fail("random", "two calls with the same input give different results")
+            self.fail("random", "two calls with the same input give different results")
 
     def _has_the_right_values(self, function: Function, runs: list[Run], wanted: list[Run]) -> None:
         seen, right = self._looked(function, runs), self._looked(self.reference, wanted)
@@ -323,13 +371,13 @@ class Exercise:
             raise _Found(mistake.name, mistake.message)
         single = [case.batch == 1 for case in self.cases]
         if any(agrees) and agrees == single:
-            self._fail("one-only", "right for a single image, wrong for a batch of several")
+            self.fail("one-only", "right for a single image, wrong for a batch of several")
         if any(agrees) and not any(map(operator.eq, agrees, single)):
-            self._fail("several-only", "right for several images, wrong for a batch of one")
+            self.fail("several-only", "right for several images, wrong for a batch of one")
         if self.otherwise and (found := self.otherwise(runs, wanted)):
             raise _Found(*found)
         first = agrees.index(False)
-        self._fail("values", _difference(seen[first], right[first]))
+        self.fail("values", _difference(seen[first], right[first]))
 
     def _looked(self, function: Function, runs: list[Run]) -> list[Any]:
         with self._named_errors(function):
@@ -343,21 +391,23 @@ class Exercise:
         """The mistake that gives these values; with two at once, the more basic of them."""
         text = source_of(function)
         fitting = [m for m in self.mistakes if m.source is None or re.search(m.source, text)]
-        pairs = (
-            p for p in itertools.combinations(fitting, 2) if not p[0].parts.keys() & p[1].parts
-        )
+        pairs = itertools.combinations(fitting, 2)
         for together in itertools.chain(((one,) for one in fitting), pairs):
-            parts = {key: part for one in together for key, part in one.parts.items()}
-            if self._gives(self.recipe(**parts), seen):
-                return together[0]
+            for ways in itertools.product(*(one.ways for one in together)):
+                made = self.edited(*ways)
+                if made is not None and self._gives(made, seen):
+                    return together[0]
         return None
 
     def _gives(self, wrong: Function, seen: list[Any]) -> bool:
         """Whether `wrong` gives what was seen, on every case."""
-        for case, value in zip(self.cases, seen, strict=True):
-            if not _same(self.seen(self._run(wrong, case)), value):
-                return False
-        return True
+        try:
+            return all(
+                _same(self.seen(self._run(wrong, case)), value)
+                for case, value in zip(self.cases, seen, strict=True)
+            )
+        except Exception:  # two mistakes at once may be no function any more
+            return False
 
     def _leaves_things_alone(self, runs: list[Run], wanted: list[Run]) -> None:
         changed: dict[str, str] = {}
@@ -365,11 +415,11 @@ class Exercise:
             changed |= {kind: n for kind, n in run.changed.items() if kind not in self.may_change}
         for kind, text in LEFT_BEHIND.items():
             if kind in changed:
-                self._fail(kind, text.format(name=changed[kind]))
+                self.fail(kind, text.format(name=changed[kind]))
         for run, right in zip(runs, wanted, strict=True):
             for one, right_one in zip(_tensors(run.result), _tensors(right.result), strict=True):
                 if one.requires_grad and not right_one.requires_grad:
-                    self._fail(
+                    self.fail(
                         "attached",
                         "the values are right, but the result still hangs on the graph that made "
                         "it: end with .detach()",
@@ -402,6 +452,12 @@ def _one_at_a_time() -> Iterator[None]:
         yield
     finally:
         Exercise._running = False
+
+
+def _definition_in(source: str) -> ast.FunctionDef:
+    definition = ast.parse(textwrap.dedent(source)).body[0]
+    assert isinstance(definition, ast.FunctionDef)
+    return definition
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -69,10 +69,11 @@ def lab(
 @app.command()
 def progress() -> None:
     """Say which exercises are done, notebook by notebook."""
-    from advtutor.progress import EXERCISES, done, progress_file
+    from advtutor.exercises import by_notebook
+    from advtutor.progress import done, progress_file
 
     finished = done()
-    for notebook, names in EXERCISES.items():
+    for notebook, names in by_notebook().items():
         marks = "  ".join(f"{'✓' if name in finished else '○'} {name}" for name in names)
         say(f"{notebook:<26} {marks}")
     path = progress_file()

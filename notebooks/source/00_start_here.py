@@ -141,9 +141,7 @@ claim(
 # %%
 def levels_to_eps(levels):
     """eps in units of [0, 1] for a change of `levels` grey levels in a file of 0 to 255."""
-    ### BEGIN SOLUTION
-    return levels / 255
-    ### END SOLUTION
+    ...
 
 
 levels_to_eps = checks.levels_to_eps(levels_to_eps)

@@ -72,12 +72,7 @@ def fgsm(model, x, y, eps):
 
     x: [N, C, H, W] in [0, 1]. y: [N] true classes. Returns x_adv like x, detached.
     """
-    ### BEGIN SOLUTION
-    x = x.detach().clone().requires_grad_()
-    loss = torch.nn.functional.cross_entropy(model(x), y)
-    (gradient,) = torch.autograd.grad(loss, x)
-    return (x + eps * gradient.sign()).clamp(0, 1).detach()
-    ### END SOLUTION
+    ...
 
 
 fgsm = checks.fgsm(fgsm)
@@ -451,16 +446,7 @@ def bim(model, x, y, eps, step_size, steps):
 
     x: [N, C, H, W] in [0, 1]. y: [N] true classes. Returns x_adv like x, detached.
     """
-    ### BEGIN SOLUTION
-    x_adv = x.detach().clone()
-    for _ in range(steps):
-        x_adv.requires_grad_()
-        loss = torch.nn.functional.cross_entropy(model(x_adv), y)
-        (gradient,) = torch.autograd.grad(loss, x_adv)
-        x_adv = x_adv.detach() + step_size * gradient.sign()
-        x_adv = torch.clamp(x_adv, x - eps, x + eps).clamp(0, 1)
-    return x_adv.detach()
-    ### END SOLUTION
+    ...
 
 
 bim = checks.bim(bim)
@@ -499,9 +485,7 @@ def project_linf(x_adv, x, eps):
 
     x_adv, x: [N, C, H, W]. Returns a tensor like x_adv.
     """
-    ### BEGIN SOLUTION
-    return torch.clamp(x_adv, x - eps, x + eps).clamp(0, 1)
-    ### END SOLUTION
+    ...
 
 
 project_linf = checks.project_linf(project_linf)

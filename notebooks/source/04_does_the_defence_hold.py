@@ -450,10 +450,7 @@ def margin_loss(logits, y):
 
     logits: [N, K]. y: [N] classes. Returns [N], made of tensor operations for autograd to follow.
     """
-    ### BEGIN SOLUTION
-    others = logits.scatter(1, y[:, None], -torch.inf)
-    return others.amax(dim=1) - logits.gather(1, y[:, None]).squeeze(1)
-    ### END SOLUTION
+    ...
 
 
 margin_loss = checks.margin_loss(margin_loss)
@@ -468,9 +465,7 @@ def break_sure(model, x, y, eps):
 
     model: the defended network. x: [N, 1, 28, 28]. y: [N] true classes. Returns x_adv, like x.
     """
-    ### BEGIN SOLUTION
-    return attacks.bim(model, x, y, eps, steps=10, loss=margin_loss)
-    ### END SOLUTION
+    ...
 
 
 break_sure = checks.break_sure(break_sure)
@@ -518,13 +513,7 @@ def estimated_gradient(loss, x, directions, h):
     loss: a function [N, C, H, W] -> [N]. x: [N, C, H, W]. directions: [D, C, H, W]. h: a number.
     Returns the estimate, like x.
     """
-    ### BEGIN SOLUTION
-    total = torch.zeros_like(x)
-    for v in directions:
-        slope = (loss(x + h * v) - loss(x - h * v)) / (2 * h)
-        total += slope[:, None, None, None] * v
-    return total / len(directions)
-    ### END SOLUTION
+    ...
 
 
 estimated_gradient = checks.estimated_gradient(estimated_gradient)
@@ -546,12 +535,7 @@ def break_staircase(model, x, y, eps):
 
     model: the defended network. x: [N, 1, 28, 28]. y: [N] true classes. Returns x_adv, like x.
     """
-    ### BEGIN SOLUTION
-    directions = torch.randint(0, 2, (200, *x.shape[1:])) * 2.0 - 1
-    with torch.no_grad():
-        uphill = estimated_gradient(lambda z: margin_loss(model(z), y), x, directions, 0.1)
-    return (x + eps * uphill.sign()).clamp(0, 1)
-    ### END SOLUTION
+    ...
 
 
 break_staircase = checks.break_staircase(break_staircase)
@@ -604,15 +588,7 @@ def break_hardened(model, x, y, eps):
 
     model: the defended network. x: [N, 1, 28, 28]. y: [N] true classes. Returns x_adv, like x.
     """
-    ### BEGIN SOLUTION
-    x_adv = (x + eps * (2 * torch.rand_like(x) - 1)).clamp(0, 1)
-    for _ in range(20):
-        x_adv = x_adv.detach().requires_grad_()
-        (gradient,) = torch.autograd.grad(margin_loss(model(x_adv), y).sum(), x_adv)
-        x_adv = x_adv + eps / 8 * gradient.sign()
-        x_adv = torch.clamp(x_adv, x - eps, x + eps).clamp(0, 1)
-    return x_adv.detach()
-    ### END SOLUTION
+    ...
 
 
 break_hardened = checks.break_hardened(break_hardened)

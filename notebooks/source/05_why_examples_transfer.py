@@ -194,10 +194,7 @@ def agreement(read_a, read_b, y):
     read_a, read_b: [N] classes that two models see. y: [N] true classes.
     Returns a number from 0 to 1, or float("nan") if no example is misread by both.
     """
-    ### BEGIN SOLUTION
-    both = (read_a != y) & (read_b != y)
-    return (read_a == read_b)[both].float().mean().item()
-    ### END SOLUTION
+    ...
 
 
 agreement = checks.agreement(agreement)
@@ -360,11 +357,7 @@ def mean_cosine(g, h):
 
     g, h: [N, C, H, W], no picture all zero. Returns a number from -1 to 1.
     """
-    ### BEGIN SOLUTION
-    g, h = g.flatten(1), h.flatten(1)
-    cosine = (g * h).sum(dim=1) / (g.norm(dim=1) * h.norm(dim=1))
-    return cosine.mean().item()
-    ### END SOLUTION
+    ...
 
 
 mean_cosine = checks.mean_cosine(mean_cosine)
@@ -496,12 +489,7 @@ def ensemble_fgsm(models, x, y, eps):
     models: a list of M networks. x: [N, C, H, W] in [0, 1]. y: [N] true classes.
     Returns x_adv like x, detached.
     """
-    ### BEGIN SOLUTION
-    x = x.detach().clone().requires_grad_()
-    logits = torch.stack([model(x) for model in models]).mean(dim=0)
-    (gradient,) = torch.autograd.grad(torch.nn.functional.cross_entropy(logits, y), x)
-    return (x + eps * gradient.sign()).clamp(0, 1).detach()
-    ### END SOLUTION
+    ...
 
 
 ensemble_fgsm = checks.ensemble_fgsm(ensemble_fgsm)

@@ -13,8 +13,9 @@ import jupytext
 import nbformat
 from nbformat import NotebookNode
 
-from advtutor.progress import EXERCISES
-from tools.notebooks.source import BEGIN, ROOT, read_source, source_path
+from advtutor import exercises
+from advtutor.exercises import by_notebook
+from tools.notebooks.source import ROOT, read_source, solved, source_path
 
 FOLDER = ROOT / "build" / "nbgrader"
 POINTS = 2
@@ -59,7 +60,7 @@ def assignment(notebook: str) -> NotebookNode:
         marked(nbformat.v4.new_markdown_cell(INTRODUCTION.format(title=title)), "introduction"),
         marked(nbformat.v4.new_code_cell(SETUP), "setup"),
     ]
-    for name in EXERCISES[notebook]:
+    for name in by_notebook()[notebook]:
         place = next(i for i, cell in enumerate(cells) if solves(cell, name))
         text = LINK_TO_NEIGHBOUR.sub(r"\1", cells[place - 1].source)
         made.append(marked(nbformat.v4.new_markdown_cell(text), f"{name}-text"))
@@ -77,15 +78,20 @@ def assignment(notebook: str) -> NotebookNode:
 
 def solves(cell: NotebookNode, name: str) -> bool:
     """Whether this cell of a source is the exercise `name`."""
-    return BEGIN in cell.source and f"def {name}(" in cell.source
+    return f"\n{name} = checks.{name}({name})" in cell.source
 
 
 def answer_cell(source: str, name: str) -> NotebookNode:
     """The exercise's cell, whose check only speaks: the answer stays what was handed in."""
-    spoken, found = re.subn(rf"(?m)^{name} = checks\.{name}\(", f"_ = checks.{name}(", source)
+    spoken, found = re.subn(
+        rf"(?m)^{name} = checks\.{name}\(", f"_ = checks.{name}(", solved(source)
+    )
     if found != 1:
         raise SystemExit(f"nbgrader: the cell of {name} has {found} check lines, not one")
-    return nbformat.v4.new_code_cell(spoken)
+    body = exercises.load(name).body
+    return nbformat.v4.new_code_cell(
+        spoken.replace(body, f"    ### BEGIN SOLUTION\n{body}    ### END SOLUTION\n")
+    )
 
 
 def marked(
@@ -107,7 +113,7 @@ def marked(
 def write_course(folder: Path) -> None:
     """Write the course folder anew."""
     shutil.rmtree(folder, ignore_errors=True)
-    for notebook in EXERCISES:
+    for notebook in by_notebook():
         path = folder / "source" / notebook / f"{notebook}.ipynb"
         path.parent.mkdir(parents=True)
         nbformat.write(assignment(notebook), path)
@@ -121,7 +127,7 @@ def main() -> None:
     if folder.exists() and not (folder / "nbgrader_config.py").exists() and any(folder.iterdir()):
         sys.exit(f"nbgrader: {folder} holds something else; name a new folder")
     write_course(folder)
-    print(f"wrote {len(EXERCISES)} assignments to {folder}; next: docs/grading.md")
+    print(f"wrote {len(by_notebook())} assignments to {folder}; next: docs/grading.md")
 
 
 if __name__ == "__main__":

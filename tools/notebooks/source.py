@@ -1,5 +1,6 @@
 """One percent script, two notebooks: the learner's with stubs, and the solved one."""
 
+import ast
 import hashlib
 import re
 import tomllib
@@ -10,11 +11,13 @@ import jupytext
 import nbformat
 from nbformat import NotebookNode
 
+from advtutor import exercises
+
 Kind = Literal["learner", "solution"]
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = ROOT / "notebooks"
-BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"  # nbgrader's marks
+CHECKED = re.compile(r"^(\w+) = checks\.\1\(\1\)$", re.MULTILINE)  # an exercise's last line
 LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#|/)[^)\s]+(?=\))")
 
 
@@ -39,35 +42,34 @@ def read_source(path: Path) -> str:
 
 
 def digest(source: str) -> str:
-    """The SHA-256 of a source text, in hexadecimal."""
-    return hashlib.sha256(source.encode("utf-8")).hexdigest()
-
-
-def stubbed(code: str) -> str:
-    """`code` with each marked block replaced by `...` at the indentation of its first mark."""
-    return _without_marks(code, keep_solution=False)
+    """The SHA-256, in hexadecimal, of a source text and of the answers to its exercises."""
+    texts = [source, *(exercises.load(name).answer for name in CHECKED.findall(source))]
+    return hashlib.sha256("\n\n".join(texts).encode("utf-8")).hexdigest()
 
 
 def solved(code: str) -> str:
-    """`code` with the marks taken away and the blocks kept."""
-    return _without_marks(code, keep_solution=True)
+    """`code` with the answer of `advtutor/exercises/` in the place of each exercise's `...`."""
+    if "### BEGIN SOLUTION" in code:
+        raise SourceError("a marked solution: an answer stands in advtutor/exercises/, once")
+    for name in CHECKED.findall(code):
+        code = _filled(code, name)
+    return code
 
 
-def _without_marks(code: str, keep_solution: bool) -> str:
-    kept, inside = [], False
-    for number, line in enumerate(code.split("\n"), start=1):
-        mark = line.strip()
-        if mark == (END if inside else BEGIN):
-            inside = not inside
-            if inside and not keep_solution:
-                kept.append(line[: len(line) - len(line.lstrip())] + "...")
-        elif mark in (BEGIN, END):
-            raise SourceError(f"line {number} of a cell: {mark!r} where the other mark is due")
-        elif keep_solution or not inside:
-            kept.append(line)
-    if inside:
-        raise SourceError(f"a cell ends before {END!r}")
-    return "\n".join(kept)
+def _filled(code: str, name: str) -> str:
+    exercise, lines = exercises.load(name), code.split("\n")
+    stub = next((n for n in ast.parse(code).body if getattr(n, "name", None) == name), None)
+    if not isinstance(stub, ast.FunctionDef):
+        raise SourceError(f"the check of {name} stands where no {name} is defined")
+    first, head = lines[stub.lineno - 1], exercise.answer.split("\n")[0]
+    if first != head:
+        raise SourceError(f"{first!r} is answered by {head!r} in advtutor/exercises/{name}.py")
+    gap = stub.body[-1].lineno - 1
+    if lines[gap].strip() != "..." or len(stub.body) > 1 + (ast.get_docstring(stub) is not None):
+        raise SourceError(
+            f"{name} is no stub, a docstring and '...': its answer is in advtutor/exercises/"
+        )
+    return "\n".join([*lines[:gap], exercise.body.rstrip("\n"), *lines[gap + 1 :]])
 
 
 def public_address(root: Path = ROOT) -> str | None:
@@ -122,7 +124,8 @@ def _cell(cell: NotebookNode, index: int, name: str, kind: Kind) -> NotebookNode
     text = cell.source
     if cell.cell_type == "code":
         try:
-            text = solved(text) if kind == "solution" else stubbed(text)
+            full = solved(text)  # of a learner's notebook, too: its stubs have to have answers
+            text = full if kind == "solution" else text
         except SourceError as error:
             raise SourceError(f"{name}, cell {index}: {error}") from None
         made = nbformat.v4.new_code_cell(text)

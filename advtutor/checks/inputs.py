@@ -1,10 +1,12 @@
-"""Inputs for the checks: small networks, and pictures with pixels at 0 and at 1."""
+"""Inputs for the checks: small networks, pictures with pixels at 0 and at 1, linear models."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from advtutor.checks.engine import Case
 from advtutor.checks.watch import Probe
 
 
@@ -73,3 +75,40 @@ def attack_input(
     torch.random.default_generator.manual_seed(seed)
     model = network(shape, classes).train(train)
     return model, *pictures(batch, shape, classes)
+
+
+def attack_cases(*more: tuple[float, ...]) -> list[Case]:
+    """Four inputs of an attack on a small network: `(model, x, y, eps, *more)`.
+
+    more: for each of the four the values of further arguments.
+    """
+    settings: list[tuple[Any, ...]] = [
+        (1, tanh_network, 4, (1, 6, 6), 3, 0.1),
+        (2, tanh_network, 1, (1, 8, 8), 10, 0.25),
+        (3, frozen_network, 5, (3, 5, 4), 4, 0.03),
+        (4, dropout_network, 3, (1, 7, 7), 5, 0.2),
+    ]
+    return [
+        Case(
+            lambda given=given, rest=rest: (*attack_input(*given), *rest),  # type: ignore[misc]
+            batch=given[2],
+        )
+        for (*given, eps), extra in zip(settings, more or [()] * 4, strict=True)
+        for rest in [(eps, *extra)]
+    ]
+
+
+def linear_input(seed: int, batch: int, inputs: int, eps: float) -> tuple[Tensor, Tensor, float]:
+    """`(w, y, eps)` of a linear model, with both labels."""
+    torch.random.default_generator.manual_seed(seed)
+    w = torch.randn(inputs)
+    y = 1 - 2 * (torch.arange(batch) % 2)  # both labels, -1 alone in a batch of one
+    return w, (y if batch > 1 else -y).to(w.dtype), eps
+
+
+def loss_input(
+    seed: int, batch: int, inputs: int, eps: float
+) -> tuple[Tensor, float, Tensor, Tensor, float]:
+    """`(w, b, x, y, eps)` of a linear model."""
+    w, y, eps = linear_input(seed, batch, inputs, eps)
+    return w / 3, 0.7, torch.rand(batch, inputs), y, eps

@@ -1,0 +1,32 @@
+"""The exercises, a file each: the answer, its inputs, its hints, its mistakes and their messages.
+
+A file in this folder is an exercise: it defines the answer, a function of the file's own name, and
+`EXERCISE`, which says of which notebook it is and what its check knows. Nothing else lists it.
+"""
+
+import importlib
+import pkgutil
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from advtutor.checks.engine import Exercise
+
+
+def names() -> list[str]:
+    """The names of all exercises, in the order of the alphabet."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+
+
+def load(name: str) -> "Exercise":
+    """The exercise called `name`, which is one of `names()`."""
+    exercise: Exercise = importlib.import_module(f"{__name__}.{name}").EXERCISE
+    return exercise
+
+
+def by_notebook() -> dict[str, tuple[str, ...]]:
+    """For each notebook that has exercises their names, all in the order of the course."""
+    found = sorted((one.notebook, one.number, one.name) for one in map(load, names()))
+    return {
+        notebook: tuple(name for other, _, name in found if other == notebook)
+        for notebook in dict.fromkeys(notebook for notebook, _, _ in found)
+    }

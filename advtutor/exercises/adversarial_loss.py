@@ -1,0 +1,134 @@
+"""The exercise on the objective of adversarial training."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from advtutor.checks.engine import Case, Exercise, Mistake
+from advtutor.checks.inputs import attack_input, frozen_network, tanh_network
+
+
+def adversarial_loss(model, x, y, eps, alpha=0.5):
+    x = x.detach().clone().requires_grad_()
+    loss = torch.nn.functional.cross_entropy(model(x), y)
+    (gradient,) = torch.autograd.grad(loss, x, retain_graph=True)
+    x_adv = (x + eps * gradient.sign()).clamp(0, 1).detach()
+    loss_adv = torch.nn.functional.cross_entropy(model(x_adv), y)
+    return alpha * loss + (1 - alpha) * loss_adv
+
+
+def loss_and_gradients(loss: Tensor, arguments: dict[str, Any]) -> tuple[Tensor, ...]:
+    """What a training step uses: the loss, and its gradients in the weights."""
+    weights = [one for one in arguments["model"].parameters() if one.requires_grad]
+    gradients = torch.autograd.grad(loss, weights, retain_graph=True, allow_unused=True)
+    return loss, *(torch.zeros(1) if one is None else one for one in gradients)
+
+
+def case(seed: int, network: Any, batch: int, shape: Any, classes: int, *rest: float) -> Case:
+    def build() -> tuple[Any, ...]:
+        return (*attack_input(seed, network, batch, shape, classes, train=True), *rest)
+
+    return Case(build, batch)
+
+
+EXERCISE = Exercise(
+    adversarial_loss,
+    notebook="03_adversarial_training",
+    number=1,
+    cases=[
+        case(31, tanh_network, 4, (1, 6, 6), 3, 0.1),  # alpha is left to its default
+        case(32, tanh_network, 1, (1, 8, 8), 10, 0.25, 0.3),
+        case(33, frozen_network, 5, (3, 5, 4), 4, 0.05, 0.8),
+    ],
+    mistakes=[
+        Mistake(
+            "clean-only",
+            "this is the loss on the clean images alone: add that on x_adv",
+            {"alpha * loss + (1 - alpha) * loss_adv": "loss"},
+        ),
+        Mistake(
+            "adversarial-only",
+            "this is the loss on the adversarial examples alone: the clean images belong in it, "
+            "with weight alpha",
+            {"alpha * loss + (1 - alpha) * loss_adv": "loss_adv"},
+        ),
+        Mistake(
+            "mixed-images",
+            "the images are mixed, and then judged once; it is the two losses that are mixed",
+            {
+                "model(x_adv)": "model(alpha * x + (1 - alpha) * x_adv)",
+                "alpha * loss + (1 - alpha) * loss_adv": "loss_adv",
+            },
+        ),
+        Mistake(
+            "predicted-label",
+            "the adversarial examples are judged by what the model predicts: they still show y, "
+            "and the model has to learn that",
+            {"model(x_adv), y": "model(x_adv), model(x).argmax(1)"},
+        ),
+        Mistake(
+            "plain-sum",
+            "the two losses are added up as they are: weigh them with alpha and 1 - alpha",
+            {"alpha * loss + (1 - alpha) * loss_adv": "loss + loss_adv"},
+        ),
+        Mistake(
+            "alpha-swapped",
+            "the weights are exchanged: alpha belongs to the clean loss, 1 - alpha to the other",
+            {"alpha * loss + (1 - alpha)": "(1 - alpha) * loss + alpha"},
+        ),
+        Mistake(
+            "alpha-ignored",
+            "both losses always weigh a half: use the alpha that is given",
+            {"alpha * loss + (1 - alpha)": "0.5 * loss + 0.5"},
+        ),
+        Mistake(
+            "alpha-unbalanced",
+            "the clean loss weighs alpha, but the other one weighs 1: it is 1 - alpha",
+            {"(1 - alpha) * ": ""},
+        ),
+        Mistake(
+            "summed",
+            "the losses are summed over the batch: take their mean, so that a larger batch is no "
+            "larger step",
+            {
+                "model(x), y": 'model(x), y, reduction="sum"',
+                "model(x_adv), y": 'model(x_adv), y, reduction="sum"',
+            },
+        ),
+        Mistake(
+            "minus",
+            "x_adv goes down the loss, so the training sees images that are easier than the clean "
+            "ones",
+            {"x + eps": "x - eps"},
+        ),
+        Mistake(
+            "no-sign",
+            "x_adv takes the gradient as it is: take its sign, as fgsm does",
+            {".sign()": ""},
+        ),
+        Mistake(
+            "no-clip",
+            "x_adv leaves [0, 1]: clip it before the model sees it",
+            {".clamp(0, 1)": ""},
+        ),
+    ],
+    look=loss_and_gradients,
+    says={
+        "type": "return the loss as a tensor: the training step calls backward() on it",
+        "shape": "the loss has to be one number: take the mean over the batch",
+        "random": "two calls with the same input give different losses: x_adv comes from the "
+        "gradient, not from noise",
+        "detached": "the loss has no gradient any more, so nothing can be learned from it: no "
+        ".item(), .detach() or no_grad() around it",
+        "param-grads": "the loss is right, but gradients are left in the model's parameters: make "
+        "x_adv with torch.autograd.grad, and leave backward() on the loss to the caller",
+    },
+    hints=(
+        "Three steps: make x_adv from x, compute the loss on each of the two, mix them.",
+        "x_adv is fgsm's: the gradient of the loss in x, its sign, times eps, clipped to [0, 1]. "
+        "Detach it: the training treats it as a picture like any other.",
+        "return alpha * F.cross_entropy(model(x), y) + (1 - alpha) * "
+        "F.cross_entropy(model(x_adv), y)",
+    ),
+)

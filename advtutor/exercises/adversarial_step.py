@@ -1,0 +1,112 @@
+"""The exercise on one step of adversarial training."""
+
+from typing import Any
+
+import torch
+
+from advtutor.checks.engine import Case, Exercise, Mistake
+from advtutor.checks.inputs import attack_input, frozen_network, tanh_network, with_old_gradients
+from advtutor.exercises import adversarial_loss as objective
+from advtutor.exercises.adversarial_loss import adversarial_loss
+
+
+def adversarial_step(model, optimizer, x, y, eps):
+    model.train()
+    optimizer.zero_grad()
+    loss = adversarial_loss(model, x, y, eps)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def loss_and_weights(loss: float, arguments: dict[str, Any]) -> tuple[Any, ...]:
+    """What a training step leaves: the loss it returned, and the weights."""
+    return loss, *(one.detach() for one in arguments["model"].parameters())
+
+
+def case(seed: int, network: Any, batch: int, shape: Any, classes: int, eps: float) -> Case:
+    def build() -> tuple[Any, ...]:
+        model, x, y = attack_input(seed, network, batch, shape, classes, train=True)
+        with_old_gradients(model)
+        trainable = [one for one in model.parameters() if one.requires_grad]
+        return model, torch.optim.SGD(trainable, lr=0.1), x, y, eps
+
+    return Case(build, batch)
+
+
+unclipped_loss = objective.EXERCISE.made_by("no-clip")
+
+EXERCISE = Exercise(
+    adversarial_step,
+    notebook="03_adversarial_training",
+    number=2,
+    cases=[
+        case(41, tanh_network, 4, (1, 6, 6), 3, 0.1),
+        case(42, tanh_network, 1, (1, 8, 8), 10, 0.25),
+        case(43, frozen_network, 5, (3, 5, 4), 4, 0.05),
+    ],
+    mistakes=[
+        Mistake(
+            "no-update",
+            "the weights do not change: after backward(), call optimizer.step()",
+            {"    optimizer.step()\n": ""},
+        ),
+        Mistake(
+            "ascent",
+            "the step raises the loss: the weights go down it, only the images go up",
+            {"loss.backward()": "(-loss).backward()"},
+        ),
+        Mistake(
+            "clean-only",
+            "this trains on the clean images alone: use adversarial_loss",
+            {"adversarial_loss(model, x, y, eps)": "F.cross_entropy(model(x), y)"},
+        ),
+        Mistake(
+            "adversarial-only",
+            "this trains on the adversarial examples alone: half of the loss is that of the clean "
+            "images",
+            {"(model, x, y, eps)": "(model, x, y, eps, alpha=0)"},
+        ),
+        Mistake(
+            "plain-sum",
+            "the two losses are added up, which doubles the step: each weighs a half",
+            {"adversarial_loss(": "2 * adversarial_loss("},
+        ),
+        Mistake(
+            "no-zero-grad",
+            "the gradients of earlier steps are added in: call optimizer.zero_grad() before "
+            "backward()",
+            {"    optimizer.zero_grad()\n": ""},
+        ),
+        Mistake(
+            "attack-gradients",
+            "the gradients of making x_adv are added in: call optimizer.zero_grad() after the "
+            "attack, right before backward() on the loss",
+            {"zero_grad()": "zero_grad()\n    F.cross_entropy(model(x), y).backward()"},
+        ),
+        Mistake(
+            "two-updates",
+            "the optimiser steps twice: once for each batch",
+            {"optimizer.step()": "optimizer.step()\n    optimizer.step()"},
+        ),
+        Mistake(
+            "no-clip",
+            "x_adv leaves [0, 1] in your loss: clip it before the model sees it",
+            {"adversarial_loss(": "unclipped_loss("},
+        ),
+        Mistake(
+            "loss-afterwards",
+            "this is the loss after the update: return the one that the step was made from",
+            {"return loss.item()": "return adversarial_loss(model, x, y, eps).item()"},
+        ),
+    ],
+    look=loss_and_weights,
+    may_change=frozenset({"weights", "param-grads"}),
+    hints=(
+        "It is a training step like any other, with adversarial_loss for the loss.",
+        "Compute the loss, clear the old gradients, go backward, let the optimiser step. The loss "
+        "comes first: making x_adv may leave gradients behind that have to be cleared too.",
+        "loss = adversarial_loss(model, x, y, eps); optimizer.zero_grad(); loss.backward(); "
+        "optimizer.step(); return loss.item()",
+    ),
+)

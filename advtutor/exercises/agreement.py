@@ -1,0 +1,118 @@
+"""The exercise on agreement: do two models make the same mistake?"""
+
+import torch
+from torch import Tensor
+
+from advtutor.checks.engine import Case, Exercise, Mistake
+
+
+def agreement(read_a, read_b, y):
+    both = (read_a != y) & (read_b != y)
+    return (read_a == read_b)[both].float().mean().item()
+
+
+def readings(seed: int, batch: int, classes: int) -> tuple[Tensor, Tensor, Tensor]:
+    torch.random.default_generator.manual_seed(seed)
+    y = torch.randint(classes, (batch,))
+    read_a, read_b = (torch.randint(classes, (batch,)) for _ in range(2))
+    read_a[:2], read_b[1:3] = y[:2], y[1:3]  # right: by a, by both, by b
+    read_a[3:6] = read_b[3:6] = (y[3:6] + 1) % classes  # wrong, and in the same way
+    return read_a, read_b, y
+
+
+def one_reading() -> tuple[Tensor, Tensor, Tensor]:
+    return torch.tensor([4]), torch.tensor([4]), torch.tensor([9])
+
+
+def never_both() -> tuple[Tensor, Tensor, Tensor]:
+    """Each misreads one, but not the same one."""
+    return torch.tensor([0, 1, 5, 3]), torch.tensor([0, 7, 2, 3]), torch.tensor([0, 1, 2, 3])
+
+
+EXERCISE = Exercise(
+    agreement,
+    notebook="05_why_examples_transfer",
+    number=1,
+    cases=[
+        Case(lambda: readings(61, 60, 4), batch=60),
+        Case(one_reading, batch=1),
+        Case(lambda: readings(62, 25, 10), batch=25),
+        Case(never_both, batch=4),
+    ],
+    mistakes=[
+        Mistake(
+            "everything",
+            "the examples that both read rightly count too, and there both always agree: look only "
+            "at those that both misread",
+            {"[both]": ""},
+        ),
+        Mistake(
+            "either",
+            "an example counts here as soon as one of the two misreads it: join the two conditions "
+            "with &, not with |",
+            {"&": "|"},
+        ),
+        Mistake(
+            "only-a",
+            "this is the share among all that read_a misreads: leave out those that read_b reads "
+            "rightly",
+            {" & (read_b != y)": ""},
+        ),
+        Mistake(
+            "only-b",
+            "this is the share among all that read_b misreads: leave out those that read_a reads "
+            "rightly",
+            {"(read_a != y) & ": ""},
+        ),
+        Mistake(
+            "different",
+            "this is the share on which the two see different classes: count read_a == read_b",
+            {"==": "!="},
+        ),
+        Mistake(
+            "both-wrong",
+            "this is how often both err, whatever they see: ask whether they see the same class",
+            {"(read_a == read_b)[both]": "both"},
+        ),
+        Mistake(
+            "out-of-all",
+            "the number of agreements is divided by all examples: divide it by those that both "
+            "misread",
+            {"(read_a == read_b)[both]": "((read_a == read_b) & both)"},
+        ),
+        Mistake(
+            "count",
+            "this is how many there are: divide it by the number that both misread",
+            {".mean()": ".sum()"},
+        ),
+        Mistake(
+            "percent",
+            "this is in per cent: return the share itself, a number from 0 to 1",
+            {".mean()": ".mean().mul(100)"},
+        ),
+        Mistake(
+            "zero-where-none",
+            'where both misread nothing there is no share, and 0 would say "never": return '
+            'float("nan")',
+            {".item()": ".nan_to_num(0.0).item()"},
+        ),
+        Mistake(
+            "one-where-none",
+            'where both misread nothing there is no share, and 1 would say "always": return '
+            'float("nan")',
+            {".item()": ".nan_to_num(1.0).item()"},
+        ),
+    ],
+    says={
+        "nan": "it returns NaN where both misread something: do you pick the examples that both "
+        "misread, != y and not == y?",
+    },
+    hints=(
+        "Two questions for each example: do both misread it, and do they see the same class? "
+        "Each is a tensor of truth values, [N].",
+        "both = (read_a != y) & (read_b != y) picks the examples. Among them, take the share with "
+        "read_a == read_b.",
+        "(read_a == read_b)[both].float().mean().item(): the mean of an empty tensor is NaN, as "
+        "it should be.",
+    ),
+)

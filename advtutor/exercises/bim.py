@@ -1,0 +1,95 @@
+"""The exercise on the repeated gradient-sign step (BIM)."""
+
+import torch
+
+from advtutor.checks.engine import Exercise, Mistake
+from advtutor.checks.inputs import attack_cases
+from advtutor.exercises.fgsm import RANDOM_STEP, no_better_than_a_coin, step_mistakes
+
+
+def bim(model, x, y, eps, step_size, steps):
+    x_adv = x.detach().clone()
+    for _ in range(steps):
+        x_adv.requires_grad_()
+        loss = torch.nn.functional.cross_entropy(model(x_adv), y)
+        (gradient,) = torch.autograd.grad(loss, x_adv)
+        x_adv = x_adv.detach() + step_size * gradient.sign()
+        x_adv = torch.clamp(x_adv, x - eps, x + eps).clamp(0, 1)
+    return x_adv.detach()
+
+
+EXERCISE = Exercise(
+    bim,
+    notebook="02_gradient_sign_crafting",
+    number=2,
+    cases=attack_cases((0.04, 5), (0.1, 4), (0.013, 4), (0.03, 3)),
+    mistakes=[
+        Mistake(
+            "no-step",
+            "the image comes back as it went in: no step is taken",
+            {"range(steps)": "range(0)"},
+        ),
+        Mistake(
+            "one-step",
+            "a single step is taken: repeat it `steps` times, and return after the loop, not in it",
+            {"range(steps)": "range(1)"},
+        ),
+        Mistake(
+            "old-gradient",
+            "each step follows the gradient at x: compute it anew at x_adv, where the step starts",
+            {
+                "x_adv.requires_grad_()": "start = x.clone().requires_grad_()",
+                "model(x_adv)": "model(start)",
+                "grad(loss, x_adv)": "grad(loss, start)",
+            },
+        ),
+        *step_mistakes("x_adv", "x_adv.detach() + step_size"),
+        Mistake(
+            "eps-steps",
+            "each step is as long as the whole ball, eps: a step is step_size long",
+            {"step_size *": "eps *"},
+        ),
+        Mistake(
+            "divided-steps",
+            "each step is eps / steps long: a step is step_size long",
+            {"step_size *": "eps / steps *"},
+        ),
+        Mistake(
+            "one-step-less",
+            "one step is missing: range(steps) already counts from 0 to steps - 1",
+            {"range(steps)": "range(steps - 1)"},
+        ),
+        Mistake(
+            "one-step-more",
+            "one step too many is taken: range(steps) makes exactly `steps` of them",
+            {"range(steps)": "range(steps + 1)"},
+        ),
+        Mistake(
+            "late-projection",
+            "the walk goes outside and is only cut back at its end: project after each step, so "
+            "that the next gradient is one of an allowed image",
+            {"        x_adv = torch.clamp(": "    x_adv = torch.clamp("},
+        ),
+        Mistake(
+            "no-ball",
+            "the steps add up to more than eps: after each one, back into the ball around x, the "
+            "image you started from",
+            {"torch.clamp(x_adv, x - eps, x + eps)": "x_adv"},
+        ),
+        Mistake(
+            "no-range",
+            "the result leaves the range of an image: after each step, clamp it to [0, 1]",
+            {".clamp(0, 1)": ""},
+        ),
+    ],
+    otherwise=no_better_than_a_coin,
+    says={"random": RANDOM_STEP},
+    hints=(
+        "It is fgsm in a loop, with a shorter step. Where does the second step start, and of "
+        "which image is its gradient?",
+        "Start from x_adv = x.clone(). In each round: the gradient at x_adv, one step of "
+        "step_size along its sign, then back within eps of x and into [0, 1].",
+        "In each round: x_adv = x_adv.detach().requires_grad_(), the gradient as in fgsm, then "
+        "x_adv = (x_adv + step_size * grad.sign()).clamp(x - eps, x + eps).clamp(0, 1).",
+    ),
+)

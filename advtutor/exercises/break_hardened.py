@@ -1,0 +1,53 @@
+"""The exercise on breaking the third defence: hardened against one step, and very sure as well."""
+
+import torch
+
+from advtutor.checks.breaks import CLIMBS_CROSS_ENTROPY, Break, Symptom, symptoms, target
+from advtutor.checks.defences import hardened
+from advtutor.exercises.margin_loss import margin_loss
+
+
+def break_hardened(model, x, y, eps):
+    x_adv = (x + eps * (2 * torch.rand_like(x) - 1)).clamp(0, 1)
+    for _ in range(20):
+        x_adv = x_adv.detach().requires_grad_()
+        (gradient,) = torch.autograd.grad(margin_loss(model(x_adv), y).sum(), x_adv)
+        x_adv = x_adv + eps / 8 * gradient.sign()
+        x_adv = torch.clamp(x_adv, x - eps, x + eps).clamp(0, 1)
+    return x_adv.detach()
+
+
+EXERCISE = Break(
+    break_hardened,
+    notebook="04_does_the_defence_hold",
+    number=5,
+    cases=[
+        target(hardened, 87, 30, 0.2, level=0.65),
+        target(hardened, 88, 30, 0.25, level=0.75),
+        target(hardened, 95, 1, 0.3, level=1.0),
+    ],
+    mistakes=symptoms(
+        Symptom(
+            "cross-entropy",
+            "the logits are as sure as those of the first defence: the cross-entropy has no "
+            "gradient here; climb the margin",
+            lambda outcome: outcome.weak,
+            source=CLIMBS_CROSS_ENTROPY,
+        ),
+        Symptom(
+            "one-step",
+            "one step of eps lands behind the ridge, where this network was trained to be right: "
+            "take several small ones",
+            lambda outcome: outcome.weak and outcome.asked <= 2,
+        ),
+        untouched="most digits come back as they were: the logits are as sure as those of the "
+        "first defence; climb a loss without a softmax",
+    ),
+    hints=(
+        "Two locks, and you have a key to each: the first defence was broken by its loss, the "
+        "network of section 1 by its path.",
+        "Begin at a random point of the ball. Repeat: the gradient of the margin, a small step "
+        "along its sign, back between x - eps and x + eps, back into [0, 1].",
+        "attacks.pgd takes loss=margin_loss too; or write the loop, 20 steps of eps / 8.",
+    ),
+)

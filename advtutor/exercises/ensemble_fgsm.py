@@ -1,0 +1,135 @@
+"""The exercise on attacking several models at once."""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from advtutor.checks.engine import Case, Exercise, Mistake
+from advtutor.checks.inputs import frozen_network, pictures, tanh_network
+
+
+def ensemble_fgsm(models, x, y, eps):
+    x = x.detach().clone().requires_grad_()
+    logits = torch.stack([model(x) for model in models]).mean(dim=0)
+    (gradient,) = torch.autograd.grad(torch.nn.functional.cross_entropy(logits, y), x)
+    return (x + eps * gradient.sign()).clamp(0, 1).detach()
+
+
+def mean_sign(models: nn.ModuleList, x: Tensor, y: Tensor) -> Tensor:
+    """The mean of the signs of each model's own gradient."""
+    losses = [F.cross_entropy(model(x), y) for model in models]
+    return torch.stack([torch.autograd.grad(loss, x)[0].sign() for loss in losses]).mean(dim=0)
+
+
+def ensemble_input(
+    seed: int,
+    networks: list[Callable[..., nn.Module]],
+    batch: int,
+    shape: tuple[int, int, int],
+    classes: int,
+    eps: float,
+) -> tuple[nn.ModuleList, Tensor, Tensor, float]:
+    """A list of models that the engine can watch, with weights large enough to disagree."""
+    torch.random.default_generator.manual_seed(seed)
+    models = nn.ModuleList([network(shape, classes) for network in networks]).eval()
+    for k, model in enumerate(models):
+        with torch.no_grad():
+            model[-1].weight.mul_(2.0 + 2 * k)  # the later ones are surer
+    return models, *pictures(batch, shape, classes), eps
+
+
+EXERCISE = Exercise(
+    ensemble_fgsm,
+    notebook="05_why_examples_transfer",
+    number=3,
+    cases=[
+        Case(lambda: ensemble_input(81, [tanh_network] * 3, 4, (1, 6, 6), 3, 0.1), batch=4),
+        Case(lambda: ensemble_input(82, [tanh_network] * 2, 1, (1, 8, 8), 10, 0.25), batch=1),
+        Case(
+            lambda: ensemble_input(83, [frozen_network, tanh_network], 5, (3, 5, 4), 4, 0.05),
+            batch=5,
+        ),
+    ],
+    mistakes=[
+        Mistake(
+            "first-model",
+            "only the first model is attacked: all of them take part in the loss",
+            {".mean(dim=0)": "[0]"},
+        ),
+        Mistake(
+            "last-model",
+            "only the last model is attacked: does the loop keep what the ones before it gave?",
+            {".mean(dim=0)": "[-1]"},
+        ),
+        Mistake(
+            "mean-loss",
+            "this follows the mean of the models' losses: average the logits first, and take one "
+            "loss of that",
+            {
+                ".mean(dim=0)": "",
+                "torch.nn.functional.cross_entropy(logits, y)": (
+                    "sum(F.cross_entropy(each, y) for each in logits)"
+                ),
+            },
+        ),
+        Mistake(
+            "summed-logits",
+            "the logits are added up, not averaged, which makes the ensemble surer than it is: "
+            "divide by the number of models",
+            {"mean(dim=0)": "sum(dim=0)"},
+        ),
+        Mistake(
+            "mean-probabilities",
+            "the probabilities are averaged, and F.cross_entropy takes logits: average the logits "
+            "as they are",
+            {"model(x)": "model(x).softmax(1)"},
+        ),
+        Mistake(
+            "largest-logits",
+            "of each logit only the largest among the models counts: take the mean over the models",
+            {"mean(dim=0)": "amax(dim=0)"},
+        ),
+        Mistake(
+            "mean-of-steps",
+            "each model gets a step of its own, and the steps are averaged, so many pixels move by "
+            "less than eps: one gradient of the joint loss, and one sign",
+            {"gradient.sign()": "mean_sign(models, x, y)"},
+        ),
+        Mistake(
+            "vote",
+            "each model's gradient votes with its sign: take one gradient, of the loss of the mean "
+            "logits",
+            {"gradient.sign()": "mean_sign(models, x, y).sign()"},
+        ),
+        Mistake(
+            "minus",
+            "the step goes down the loss, towards the right class: did you write minus for plus?",
+            {"x + eps": "x - eps"},
+        ),
+        Mistake(
+            "no-sign",
+            "the gradient goes in as it is, and is far too small: take its sign",
+            {".sign()": ""},
+        ),
+        Mistake(
+            "no-eps",
+            "eps plays no part: the sign has to be multiplied by it",
+            {"eps * ": ""},
+        ),
+        Mistake(
+            "no-clip",
+            "the result leaves [0, 1]: did you clip?",
+            {".clamp(0, 1)": ""},
+        ),
+    ],
+    hints=(
+        "It is fgsm with another model: one that returns the mean of the others' logits. What "
+        "does it return for a copy of x that requires a gradient?",
+        "torch.stack([model(copy) for model in models]) has the shape [M, N, K]; its mean over "
+        "dim=0 are the ensemble's logits. Take their cross-entropy, and its gradient in the copy.",
+        "x_adv = (x + eps * grad.sign()).clamp(0, 1), with grad = "
+        "torch.autograd.grad(F.cross_entropy(logits, y), copy)[0]; then return x_adv.detach().",
+    ),
+)

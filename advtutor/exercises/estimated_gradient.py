@@ -1,0 +1,103 @@
+"""The exercise on a gradient that is estimated from values alone."""
+
+import torch
+from torch import Tensor
+
+from advtutor.checks.engine import Case, Exercise, Mistake
+
+
+def estimated_gradient(loss, x, directions, h):
+    total = torch.zeros_like(x)
+    for v in directions:
+        slope = (loss(x + h * v) - loss(x - h * v)) / (2 * h)
+        total += slope[:, None, None, None] * v
+    return total / len(directions)
+
+
+def estimate_input(seed: int, batch: int, shape: tuple[int, int, int], h: float) -> tuple:
+    torch.random.default_generator.manual_seed(seed)
+    weight = torch.randn(shape)
+
+    def loss(x: Tensor) -> Tensor:
+        return (weight * (x + x**2 + x**3)).flatten(1).sum(dim=1)
+
+    directions = 2.0 * torch.randint(2, (5, *shape)) - 1
+    return loss, torch.rand(batch, *shape), directions, h
+
+
+EXERCISE = Exercise(
+    estimated_gradient,
+    notebook="04_does_the_defence_hold",
+    number=3,
+    cases=[
+        Case(lambda: estimate_input(61, 4, (1, 3, 3), 0.1), batch=4),
+        Case(lambda: estimate_input(62, 1, (2, 2, 2), 0.25), batch=1),
+        Case(lambda: estimate_input(63, 3, (1, 4, 5), 0.05), batch=3),
+    ],
+    mistakes=[
+        Mistake(
+            "downhill",
+            "the difference is the wrong way round: this points down the loss",
+            {"loss(x + h * v) - loss(x - h * v)": "loss(x - h * v) - loss(x + h * v)"},
+        ),
+        Mistake(
+            "one-sided",
+            "this looks to one side only: take the difference between x + h*v and x - h*v, over "
+            "2*h; on a staircase both sides count",
+            {"x - h * v": "x", "(2 * h)": "h"},
+        ),
+        Mistake(
+            "half-the-width",
+            "the two points are 2*h apart: divide by 2*h and not by h",
+            {"(2 * h)": "h"},
+        ),
+        Mistake(
+            "no-width",
+            "the difference is not divided by the distance of its two points, 2*h",
+            {" / (2 * h)": ""},
+        ),
+        Mistake(
+            "no-sides",
+            "both losses are taken at the same point, so that nothing is left of their difference",
+            {"x - h * v": "x + h * v"},
+        ),
+        Mistake(
+            "sum",
+            "the directions are added up: take their mean",
+            {" / len(directions)": ""},
+        ),
+        Mistake(
+            "last-direction",
+            "only the last direction is left in the result: add each one to the sum",
+            {"total +=": "total =", " / len(directions)": ""},
+        ),
+        Mistake(
+            "first-direction",
+            "only the first direction is used: does the return stand inside the loop?",
+            {"    return total / len(directions)": "        return total"},
+        ),
+        Mistake(
+            "signs-only",
+            "only the sign of each slope goes in: a direction in which the loss hardly moves "
+            "counts as much as the steepest one",
+            {"slope[:, None, None, None]": "slope.sign()[:, None, None, None]"},
+        ),
+        Mistake(
+            "batch-mixed",
+            "the losses of the batch are added into one number: each example has its own slope",
+            {"slope[:, None, None, None]": "slope.sum()"},
+        ),
+        Mistake(
+            "no-direction",
+            "the slopes are averaged without their directions: each one belongs to its v",
+            {"None] * v": "None]"},
+        ),
+    ],
+    hints=(
+        "Along one direction v the loss has a slope. Measure it with two queries, a little ahead "
+        "and a little behind.",
+        "The slope, [N], is (loss(x + h*v) - loss(x - h*v)) / (2*h). It says how far to go along "
+        "v.",
+        "Add slope[:, None, None, None] * v over all v in directions, and divide by their number.",
+    ),
+)

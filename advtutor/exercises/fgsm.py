@@ -1,0 +1,207 @@
+"""The exercise on the gradient-sign step (FGSM)."""
+
+import torch
+from torch import Tensor
+
+from advtutor.checks.engine import Exercise, Mistake, Run
+from advtutor.checks.inputs import attack_cases
+
+
+def fgsm(model, x, y, eps):
+    x = x.detach().clone().requires_grad_()
+    loss = torch.nn.functional.cross_entropy(model(x), y)
+    (gradient,) = torch.autograd.grad(loss, x)
+    return (x + eps * gradient.sign()).clamp(0, 1).detach()
+
+
+def step_mistakes(x: str, step: str) -> list[Mistake]:
+    """What can be wrong with the step, here and in `bim`: they call the image and its way so."""
+    return [
+        Mistake(
+            "probability",
+            "the step climbs the probability of the right class, so the model grows surer of it: "
+            "climb the loss, F.cross_entropy(model(x), y), instead",
+            {
+                f"torch.nn.functional.cross_entropy(model({x}), y)": (
+                    f"model({x}).softmax(1)[torch.arange(len(y)), y].sum()"
+                )
+            },
+            source=r"(?<!log_)softmax",
+        ),
+        Mistake(
+            "minus",
+            "the step goes down the loss, towards the right class: did you write minus for plus?",
+            {step: step.replace("+", "-")},
+        ),
+        Mistake(
+            "softmax-output",
+            "this is the gradient of the largest softmax output, which knows nothing of the label: "
+            "differentiate the loss",
+            {
+                f"torch.nn.functional.cross_entropy(model({x}), y)": (
+                    f"model({x}).softmax(1).amax(1).sum()"
+                )
+            },
+        ),
+        Mistake(
+            "softmax-twice",
+            "the softmax is applied twice: F.cross_entropy takes the model's logits as they are",
+            {f"model({x})": f"model({x}).softmax(1)"},
+        ),
+        Mistake(
+            "logit",
+            "this climbs away from the logit of the right class alone; F.cross_entropy also looks "
+            "at the other classes",
+            {"cross_entropy": "nll_loss"},
+        ),
+        Mistake(
+            "wrong-label",
+            "the loss is that of the predicted class, not of the label y: they differ where the "
+            "model already errs",
+            {f"model({x}), y": f"model({x}), model({x}).argmax(1)"},
+        ),
+        Mistake(
+            "first-only",
+            "only the first image of the batch gets a gradient: take the loss over all of them",
+            {f"model({x}), y": f"model({x})[:1], y[:1]"},
+        ),
+        Mistake(
+            "image-sign",
+            "the sign is taken of the image; it is the gradient whose sign tells where the loss "
+            "grows",
+            {"gradient.sign()": f"{x}.detach().sign()"},
+        ),
+        Mistake(
+            "no-sign",
+            "the gradient goes in as it is, and is far too small: take its sign, grad.sign()",
+            {".sign()": ""},
+        ),
+        Mistake(
+            "gradient-clipped",
+            "the gradient is clamped to [-eps, eps]; its sign, times eps, uses all of the budget "
+            "in every pixel",
+            {"gradient.sign()": "gradient.clamp(-eps, eps) / eps"},
+        ),
+        Mistake(
+            "divided-by-max",
+            "the gradient is divided by its largest entry, so only one pixel moves by eps: take "
+            "the sign, and each of them does",
+            {"gradient.sign()": "gradient / gradient.abs().amax((1, 2, 3), keepdim=True)"},
+        ),
+        Mistake(
+            "divided-by-norm",
+            "the gradient is divided by its length, the step for an L2 ball; for the max-norm it "
+            "is the sign",
+            {"gradient.sign()": "gradient / gradient.square().sum((1, 2, 3), keepdim=True).sqrt()"},
+        ),
+        Mistake(
+            "mean-step",
+            "one mean gradient moves all pixels of an image alike; each pixel has its own sign",
+            {"gradient.sign()": "gradient.mean((1, 2, 3), keepdim=True).sign()"},
+        ),
+    ]
+
+
+RANDOM_STEP = (
+    "two calls with the same input give different results: the step must follow the gradient, "
+    "and random signs of the same size do next to nothing"
+)
+
+
+def no_better_than_a_coin(runs: list[Run], wanted: list[Run]) -> tuple[str, str] | None:
+    """Whether the changes are within eps, but in directions that the gradient did not choose."""
+    agree = []
+    for run, right in zip(runs, wanted, strict=True):
+        x, eps = run.arguments["x"], run.arguments["eps"]
+        moved, should = run.result.detach() - x, right.result - x
+        if (moved.abs() > eps + 1e-6).any():
+            return None
+        free = (moved != 0) & (should != 0)
+        agree.append((moved.sign() == should.sign())[free])
+    together = torch.cat(agree).float()
+    if together.numel() < 50 or not 0.3 < together.mean() < 0.7:
+        return None
+    return (
+        "coin",
+        "no pixel moves by more than eps, but the directions agree with the gradient's no more "
+        "often than a coin's would: noise is no attack",
+    )
+
+
+def stretched(x_adv: Tensor) -> Tensor:
+    return (x_adv - x_adv.min()) / (x_adv.max() - x_adv.min())
+
+
+EXERCISE = Exercise(
+    fgsm,
+    notebook="02_gradient_sign_crafting",
+    number=1,
+    cases=attack_cases(),
+    mistakes=[
+        Mistake(
+            "unmoved",
+            "the image comes back as it went in: add the step to it",
+            {" + eps * gradient.sign()": ""},
+        ),
+        Mistake(
+            "step-alone",
+            "this is the step alone; the adversarial example is x plus the step",
+            {"x + eps": "eps"},
+        ),
+        *step_mistakes("x", "x + eps"),
+        Mistake(
+            "eps-255",
+            "eps is divided by 255, but it is in the units of the pixels already: they run from 0 "
+            "to 1",
+            {"eps *": "eps / 255 *"},
+        ),
+        Mistake(
+            "eps-twice",
+            "each pixel moves by 2 * eps: eps is applied twice",
+            {"eps *": "2 * eps *"},
+        ),
+        Mistake(
+            "no-eps",
+            "eps plays no part: the sign has to be multiplied by it",
+            {"eps * ": ""},
+        ),
+        Mistake(
+            "ball-only",
+            "the clip keeps x_adv within eps of x, which the step does anyway; what it can leave "
+            "is the range of an image: clamp to [0, 1]",
+            {".clamp(0, 1)": ".clamp(x - eps, x + eps)"},
+            source=r"\b(clamp|clip|minimum|maximum)\w*\(",
+        ),
+        Mistake(
+            "no-clip",
+            "the result leaves [0, 1]: did you clip?",
+            {".clamp(0, 1)": ""},
+        ),
+        Mistake(
+            "upper-only",
+            "nothing exceeds 1 any more, but some pixels are below 0: clamp at both ends",
+            {".clamp(0, 1)": ".clamp(max=1)"},
+        ),
+        Mistake(
+            "lower-only",
+            "nothing is below 0 any more, but some pixels exceed 1: clamp at both ends",
+            {".clamp(0, 1)": ".clamp(min=0)"},
+        ),
+        Mistake(
+            "stretched",
+            "the result is rescaled to [0, 1], which moves every pixel: cut off what sticks out, "
+            "with clamp(0, 1)",
+            {"return (": "return stretched(", ".clamp(0, 1)": ""},
+        ),
+    ],
+    otherwise=no_better_than_a_coin,
+    says={"random": RANDOM_STEP},
+    hints=(
+        "Which change of x raises the loss? Make a copy of x that requires a gradient, compute "
+        "F.cross_entropy(model(copy), y), and ask for the gradient in the copy.",
+        "torch.autograd.grad(loss, copy) returns a tuple with one entry, shaped like x. Of this "
+        "gradient only the sign counts: every pixel moves by exactly eps, up or down.",
+        "x_adv = (x + eps * grad.sign()).clamp(0, 1), with grad from torch.autograd.grad(loss, "
+        "copy)[0]; then return x_adv.detach().",
+    ),
+)

@@ -1,0 +1,96 @@
+"""The exercise on pushing a box through a linear layer."""
+
+import torch
+from torch import Tensor
+
+from advtutor.checks.engine import Case, Exercise, Mistake
+
+
+def interval_linear(weight, bias, lower, upper):
+    centre, half = (lower + upper) / 2, (upper - lower) / 2
+    middle = centre @ weight.T + bias
+    reach = half @ weight.abs().T
+    return middle - reach, middle + reach
+
+
+def interval_input(seed: int, batch: int, inputs: int, outputs: int) -> tuple[Tensor, ...]:
+    torch.random.default_generator.manual_seed(seed)
+    x, radius = torch.rand(batch, inputs), 0.3 * torch.rand(batch, inputs)
+    return torch.randn(outputs, inputs), torch.randn(outputs), x - radius, x + radius
+
+
+EXERCISE = Exercise(
+    interval_linear,
+    notebook="06_proof_not_promise",
+    number=2,
+    cases=[
+        Case(lambda: interval_input(51, 4, 6, 3), batch=4),
+        Case(lambda: interval_input(52, 1, 9, 5), batch=1),
+        Case(lambda: interval_input(53, 5, 4, 4), batch=5),
+    ],
+    mistakes=[
+        Mistake(
+            "no-width",
+            "both bounds are the value at the middle: the width of the input has to go through the "
+            "layer too",
+            {"reach = half": "reach = 0 * half"},
+        ),
+        Mistake(
+            "signs-ignored",
+            "lower and upper go through the layer as they are: where a weight is negative, the "
+            "upper input gives the lower output",
+            {"weight.abs()": "weight"},
+        ),
+        Mistake(
+            "swapped",
+            "the two bounds are exchanged: return the lower one first",
+            {"middle - reach, middle + reach": "middle + reach, middle - reach"},
+        ),
+        Mistake(
+            "positive-only",
+            "the negative weights are dropped: they turn the bounds around, but they count",
+            {"weight.T": "weight.relu().T", "weight.abs()": "weight.relu()"},
+        ),
+        Mistake(
+            "abs-everywhere",
+            "the absolute weights are for the radius alone: the middle goes through the weights as "
+            "they are",
+            {"weight.T": "weight.abs().T"},
+        ),
+        Mistake(
+            "no-bias",
+            "the bias is missing: it shifts both bounds",
+            {" + bias": ""},
+        ),
+        Mistake(
+            "bias-in-the-width",
+            "the bias widens the interval: it shifts both bounds alike, so it goes to the middle "
+            "only",
+            {"weight.abs().T": "weight.abs().T + bias"},
+        ),
+        Mistake(
+            "whole-width",
+            "the bounds are too far apart: the radius is half of upper - lower",
+            {"(upper - lower) / 2": "upper - lower"},
+        ),
+        Mistake(
+            "centre-not-halved",
+            "the middle is lower + upper, twice as far out as it is: halve it",
+            {"(lower + upper) / 2": "lower + upper"},
+        ),
+        Mistake(
+            "largest-radius",
+            "every input is given the widest radius: sound, but not the tightest; each input has "
+            "its own",
+            {"half @": "half.amax(1, keepdim=True).expand_as(half) @"},
+        ),
+    ],
+    hints=(
+        "Take one output, a sum of weight_i * x_i. For which x_i, lower_i or upper_i, is the term "
+        "largest? It depends on the sign of weight_i.",
+        "Write the input as centre plus or minus radius. The centre goes through the layer as any "
+        "input does; the radius goes through the absolute weights, without the bias.",
+        "middle = centre @ weight.T + bias and reach = radius @ weight.abs().T; the bounds are "
+        "middle - reach and middle + reach.",
+    ),
+)

@@ -1,0 +1,100 @@
+"""The exercise on pushing a box through a ReLU."""
+
+import torch
+from torch import Tensor
+
+from advtutor.checks.engine import Case, Exercise, Mistake
+
+
+def interval_relu(lower, upper):
+    return lower.clamp(min=0), upper.clamp(min=0)
+
+
+def relu_input(seed: int, batch: int, units: int) -> tuple[Tensor, Tensor]:
+    torch.random.default_generator.manual_seed(seed)
+    centre, radius = 2 * torch.randn(batch, units), 0.1 + torch.rand(batch, units)
+    centre[:, :4] = torch.tensor([-3.0, 3.0, 0.05, -0.05])  # off, on, and one of each that crosses
+    return centre - radius, centre + radius
+
+
+LOW, HIGH = "lower.clamp(min=0)", "upper.clamp(min=0)"
+
+EXERCISE = Exercise(
+    interval_relu,
+    notebook="06_proof_not_promise",
+    number=3,
+    cases=[
+        Case(lambda: relu_input(54, 4, 9), batch=4),
+        Case(lambda: relu_input(55, 1, 12), batch=1),
+        Case(lambda: relu_input(56, 5, 7), batch=5),
+    ],
+    mistakes=[
+        Mistake(
+            "untouched",
+            "both bounds come back as they went in: a ReLU gives nothing below 0",
+            {LOW: "lower", HIGH: "upper"},
+        ),
+        Mistake(
+            "lower-untouched",
+            "the lower bound stays negative: a ReLU gives nothing below 0",
+            {LOW: "lower"},
+        ),
+        Mistake(
+            "upper-untouched",
+            "the upper bound stays negative where the unit is off for sure: it gives 0 there",
+            {HIGH: "upper"},
+        ),
+        Mistake(
+            "crossing-zeroed",
+            "a unit with a negative lower bound is switched off: it can still be on at the other "
+            "end, so its upper bound stays",
+            {HIGH: "torch.where(lower > 0, upper, 0.0)"},
+        ),
+        Mistake(
+            "crossing-kept",
+            "a unit that can be on passes both bounds on: its lower one may be negative still, and "
+            "comes out as 0",
+            {LOW: "torch.where(upper > 0, lower, 0.0)"},
+        ),
+        Mistake(
+            "by-centre",
+            "the middle of the interval decides which units are on: a ReLU looks at each value, so "
+            "treat each bound by itself",
+            {
+                LOW: "torch.where(lower + upper > 0, lower, 0.0)",
+                HIGH: "torch.where(lower + upper > 0, upper, 0.0)",
+            },
+        ),
+        Mistake(
+            "centre-and-radius",
+            "the radius passes unchanged around the middle's ReLU: that is the rule for a linear "
+            "layer",
+            {
+                LOW: "((lower + upper) / 2).relu() - (upper - lower) / 2",
+                HIGH: "((lower + upper) / 2).relu() + (upper - lower) / 2",
+            },
+        ),
+        Mistake(
+            "absolute",
+            "this is the absolute value: a ReLU turns what is negative into 0",
+            {LOW: "lower.abs()", HIGH: "upper.abs()"},
+        ),
+        Mistake(
+            "cut-at-one",
+            "the bounds are cut off at 1 as pixels are: a hidden unit has no upper end",
+            {LOW: "lower.clamp(0, 1)", HIGH: "upper.clamp(0, 1)"},
+        ),
+        Mistake(
+            "swapped",
+            "the two bounds are exchanged: return the lower one first",
+            {f"{LOW}, {HIGH}": f"{HIGH}, {LOW}"},
+        ),
+    ],
+    hints=(
+        "A ReLU never falls where its input rises. So at which end of the interval is it smallest, "
+        "and at which largest?",
+        "There are three kinds of unit: both ends negative, both positive, or one of each. Say for "
+        "each what comes out at the lower and at the upper end.",
+        "Each bound goes through the ReLU by itself: lower.clamp(min=0), upper.clamp(min=0).",
+    ),
+)

@@ -1,0 +1,95 @@
+"""The exercise on the radius that can be proved for a linear model."""
+
+import torch
+from torch import Tensor
+
+from advtutor.checks.engine import Case, Exercise, Mistake
+
+
+def linear_radius(w, b, x, y):
+    margin = y * (x @ w + b)
+    return margin.clamp(min=0) / w.abs().sum()
+
+
+def radius_input(seed: int, batch: int, inputs: int) -> tuple[Tensor, ...]:
+    torch.random.default_generator.manual_seed(seed)
+    w, x = torch.randn(inputs), torch.rand(batch, inputs)
+    y = (1 - 2 * (torch.arange(batch) % 2)).to(w.dtype)
+    wish = y * (0.5 + torch.rand(batch))  # the score each example is given
+    wish[2::3] *= -1  # and some of them are wrong
+    b = torch.tensor(0.75)
+    return w, b, x + ((wish - b - x @ w) / (w @ w))[:, None] * w, y
+
+
+EXERCISE = Exercise(
+    linear_radius,
+    notebook="06_proof_not_promise",
+    number=1,
+    cases=[
+        Case(lambda: radius_input(41, 6, 9), batch=6),
+        Case(lambda: radius_input(42, 1, 784), batch=1),
+        Case(lambda: radius_input(43, 9, 4), batch=9),
+    ],
+    mistakes=[
+        Mistake(
+            "no-bias",
+            "the bias is missing: it is part of the score that the step has to use up",
+            {" + b": ""},
+        ),
+        Mistake(
+            "not-divided",
+            "this is the margin itself: a step of eps lowers it by eps * ||w||_1, so divide",
+            {" / w.abs().sum()": ""},
+        ),
+        Mistake(
+            "no-label",
+            "the labels play no part: for y = -1 the model is right where the score is negative",
+            {"y * (": "("},
+        ),
+        Mistake(
+            "labels-0-1",
+            "the labels are turned as if they were 0 and 1; y is -1 or +1 already",
+            {"y * (": "(2 * y - 1) * ("},
+        ),
+        Mistake(
+            "absolute",
+            "where the model errs already, no step is needed: the radius there is 0, not the way "
+            "back to the right side",
+            {".clamp(min=0)": ".abs()"},
+        ),
+        Mistake(
+            "negative",
+            "some radii are negative: where the model errs already the smallest eps is 0",
+            {".clamp(min=0)": ""},
+        ),
+        Mistake(
+            "l2-norm",
+            "this divides by the length of w, which is for steps of bounded length; here each "
+            "pixel may move by eps, and the sum of |w_i| counts",
+            {"w.abs().sum()": "w.norm()"},
+        ),
+        Mistake(
+            "largest-weight",
+            "this divides by the largest |w_i|, as if one pixel alone could move; all may, at once",
+            {"sum()": "max()"},
+        ),
+        Mistake(
+            "mean-weight",
+            "this divides by the mean of |w_i|: every pixel moves by eps, so it is their sum",
+            {"sum()": "mean()"},
+        ),
+        Mistake(
+            "signed-sum",
+            "the weights are added with their signs and cancel: the step takes each weight's sign, "
+            "so each contributes |w_i|",
+            {"w.abs()": "w"},
+        ),
+    ],
+    hints=(
+        "How far is the score from the wrong side? That is the margin y * (w.x + b). How much of "
+        "it can a step of eps use up?",
+        "The worst step lowers the margin by eps * ||w||_1. The smallest eps that flips the model "
+        "is the one that uses up all of it. What if the margin is negative before any step?",
+        "margin = y * (x @ w + b), then margin.clamp(min=0) / w.abs().sum().",
+    ),
+)

@@ -1,0 +1,102 @@
+"""The exercise on bounding the lead of every rival class over a box."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from advtutor.checks.engine import Case, Exercise, Mistake
+
+
+def margin_bound(weight, bias, lower, upper, y):
+    centre, half = (lower + upper) / 2, (upper - lower) / 2
+    difference = weight - weight[y][:, None]  # [N, K, n], one row for each class
+    middle = (difference @ centre[:, :, None]).squeeze(2) + bias - bias[y][:, None]
+    reach = (difference.abs() @ half[:, :, None]).squeeze(2)
+    lead = middle + reach
+    return lead.scatter(1, y[:, None], -torch.inf).amax(dim=1)
+
+
+def margin_input(seed: int, batch: int, units: int, classes: int) -> tuple[Tensor, ...]:
+    torch.random.default_generator.manual_seed(seed)
+    lower = torch.rand(batch, units)
+    weight, bias = torch.randn(classes, units), torch.randn(classes)
+    y = torch.randint(classes, (batch,))
+    y[0] = F.linear(lower[0], weight, bias).argmax()  # one that is in the lead
+    return weight, bias, lower, lower + 0.2 * torch.rand(batch, units), y
+
+
+EXERCISE = Exercise(
+    margin_bound,
+    notebook="06_proof_not_promise",
+    number=4,
+    cases=[
+        Case(lambda: margin_input(57, 4, 6, 3), batch=4),
+        Case(lambda: margin_input(58, 1, 5, 10), batch=1),
+        Case(lambda: margin_input(59, 6, 9, 5), batch=6),
+    ],
+    mistakes=[
+        Mistake(
+            "no-width",
+            "this is the lead at the middle of the box: the width has to go through the layer too",
+            {"middle + reach": "middle"},
+        ),
+        Mistake(
+            "own-class",
+            "the class y competes with itself: its lead is 0, so the result never falls below 0; "
+            "leave it out of the maximum",
+            {"-torch.inf": "0.0"},
+        ),
+        Mistake(
+            "bounds-subtracted",
+            "sound, but too loose: the greatest logit_j and the least logit_y need two different "
+            "h; bound the difference of their rows as one layer",
+            {"difference.abs()": "(weight.abs() + weight[y].abs()[:, None])"},
+        ),
+        Mistake(
+            "signs-ignored",
+            "every h is put at its upper end: where the difference of the weights is negative, the "
+            "lower end gives the larger lead",
+            {"difference.abs()": "difference"},
+        ),
+        Mistake(
+            "best-case",
+            "this is the least lead: the worst case is the greatest, so the reach is added",
+            {"middle + reach": "middle - reach"},
+        ),
+        Mistake(
+            "turned-round",
+            "this is the lead of y over the others, the other way round: the result is how far a "
+            "rival can get ahead, negative where that is proved impossible",
+            {"return lead": "return -lead"},
+        ),
+        Mistake(
+            "least-rival",
+            "this is the least dangerous rival: one class ahead is enough to err, so take the "
+            "maximum",
+            {"-torch.inf": "torch.inf", "amax": "amin"},
+        ),
+        Mistake(
+            "no-bias",
+            "the bias is missing: the lead begins at bias_j - bias_y",
+            {" + bias - bias[y][:, None]": ""},
+        ),
+        Mistake(
+            "bias-of-y-missing",
+            "the bias of class y is missing: its logit has one as well, and it is subtracted",
+            {" - bias[y][:, None]": ""},
+        ),
+        Mistake(
+            "whole-width",
+            "the reach is twice what it should be: the radius is half of upper - lower",
+            {"(upper - lower) / 2": "upper - lower"},
+        ),
+    ],
+    hints=(
+        "Take one rival j. logit_j - logit_y is one linear function of h. What are its weights, "
+        "and what is its bias?",
+        "weight[j] - weight[y] and bias[j] - bias[y]. Bound it as interval_linear does and keep "
+        "the upper end. weight - weight[y][:, None] has the rows of all rivals: [N, K, n].",
+        "lead = difference @ centre + difference.abs() @ radius + bias - bias[y][:, None], then "
+        "set the column y to -inf and take the maximum over the classes.",
+    ),
+)

@@ -1,0 +1,118 @@
+"""The exercise on the angle between the gradients of two models."""
+
+import torch
+from torch import Tensor
+
+from advtutor.checks.engine import Case, Exercise, Mistake
+
+
+def mean_cosine(g, h):
+    g, h = g.flatten(1), h.flatten(1)
+    cosine = (g * h).sum(dim=1) / (g.norm(dim=1) * h.norm(dim=1))
+    return cosine.mean().item()
+
+
+def gradients(seed: int, batch: int, shape: tuple[int, int, int]) -> tuple[Tensor, Tensor]:
+    torch.random.default_generator.manual_seed(seed)
+    g, noise = torch.randn(batch, *shape) + 0.2, torch.randn(batch, *shape)
+    share = torch.linspace(-0.6, 1.5, batch).reshape(-1, 1, 1, 1)  # one at least points away
+    long = torch.linspace(0.5, 3, batch).reshape(-1, 1, 1, 1)
+    return long * g, share * g + noise
+
+
+def centred(g: Tensor) -> Tensor:
+    return g.flatten(1) - g.flatten(1).mean(dim=1, keepdim=True)
+
+
+EXERCISE = Exercise(
+    mean_cosine,
+    notebook="05_why_examples_transfer",
+    number=2,
+    cases=[
+        Case(lambda: gradients(71, 5, (1, 6, 6)), batch=5),
+        Case(lambda: gradients(72, 1, (1, 8, 8)), batch=1),
+        Case(lambda: gradients(73, 4, (3, 5, 4)), batch=4),
+    ],
+    mistakes=[
+        Mistake(
+            "one-vector",
+            "the whole batch is taken for one long vector: each image has its own cosine, and the "
+            "mean comes last",
+            {"g.flatten(1), h.flatten(1)": "g.flatten()[None], h.flatten()[None]"},
+        ),
+        Mistake(
+            "mean-first",
+            "the gradients are averaged over the batch first: take the cosine of each image, and "
+            "the mean of those",
+            {"g.flatten(1), h.flatten(1)": "(v.mean(0).flatten()[None] for v in (g, h))"},
+        ),
+        Mistake(
+            "along-channels",
+            "the cosine is taken along the channels, at each pixel by itself (dim=1 of "
+            "[N, C, H, W]): flatten each image into one vector first",
+            {"g.flatten(1), h.flatten(1)": "g, h"},
+        ),
+        Mistake(
+            "along-rows",
+            "the cosine is taken along the last dimension, one row of pixels by itself: flatten "
+            "each image into one vector first",
+            {"g.flatten(1), h.flatten(1)": "g.flatten(0, 2), h.flatten(0, 2)"},
+        ),
+        Mistake(
+            "no-lengths",
+            "this is the inner product: divide it by the lengths of both, or a long gradient "
+            "counts for more",
+            {" / (g.norm(dim=1) * h.norm(dim=1))": ""},
+        ),
+        Mistake(
+            "one-length",
+            "the inner product is divided by the length of g alone: divide it by that of h too",
+            {" * h.norm(dim=1)": ""},
+            {"h.norm(dim=1)": "g.norm(dim=1)"},
+        ),
+        Mistake(
+            "squared-lengths",
+            "the inner product is divided by the squares of the lengths: take their roots",
+            {"(g.norm(dim=1) * h.norm(dim=1))": "(g.norm(dim=1) * h.norm(dim=1)) ** 2"},
+        ),
+        Mistake(
+            "l1-lengths",
+            "the lengths are sums of absolute values; the cosine takes the Euclidean ones",
+            {"g.norm(dim=1) * h.norm(dim=1)": "g.abs().sum(dim=1) * h.abs().sum(dim=1)"},
+        ),
+        Mistake(
+            "signs",
+            "this is the cosine of the signs: take the gradients as they are",
+            {"g.flatten(1), h.flatten(1)": "g.flatten(1).sign(), h.flatten(1).sign()"},
+        ),
+        Mistake(
+            "centred",
+            "the mean is taken out of each gradient, which makes this a correlation: leave them as "
+            "they are",
+            {"g.flatten(1), h.flatten(1)": "centred(g), centred(h)"},
+        ),
+        Mistake(
+            "absolute",
+            "the sign of the cosine is lost: opposite gradients have -1, not 1",
+            {".mean()": ".abs().mean()"},
+        ),
+        Mistake(
+            "summed",
+            "the cosines are summed over the batch: take their mean",
+            {".mean()": ".sum()"},
+        ),
+        Mistake(
+            "angle",
+            "this is the angle: return its cosine",
+            {".mean()": ".acos().mean()"},
+        ),
+    ],
+    hints=(
+        "The cosine of two vectors is their inner product over the product of their lengths. Here "
+        "each image is one vector, C*H*W numbers long.",
+        "g.flatten(1) has the shape [N, C*H*W]. (g * h).sum(dim=1) is one inner product for each "
+        "image, g.norm(dim=1) one length.",
+        "((g * h).sum(dim=1) / (g.norm(dim=1) * h.norm(dim=1))).mean().item(), after g, h = "
+        "g.flatten(1), h.flatten(1).",
+    ),
+)

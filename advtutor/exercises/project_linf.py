@@ -1,0 +1,104 @@
+"""The exercise on the projection into the max-norm ball."""
+
+import torch
+from torch import Tensor
+
+from advtutor.checks.engine import Case, Exercise, Mistake
+from advtutor.checks.inputs import pictures
+
+
+def project_linf(x_adv, x, eps):
+    return torch.clamp(x_adv, x - eps, x + eps).clamp(0, 1)
+
+
+def project_input(seed: int, batch: int, shape: tuple[int, int, int], eps: float) -> tuple:
+    torch.random.default_generator.manual_seed(seed)
+    x, _ = pictures(batch, shape, 2)
+    # Some pixels within the ball, some beyond it; the first image has none that is beyond.
+    reach = eps * torch.linspace(0.9, 4, batch).reshape(-1, 1, 1, 1)
+    return x + reach * (2 * torch.rand_like(x) - 1), x, eps
+
+
+def scaled_down(x_adv: Tensor, x: Tensor, eps: float) -> Tensor:
+    delta = x_adv - x
+    return x + delta * (eps / delta.abs().amax((1, 2, 3), keepdim=True)).clamp(max=1)
+
+
+def into_l2_ball(x_adv: Tensor, x: Tensor, eps: float) -> Tensor:
+    delta = x_adv - x
+    return x + delta * (eps / delta.square().sum((1, 2, 3), keepdim=True).sqrt()).clamp(max=1)
+
+
+EXERCISE = Exercise(
+    project_linf,
+    notebook="02_gradient_sign_crafting",
+    number=3,
+    cases=[
+        Case(lambda: project_input(11, 4, (1, 6, 6), 0.1), batch=4),
+        Case(lambda: project_input(12, 1, (1, 8, 8), 0.25), batch=1),
+        Case(lambda: project_input(13, 5, (3, 5, 4), 0.03), batch=5),
+    ],
+    mistakes=[
+        Mistake(
+            "no-ball",
+            "the result is in [0, 1] but further than eps from x: clamp it to [x - eps, x + eps] "
+            "too",
+            {"torch.clamp(x_adv, x - eps, x + eps)": "x_adv"},
+        ),
+        Mistake(
+            "swapped",
+            "this projects x into the ball around x_adv; the ball is around x",
+            {"x_adv, x - eps, x + eps": "x, x_adv - eps, x_adv + eps"},
+        ),
+        Mistake(
+            "ball-around-zero",
+            "the pixels themselves are clamped to [-eps, eps]; it is their distance to x that may "
+            "be at most eps",
+            {"x - eps, x + eps": "-eps, eps"},
+        ),
+        Mistake(
+            "delta-alone",
+            "this is the change alone, x_adv - x clamped to [-eps, eps]: add x to it again",
+            {"x_adv, x - eps, x + eps": "x_adv - x, -eps, eps"},
+        ),
+        Mistake(
+            "to-the-surface",
+            "every pixel is put at distance eps from x; one that is closer has to stay where it is",
+            {"torch.clamp(x_adv, x - eps, x + eps)": "(x + eps * (x_adv - x).sign())"},
+        ),
+        Mistake(
+            "scaled",
+            "the whole change is scaled down until it fits; in the max-norm each pixel is cut off "
+            "by itself",
+            {"torch.clamp(x_adv, x - eps, x + eps)": "scaled_down(x_adv, x, eps)"},
+        ),
+        Mistake(
+            "l2-ball",
+            "the change is cut to length eps, which is the L2 ball; here each pixel may move by "
+            "eps",
+            {"torch.clamp(x_adv, x - eps, x + eps)": "into_l2_ball(x_adv, x, eps)"},
+        ),
+        Mistake(
+            "half-the-ball",
+            "the ball is half as wide as it may be: eps is the distance to each side",
+            {"x - eps, x + eps": "x - eps / 2, x + eps / 2"},
+        ),
+        Mistake(
+            "upper-side-only",
+            "pixels may not exceed x + eps any more, but may still be below x - eps: clamp both "
+            "sides",
+            {"torch.clamp(x_adv, x - eps, x + eps)": "torch.minimum(x_adv, x + eps)"},
+        ),
+        Mistake(
+            "no-range",
+            "the result is in the ball but leaves [0, 1]: clamp it to the range of an image as "
+            "well",
+            {".clamp(0, 1)": ""},
+        ),
+    ],
+    hints=(
+        "Two boxes hold the result: x - eps to x + eps, and 0 to 1. Each pixel by itself.",
+        "Tensor.clamp takes tensors as bounds too, one for each pixel.",
+        "x_adv.clamp(x - eps, x + eps) is in the ball; clamp(0, 1) behind it keeps it there.",
+    ),
+)

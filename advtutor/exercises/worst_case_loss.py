@@ -1,0 +1,100 @@
+"""The exercise on the loss of a linear model after the worst step."""
+
+import torch.nn.functional as F
+
+from advtutor.checks.engine import Case, Exercise, Mistake
+from advtutor.checks.inputs import loss_input
+
+
+def worst_case_loss(w, b, x, y, eps):
+    return F.softplus(eps * w.abs().sum() - y * (x @ w + b))
+
+
+EXERCISE = Exercise(
+    worst_case_loss,
+    notebook="01_linear_explanation",
+    number=3,
+    cases=[
+        Case(lambda: loss_input(31, 6, 9, 0.25), batch=6),
+        Case(lambda: loss_input(32, 1, 49, 0.1), batch=1),
+        Case(lambda: loss_input(33, 4, 4, 0.5), batch=4),
+    ],
+    mistakes=[
+        Mistake(
+            "clean",
+            "this is the loss without any step: eps and the weights' sizes have to come in",
+            {"eps * w.abs().sum() - y": "-y"},
+        ),
+        Mistake(
+            "as-printed",
+            "right for y = +1 and wrong for y = -1: the attacker's gain counts against the label "
+            "whatever the label is, so y does not multiply it",
+            {"eps * w": "y * eps * w"},
+        ),
+        Mistake(
+            "helps-the-model",
+            "the step makes the loss smaller here: the attacker adds eps*||w||_1 to what softplus "
+            "sees",
+            {"eps * w": "-eps * w"},
+        ),
+        Mistake(
+            "no-label",
+            "y plays no part in the score's sign: a positive score is right for y = +1 only",
+            {"- y * (": "- ("},
+        ),
+        Mistake(
+            "right-side-up",
+            "softplus gets +y * (w.x + b): that is small where the model is wrong, so turn its "
+            "sign",
+            {"- y": "+ y"},
+        ),
+        Mistake(
+            "l2-norm",
+            "this takes the Euclidean length of w; a step with every entry at eps gains eps times "
+            "the sum of the sizes |w_i|",
+            {"w.abs().sum()": "w.norm()"},
+        ),
+        Mistake(
+            "largest-weight",
+            "only the largest weight counts here: every input moves at once, so add all the |w_i|",
+            {"sum()": "max()"},
+        ),
+        Mistake(
+            "plain-sum",
+            "the weights are added with their signs and cancel: the attacker picks the sign of "
+            "each step, so add |w_i|",
+            {".abs()": ""},
+        ),
+        Mistake(
+            "mean-weight",
+            "this takes the mean of the |w_i|: the gain is their sum, and grows with the dimension",
+            {"sum()": "mean()"},
+        ),
+        Mistake(
+            "no-offset",
+            "the offset b is missing from the score",
+            {" + b)": ")"},
+        ),
+        Mistake(
+            "no-eps",
+            "eps plays no part: the step is as large as eps allows",
+            {"eps * w": "w"},
+        ),
+        Mistake(
+            "margin",
+            "this is what softplus is taken of: the loss is softplus of it",
+            {"F.softplus": ""},
+        ),
+        Mistake(
+            "sigmoid",
+            "this is a probability: the loss is its logarithm, softplus(z) = log(1 + exp(z))",
+            {"F.softplus": "torch.sigmoid"},
+        ),
+    ],
+    hints=(
+        "Take the clean loss softplus(-y * (w.x + b)). By how much does the worst step change "
+        "what stands inside?",
+        "The worst step lowers y * (w.x + b) by eps times the sum of all |w_i|, for either label.",
+        "softplus(eps * w.abs().sum() - y * (x @ w + b)), with torch.nn.functional.softplus.",
+    ),
+)
