@@ -340,8 +340,8 @@ def test_a_claim_is_no_check(learner: NotebookNode) -> None:
 
 def test_a_large_notebook_is_found(learner: NotebookNode) -> None:
     """Catches a notebook that would swell the repository."""
-    assert rules.budget_faults(learner, 300 * 1024) == []
-    assert "301 KB" in rules.budget_faults(learner, 301 * 1024)[0]
+    assert rules.budget_faults(learner, 600 * 1024) == []
+    assert "601 KB" in rules.budget_faults(learner, 601 * 1024)[0]
 
 
 def test_a_drifted_stub_is_found(learner: NotebookNode, solution: NotebookNode) -> None:

@@ -17,11 +17,19 @@ NOT_YET = {  # written before the formula; each leaves this list with its next e
 }
 
 
+EXERCISE = """def shell_share(n, thickness):
+    ...
+
+
+shell_share = checks.shell_share(shell_share)
+"""
+
+
 def source(promise: int, words: int = 0, lines: int = 0, exercises: int = 0, guesses: int = 0):
     """A notebook with so much in it, beside the words and lines that every part brings."""
     cells = [f"# %% [markdown]\n# # Title\n#\n# *{promise} minutes. {'word ' * words}*\n"]
     cells += ["# %%\n" + "x = 1\n\n" * lines]
-    cells += ["# %%\ndef f():\n    ### BEGIN SOLUTION\n    y\n    ### END SOLUTION\n"] * exercises
+    cells += [f"# %%\n{EXERCISE}"] * exercises
     cells += ['# %%\nguess = predict("name", low=0, high=1)\n'] * guesses
     return "\n".join(cells)
 
@@ -35,7 +43,7 @@ def test_each_part_takes_the_minutes_that_the_formula_gives_it() -> None:
     nothing = minutes()
     assert minutes(words=360) - nothing == pytest.approx(2)
     assert minutes(lines=24) - nothing == pytest.approx(2)
-    assert minutes(exercises=1) - nothing == pytest.approx(6 + 2 / 12)  # its two lines: def and …
+    assert minutes(exercises=1) - nothing == pytest.approx(6 + 3 / 12)
     assert minutes(guesses=3) - nothing == pytest.approx(3 + 3 / 12)
     assert minutes(seconds=90) - nothing == pytest.approx(1.5)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import nbformat
 
-from tools.notebooks.source import BEGIN, notebook_path, read_source, source_path, unexecuted
+from tools.notebooks.source import CHECKED, notebook_path, read_source, source_path, unexecuted
 
 WORDS, LINES, EXERCISE, PREDICTION = 180, 12, 6, 1  # words, lines a minute; minutes each
 TOLERANCE = 0.15
@@ -63,7 +63,7 @@ def measured(source: str, name: str, seconds: float) -> Reading:
         promise=int(promise[1]),
         words=sum(len(text.split()) for text in prose),
         lines=sum(bool(line.strip()) for text in code for line in text.split("\n")),
-        exercises=source.count(BEGIN),
+        exercises=len(CHECKED.findall(source)),
         predictions=sum(len(ASKS.findall(text)) for text in code),
         seconds=seconds,
     )
