@@ -8,7 +8,8 @@ VENV_PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
 .PHONY: help help-all setup lab test run notebooks doctor peers site linkcheck bench nbgrader slides \
-	handouts weights ledger wheelhouse wheelhouse-check verify browser-test screenshots clean
+	handouts weights ledger wheelhouse wheelhouse-check verify ranges browser-test \
+	screenshots clean
 
 help:
 	@echo 'make lab        Open the course in JupyterLab (PORT=8888 chooses the port).'
@@ -39,7 +40,8 @@ help-all: help
 	@echo 'make linkcheck         Look whether the links that lead out of the website still stand.'
 	@echo 'make wheelhouse        Collect what an installation with no network needs.'
 	@echo 'make wheelhouse-check  Install from that, with no index to ask.'
-	@echo 'make verify            Run everything a release must pass, in one table (about an hour).'
+	@echo 'make verify            Run everything a release must pass (about an hour).'
+	@echo 'make ranges            Try the oldest and the newest versions that pyproject.toml permits.'
 
 # A Python named on the command line wins over the one that .venv was made with.
 setup:
@@ -96,8 +98,9 @@ wheelhouse: setup
 wheelhouse-check: setup
 	@$(VENV_PYTHON) -m tools.release.wheelhouse --check
 
-verify: setup
-	@$(VENV_PYTHON) -m tools.release.verify
+verify ranges:
+	@"$(PYTHON)" tools/setup.py --release $(if $(filter command,$(origin PYTHON)),--use-this-python)
+	@$(VENV_PYTHON) -m nox --tags $@
 
 browser-test screenshots:
 	@"$(PYTHON)" tools/setup.py --browser $(if $(filter command,$(origin PYTHON)),--use-this-python)
@@ -105,5 +108,5 @@ browser-test screenshots:
 		$(VENV_PYTHON) -m pytest tests/browser --durations=5
 
 clean:
-	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf build dist .nox .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . \( -path ./.venv -o -path ./my-course \) -prune -o -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) -exec rm -rf {} +

@@ -60,7 +60,7 @@ def imported(folder: Path) -> set[str]:
             elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
                 names.add(node.module.partition(".")[0])
     ours = {"advtutor", "tests", "tools", "answers"} | {path.stem for path in folder.rglob("*.py")}
-    ours |= {path.stem for path in (ROOT / "tools").glob("*.py")} | {"conftest"}
+    ours |= {path.stem for path in ROOT.glob("*.py")}
     return names - ours - sys.stdlib_module_names
 
 

@@ -18,9 +18,14 @@ from typing import Dict, Iterator, List, Optional
 
 OLDEST = (3, 11)
 STAMP = "advtutor-stamp.json"
-PEERS = "advtutor-peers"
-BROWSER = "advtutor-browser"
-SITE = "advtutor-site"
+# What a target needs besides `dev`: extras of pyproject.toml, and what is said while they come.
+EXTRAS = {
+    "peers": ("peers,grading", "what the attacks are compared with, and nbgrader"),
+    "browser": ("browser", "what drives the browser"),
+    "site": ("site", "what builds the website"),
+    "release": ("release", "what tries a release"),
+}
+NO_DEPENDENCIES = {"peers": "benchmarks/peers.txt"}  # whose own pins do not go with the course's
 LOG = "advtutor-setup.log"
 NO_NETWORK = (
     "NewConnectionError",
@@ -47,27 +52,19 @@ def main(arguments: Optional[List[str]] = None) -> int:
         action="store_true",
         help="make .venv again if another Python version made it",
     )
-    parser.add_argument(
-        "--peers",
-        action="store_true",
-        help="also install the libraries that the attacks are compared with, and nbgrader",
-    )
-    parser.add_argument(
-        "--browser",
-        action="store_true",
-        help="also install what the browser tests need; say so where there is no Chromium",
-    )
-    parser.add_argument("--site", action="store_true", help="also install what builds the website")
+    for name, (_, words) in EXTRAS.items():
+        parser.add_argument("--" + name, action="store_true", help="also install " + words)
     options = parser.parse_args(arguments)
     root = Path(__file__).resolve().parent.parent
     try:
         set_up(root, options.use_this_python)
-        if options.peers:
-            add_peers(root)
         if options.browser:
-            add_browser(root)
-        if options.site:
-            add_site(root)
+            look_for_chromium()
+        for name in EXTRAS:
+            if getattr(options, name):
+                add(root, name)
+        if options.browser:
+            add_axe(root)
     except SetupError as fault:
         print(f"set-up: {fault}", file=sys.stderr)
         return 1
@@ -163,54 +160,42 @@ def install(root: Path) -> None:
     print(f"Set up in {time.time() - started:.0f} s.", flush=True)
 
 
-def add_peers(root: Path) -> None:
-    """Install the extras `peers` and `grading`, and what can be no extra, unless they are there."""
-    note = root / ".venv" / PEERS
-    wanted = inputs_of(root) + (root / "benchmarks" / "peers.txt").read_text(encoding="utf-8")
+def add(root: Path, name: str) -> None:
+    """Install the extras of that name, and what can be no extra, unless they are there."""
+    extras, words = EXTRAS[name]
+    note, wanted = root / ".venv" / ("advtutor-" + name), inputs_of(root)
+    further = NO_DEPENDENCIES.get(name)
+    if further:
+        wanted += (root / further).read_text(encoding="utf-8")
     with only_one(root):
         if note.exists() and note.read_text(encoding="utf-8") == wanted:
             return
-        print("Installing what the attacks are compared with, and nbgrader.", flush=True)
-        run([*pip(root), "-e", ".[peers,grading]", "-c", "constraints.txt"], root, watch=Progress())
-        run([*pip(root), "--no-deps", "-r", "benchmarks/peers.txt"], root, watch=Progress())
+        print(f"Installing {words}.", flush=True)
+        run([*pip(root), "-e", f".[{extras}]", "-c", "constraints.txt"], root, watch=Progress())
+        if further:
+            run([*pip(root), "--no-deps", "-r", further], root, watch=Progress())
         note.write_text(wanted, encoding="utf-8")
 
 
-def add_browser(root: Path) -> None:
-    """Install the extra `browser` and, with npm, axe-core, unless they are there.
-
-    SetupError where there is no Chromium. Without npm the test that needs axe-core is left out.
-    """
+def look_for_chromium() -> None:
+    """SetupError where there is no browser for the tests."""
     if not any(map(shutil.which, ("chromium", "chromium-browser"))):
         raise SetupError(
             "the browser tests need Chromium; install it and run make again "
             "(Debian and Ubuntu: sudo apt-get install chromium)."
         )
-    note, tests = root / ".venv" / BROWSER, root / "tests" / "browser"
-    wanted = inputs_of(root) + (tests / "package.json").read_text(encoding="utf-8")
+
+
+def add_axe(root: Path) -> None:
+    """Install axe-core with npm; without npm the test that needs it is left out."""
+    tests = root / "tests" / "browser"
     with only_one(root):
-        if not note.exists() or note.read_text(encoding="utf-8") != wanted:
-            print("Installing what drives the browser.", flush=True)
-            run([*pip(root), "-e", ".[browser]", "-c", "constraints.txt"], root, watch=Progress())
-            note.write_text(wanted, encoding="utf-8")
         if (tests / "node_modules" / "axe-core").exists():
             return
         if shutil.which("npm"):
             run(["npm", "ci", "--no-audit", "--no-fund", "--prefix", str(tests)], root)
         else:
             print("There is no npm: the test with axe-core is left out.", flush=True)
-
-
-def add_site(root: Path) -> None:
-    """Install the extra `site`, unless it is there."""
-    note = root / ".venv" / SITE
-    wanted = inputs_of(root)
-    with only_one(root):
-        if note.exists() and note.read_text(encoding="utf-8") == wanted:
-            return
-        print("Installing what builds the website.", flush=True)
-        run([*pip(root), "-e", ".[site]", "-c", "constraints.txt"], root, watch=Progress())
-        note.write_text(wanted, encoding="utf-8")
 
 
 class Progress:
