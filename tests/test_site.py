@@ -152,7 +152,7 @@ def test_every_picture_says_what_it_shows(pages: dict[Path, Page]) -> None:
 
 def test_tables_that_a_cell_makes_are_tables(site: Path) -> None:
     """Catches the ledger as one paragraph of strokes, and a row that is lost on the way."""
-    text = (site / "notebooks" / "07_the_paper_in_numbers.html").read_text(encoding="utf-8")
+    text = (site / "notebooks" / "08_the_paper_in_numbers.html").read_text(encoding="utf-8")
     tables = re.findall(r"<table.*?</table>", text, re.DOTALL)
     assert len(tables) >= 6
     (ledger,) = [table for table in tables if "verdict" in table and "remark" in table]

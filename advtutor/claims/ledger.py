@@ -268,7 +268,7 @@ def write(rows: Sequence[Row], out: Path, *, quick: bool) -> list[Path]:
 
 
 def shipped() -> list[Result]:
-    """The runs whose results come with the package: the ledger of notebook 07 is made of them."""
+    """The runs whose results come with the package: the ledger of notebook 08 is made of them."""
     text = files("advtutor").joinpath("assets/paper.json").read_text(encoding="utf-8")
     return [Result(**run) for run in json.loads(text)]
 

@@ -21,7 +21,7 @@ def interval_input(seed: int, batch: int, inputs: int, outputs: int) -> tuple[Te
 
 EXERCISE = Exercise(
     interval_linear,
-    notebook="06_proof_not_promise",
+    notebook="07_proof_not_promise",
     number=2,
     cases=[
         Case(lambda: interval_input(51, 4, 6, 3), batch=4),

@@ -21,7 +21,7 @@ LOW, HIGH = "lower.clamp(min=0)", "upper.clamp(min=0)"
 
 EXERCISE = Exercise(
     interval_relu,
-    notebook="06_proof_not_promise",
+    notebook="07_proof_not_promise",
     number=3,
     cases=[
         Case(lambda: relu_input(54, 4, 9), batch=4),

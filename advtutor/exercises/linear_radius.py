@@ -23,7 +23,7 @@ def radius_input(seed: int, batch: int, inputs: int) -> tuple[Tensor, ...]:
 
 EXERCISE = Exercise(
     linear_radius,
-    notebook="06_proof_not_promise",
+    notebook="07_proof_not_promise",
     number=1,
     cases=[
         Case(lambda: radius_input(41, 6, 9), batch=6),

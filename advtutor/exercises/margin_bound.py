@@ -27,7 +27,7 @@ def margin_input(seed: int, batch: int, units: int, classes: int) -> tuple[Tenso
 
 EXERCISE = Exercise(
     margin_bound,
-    notebook="06_proof_not_promise",
+    notebook="07_proof_not_promise",
     number=4,
     cases=[
         Case(lambda: margin_input(57, 4, 6, 3), batch=4),

@@ -193,7 +193,7 @@ DrawDigit(readers, data.mnist().test.x[:5], eps=0.1)
 # | 50 minutes | this one, then [02](02_gradient_sign_crafting.ipynb), sections 1 to 3 (the reason for the step, which is notebook 01's, on trust) |
 # | 90 minutes | this one, [01](01_linear_explanation.ipynb), sections 2 and 3, and [02](02_gradient_sign_crafting.ipynb), sections 1 to 4 and 6 |
 # | 180 minutes | this one, [01](01_linear_explanation.ipynb), [02](02_gradient_sign_crafting.ipynb), [03](03_adversarial_training.ipynb), sections 1 to 3 and 7, and [04](04_does_the_defence_hold.ipynb), sections 1 to 3 |
-# | a course | all of these, then [05](05_why_examples_transfer.ipynb), [06](06_proof_not_promise.ipynb) and [07](07_the_paper_in_numbers.ipynb) |
+# | a course | all of these, then [05](05_why_examples_transfer.ipynb), [07](07_proof_not_promise.ipynb) and [08](08_the_paper_in_numbers.ipynb) |
 #
 # **Further reading.** Goodfellow, Shlens, Szegedy, *Explaining and Harnessing Adversarial Examples* (2015, arXiv 1412.6572), section 4 and Figure 1. The photo comes with scikit-image.
 

@@ -660,7 +660,7 @@ claim("worst-robust", single[2, 4], 0.08, 0.45, unit="%", statement="worst case,
 widgets.defence_explorer({"usual": plain, **nets}, x[:200], y[:200])
 
 # %% [markdown]
-# **What it does not show.** An upper bound. Can one say of a digit that *no* attack will make the network misread it? [Notebook 06](06_proof_not_promise.ipynb) proves it for some digits.
+# **What it does not show.** An upper bound. Can one say of a digit that *no* attack will make the network misread it? [Notebook 07](07_proof_not_promise.ipynb) proves it for some digits.
 
 # %% [markdown]
 # ## What you take with you

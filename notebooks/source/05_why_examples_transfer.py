@@ -723,7 +723,7 @@ claim(
 #
 # **Further reading.** Goodfellow, Shlens, Szegedy, *Explaining and Harnessing Adversarial Examples* (2015, arXiv 1412.6572), sections 8 and 9. Papernot, McDaniel, Goodfellow and others, *Practical Black-Box Attacks against Machine Learning* (2016, arXiv 1602.02697), section 4, for the substitute. Tramèr, Papernot, Goodfellow, Boneh, McDaniel, *The Space of Transferable Adversarial Examples* (2017, arXiv 1704.03453), for how many directions two models share.
 #
-# Next: [Can robustness be proved?](06_proof_not_promise.ipynb)
+# Next: [Can robustness be proved?](07_proof_not_promise.ipynb)
 
 # %%
 progress.show("05_why_examples_transfer")

@@ -627,7 +627,7 @@ claim(
 #
 # **Further reading.** Gowal and others, *On the Effectiveness of Interval Bound Propagation for Training Verifiably Robust Models* (2018, arXiv 1810.12715), section 3, for the rules and the objective. Wong, Kolter, *Provable Defenses against Adversarial Examples via the Convex Outer Adversarial Polytope* (2018, arXiv 1711.00851), section 3, for tighter bounds. Tjeng, Xiao, Tedrake, *Evaluating Robustness of Neural Networks with Mixed Integer Programming* (2019, arXiv 1711.07356), section 4, for exact answers. Jia, Rinard, *Exploiting Verified Neural Networks via Floating Point Numerical Error* (2020, arXiv 2003.03021), section 1, for what happens when a proof forgets rounding.
 #
-# Next: [Does the paper hold up?](07_the_paper_in_numbers.ipynb)
+# Next: [Does the paper hold up?](08_the_paper_in_numbers.ipynb)
 
 # %%
-progress.show("06_proof_not_promise")
+progress.show("07_proof_not_promise")
