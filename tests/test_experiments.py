@@ -110,14 +110,10 @@ def test_the_ensemble_averages_probabilities() -> None:
     torch.testing.assert_close(Ensemble(members)(x).softmax(dim=1), mean)
 
 
-def test_a_linear_model_is_straight_along_the_line() -> None:
+def test_a_wrong_class_that_stays_is_counted() -> None:
     """Catches a line that bends by itself, or a class that counts as wrong when it is right."""
-    torch.manual_seed(0)
-    model = models.SoftmaxRegression()
     test = Split(torch.rand(4, 1, 28, 28), torch.tensor([0, 1, 2, 3]))
-    seen = section_8.along_the_line(model, test, count=4)
-    assert seen.straightness == pytest.approx(1, abs=1e-6)
-    assert seen.one_wrong_class == 1.0
+    assert section_8.one_wrong_class(models.SoftmaxRegression(), test) == 1.0
 
     class Loyal(nn.Module):  # whoever it attacks, it goes on seeing the true class
         def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -125,8 +121,22 @@ def test_a_linear_model_is_straight_along_the_line() -> None:
 
     loyal = Split(test.x, torch.zeros(4, dtype=torch.int64))
     with pytest.warns(UserWarning):  # no gradient arrives
-        seen = section_8.along_the_line(Loyal(), loyal, count=4)
-    assert seen.one_wrong_class == 0.0
+        assert section_8.one_wrong_class(Loyal(), loyal) == 0.0
+
+
+def test_straightness_tells_a_line_from_a_curve() -> None:
+    """Catches a row that cannot fail: what bends within the step is not straight."""
+    test = Split(torch.rand(4, 1, 28, 28), torch.tensor([0, 1, 2, 3]))
+    linear = models.SoftmaxRegression()
+    assert section_8.straightness(linear, test) == pytest.approx(1, abs=1e-4)
+
+    class Bent(nn.Module):  # turns back in the middle of the step
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            logits = linear(x)
+            return logits - 8 * (x - test.x[:1]).square().mean(dim=(1, 2, 3))[:, None] * 30
+
+    one = Split(test.x[:1], test.y[:1])
+    assert section_8.straightness(Bent(), one) < 0.95
 
 
 def test_concentration_is_that_of_the_strongest_tenth() -> None:

@@ -19,7 +19,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from advtutor import training
-from advtutor.claims import command, executors, ledger, paper, paper_claims, runs, trained
+from advtutor.claims import command, executors, ledger, paper, paper_claims, runs, trained, verdict
 from advtutor.claims.experiments import EXPERIMENTS, Experiment, section_5
 from advtutor.claims.runs import Kept, ReproduceError, Result, Task, run_all, tasks
 from advtutor.claims.trained import Recipe
@@ -99,40 +99,142 @@ def row(id: str, *values: float, **changes) -> ledger.Row:
     return ledger.Row(claim, seeds=tuple(range(len(values))), values=values)
 
 
+AROUND_88 = (0.87, 0.88, 0.885, 0.875, 0.88)
+
+
 @pytest.mark.parametrize(
-    ("values", "verdict"),
+    ("values", "said"),
     [
-        ((0.894, 0.894), "reproduced"),
-        ((0.82, 0.82), "reproduced"),  # a tenth of 89.4 % is 8.94
-        ((0.78, 0.78), "partly"),
-        ((0.70, 0.70), "not reproduced"),
-        ((0.76, 0.94), "not reproduced"),  # two standard errors reach below the band
-        ((0.76,), "partly"),
+        (AROUND_88, "reproduced"),
+        ((0.80, 0.81, 0.805, 0.80, 0.81), "partly"),  # in the band, far in the odds
+        ((0.70, 0.71, 0.70, 0.71, 0.70), "not reproduced"),
+        ((0.74, 0.77, 0.75, 0.78, 0.74), "undecided"),  # the mean is in, its interval is not
+        ((0.86, 0.90), "undecided"),  # t with one degree of freedom: 12.7 standard errors
+        ((0.8800, 0.8802), "reproduced"),
+        ((0.84, 0.91, 0.95, 0.85, 0.90), "partly"),  # scatter meets no number
+        ((0.88,), "one run, near"),
+        ((0.80,), "one run, off"),
+        ((0.70,), "one run, off"),
         ((), "not run"),
     ],
 )
-def test_the_verdict_follows_the_rule(values: tuple[float, ...], verdict: str) -> None:
-    """Catches a verdict that forgets the band, the number, or the spread."""
-    assert row("S4-maxout-error", *values, low=0.75, high=None).verdict == verdict
+def test_the_verdict_follows_the_rule(values: tuple[float, ...], said: str) -> None:
+    """Catches a verdict that forgets the band, the number, the interval, or how many runs."""
+    assert row("S4-maxout-error", *values, low=0.75, high=None, target=0.894).verdict == said
 
 
-def test_a_spread_reaches_a_number_that_the_tenth_does_not() -> None:
-    """Catches the two standard errors left out where the paper's number is small."""
-    loose = row("S5-logistic-clean", 0.017, 0.021, low=0.0, high=0.03)
-    assert loose.verdict == "reproduced"
-    assert row("S5-logistic-clean", 0.019, 0.019, low=0.0, high=0.03).verdict == "partly"
+def test_the_verdict_says_what_cannot_be_compared() -> None:
+    """Catches a verdict on what is not the paper's, and one that hides that nothing was run."""
+    claim = {"low": 0.75, "high": None, "not_comparable": "Another network."}
+    assert row("S4-maxout-error", *AROUND_88, **claim).verdict == "not comparable"
+    assert row("S4-maxout-error", 0.88, **claim).verdict == "not comparable"
+    assert row("S4-maxout-error", **claim).verdict == "not run"
+    assert row("S9-mpdbm").verdict == "out of scope"
 
 
 def test_a_statement_without_a_number_needs_its_band_only() -> None:
     """Catches a comparison with a number that the paper does not give."""
-    assert row("S3-linear-growth", 0.999, 1.001).verdict == "reproduced"
+    assert row("S3-linear-growth", 0.9990, 0.9991).verdict == "reproduced"
     assert row("S3-linear-growth", 0.9, 0.9).verdict == "not reproduced"
-    assert row("S9-mpdbm").verdict == "out of scope"
+    assert row("S3-linear-growth", 0.999).verdict == "one run, near"
+
+
+@pytest.mark.parametrize(
+    ("share", "target", "is_near"),
+    [
+        (0.60, 0.50, True),  # odds of 1.5 and of 1
+        (0.61, 0.50, False),
+        (0.40, 0.50, True),
+        (0.39, 0.50, False),
+        (0.0149, 0.01, True),
+        (0.0150, 0.01, False),
+        (0.98, 0.99, False),  # twice the mistakes
+        (0.985, 0.99, False),
+        (0.9851, 0.99, True),
+        (1.0, 0.999, True),  # a tenth of a point
+        (1.0, 0.998, False),
+        (0.0, 0.0, True),
+        (0.001, 0.0, True),
+        (0.002, 0.0, False),
+    ],
+)
+def test_near_is_a_matter_of_the_odds(share: float, target: float, is_near: bool) -> None:
+    """Catches a tolerance that is a tenth of 99.9 %, and one that is nothing at 1 %."""
+    assert verdict.near(share, target) is is_near
+
+
+def test_the_interval_is_students() -> None:
+    """Catches two standard errors for five runs, and the wrong degrees of freedom."""
+    low, high = verdict.interval([1.0, 2.0, 3.0, 4.0, 5.0])
+    assert (low, high) == pytest.approx((3 - 1.9633, 3 + 1.9633), abs=1e-3)  # 2.7764 * sqrt(0.5)
+    low, high = verdict.interval([1.0, 3.0])
+    assert (low, high) == pytest.approx((2 - 12.706, 2 + 12.706), abs=1e-3)
+
+
+TWO_KINDS = (0.21, 0.41, 0.413, 0.415, 0.411)
+
+
+@pytest.mark.parametrize(
+    ("values", "sizes"),
+    [
+        (TWO_KINDS, [1, 4]),
+        ((0.41, 0.18, 0.40, 0.19, 0.42), [2, 3]),
+        ((0.21, 0.41, 0.413, 0.415), [4]),  # too few to tell
+        ((0.21, 0.26, 0.31, 0.36, 0.45), [5]),  # scattered
+        ((0.40, 0.41, 0.4101, 0.4102, 0.4103), [5]),  # a gap of no weight
+        ((0.5, 0.5, 0.5, 0.5, 0.5), [5]),
+        ((-0.01, 0.01, 0.0101, 0.0102, 0.0103), [5]),  # a difference has no odds
+        ((0.21, 1.0, 1.0, 1.0, 1.0), [1, 4]),
+    ],
+)
+def test_two_kinds_of_runs_are_told_apart(values: tuple[float, ...], sizes: list[int]) -> None:
+    """Catches a mean that no run has, and kinds made out of scatter."""
+    assert [len(part) for part in verdict.kinds(values)] == sizes
+
+
+def test_a_row_of_two_kinds_is_judged_run_by_run() -> None:
+    """Catches a spread between two kinds that passes for an error, and a number met by a mean."""
+    claim = {"low": None, "high": 0.447, "target": 0.37}
+    mixed = row("S6-at-fgsm", *TWO_KINDS, **claim)
+    assert mixed.verdict == "partly"
+    assert row("S6-at-fgsm", *TWO_KINDS, **{**claim, "target": 0.41}).verdict == "partly"
+    assert row("S6-at-fgsm", *TWO_KINDS, **{**claim, "target": None}).verdict == "reproduced"
+    assert row("S6-at-fgsm", *TWO_KINDS, **{**claim, "high": 0.412}).verdict == "not reproduced"
+    first, second = ledger.as_markdown([mixed]).splitlines()[2:]
+    assert "| 21.00 % | 1 of 5 | partly |" in first
+    assert "| 41.23 ± 0.35 % | 4 of 5 |" in second and "partly" not in second
+
+
+def test_rows_of_the_same_networks_are_marked() -> None:
+    """Catches rows that look like independent votes, and a network under two letters."""
+    marks = {r.claim.id: set(r.networks.split()) for r in ledger.ledger(ledger.shipped())}
+    assert marks["S4-maxout-error"] == marks["A-rubbish-maxout"] == marks["F4-line"]
+    assert marks["S4-softmax-error"] == marks["A-rubbish-softmax"]
+    assert len(marks["S4-maxout-error"]) == 1 and not marks["S3-linear-growth"]
+    assert not marks["S6-control-sign-error"] & marks["S6-control-uniform-error"]
+    assert marks["S8-agree-softmax"] == marks["S4-maxout-error"] | marks["S4-softmax-error"]
+    assert marks["S6-transfer-orig-to-at"] > marks["S6-at-fgsm"] | marks["S4-maxout-error"]
+    used = [
+        recipe
+        for claim in paper_claims().values()
+        if claim.experiment
+        for recipe in EXPERIMENTS[claim.experiment].networks_of(claim.of)
+    ]
+    digests = {trained.digest(recipe.as_data()) for recipe in used}
+    assert len(digests) == len({recipe.name for recipe in used}), "two networks under one name"
+
+
+def test_what_cannot_be_compared_says_why() -> None:
+    """Catches a row whose verdict is withheld without a reason, and a reason that is not shown."""
+    for r in ledger.ledger(ledger.shipped()):
+        if r.verdict == "not comparable":
+            assert len(r.remark.split()) >= 6, r.claim.id
+        assert r.remark.count(". ") <= 1, f"{r.claim.id}: two sentences at most"
 
 
 def test_ours_is_printed_with_its_spread() -> None:
     """Catches a share that is not in per cent, and a spread that is rounded away."""
-    assert row("S4-maxout-error", 0.88, 0.90).ours == "89.0 ± 1.4"
+    assert row("S4-maxout-error", 0.88, 0.89, 0.9).ours == "89.0 ± 2.5"
     assert row("S9-ensemble-all", 0.9).ours.startswith("90.0")
     assert "nan" not in row("S9-ensemble-all", 0.9).ours
 
@@ -168,18 +270,20 @@ def test_rows_that_differ_say_why() -> None:
             assert r.remark, r.claim.id
 
 
-def test_a_quick_run_gives_the_same_verdicts(tmp_path: Path) -> None:
-    """Catches a quick row that tells another story than the ledger does."""
+def test_a_quick_run_pronounces_no_verdicts(tmp_path: Path) -> None:
+    """Catches a verdict on two seeds, and a quick number outside its claim's band."""
     answer = run("--quick", "--out", str(tmp_path))
     assert answer.exit_code == 0, answer.output
     made = json.loads((tmp_path / "paper.json").read_text(encoding="utf-8"))
-    quick = {r["id"]: r["verdict"] for r in made["rows"] if r["n"]}
-    full = {r.claim.id: r.verdict for r in ledger.ledger(ledger.shipped())}
-    assert len(quick) >= 10
-    assert quick == {id: full[id] for id in quick}
-    assert made["quick"]
-    assert "quick run" in answer.output
-    assert "quick run" in (tmp_path / "paper.md").read_text(encoding="utf-8")
+    measured = [r for r in made["rows"] if r["n"]]
+    assert len(measured) >= 10 and made["quick"]
+    assert [r["id"] for r in measured if not r["in_band"]] == []
+    assert not any("verdict" in r for r in made["rows"])
+    texts = [answer.output]
+    texts += [(tmp_path / f"paper.{end}").read_text("utf-8") for end in ("md", "csv")]
+    assert "quick run" in texts[0] and "uick run" in texts[1]
+    for text in texts:
+        assert not [word for word in ("reproduced", "partly", "one run,") if word in text]
 
 
 # ---------------------------------------------------------------------------------------------
@@ -635,7 +739,7 @@ def test_a_run_writes_json_csv_and_markdown(tmp_path: Path) -> None:
     data = json.loads((tmp_path / "paper.json").read_text(encoding="utf-8"))
     (filled,) = [r for r in data["rows"] if r["n"]]
     assert filled["seeds"] == [0, 1] and filled["eps"] == 0.25
-    assert filled["min"] <= filled["mean"] <= filled["max"]
+    assert min(filled["values"]) <= filled["mean"] <= max(filled["values"])
     kept = [runs.read(path) for path in (tmp_path / "runs").glob("*.json")]
     assert len(kept) == 2 and all(r.of_today for r in kept)
     assert kept[0].recipe["settings"] == {"eps": 0.25}

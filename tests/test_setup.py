@@ -139,7 +139,7 @@ def test_environment_yml_says_what_pyproject_says() -> None:
         ("pyproject.toml", ">=3.11", ">=3.12"),
         ("environment.yml", "ruff >=0.17,<0.18", "ruff >=0.17,<0.19"),
         ("environment.yml", "  - nbval >=0.11,<1\n", ""),
-        ("environment.yml", "  - pip\n", "  - pip\n  - scipy\n"),
+        ("environment.yml", "  - pip\n", "  - pip\n  - pandas\n"),
         ("environment.yml", "      - efficientnet-lite-pytorch>=0.1,<1\n", ""),
         ("environment.yml", "- -e .", "- ."),
     ],

@@ -44,11 +44,11 @@ def claim(
     _check_band(id, low, high, unit)
     value = _number(id, measured)
 
-    band = _band(low, high, unit)
-    paper = f" The paper: {_with_unit(row.paper_value, unit)}." if row and row.paper_value else ""
+    of_band = band(low, high, unit)
+    paper = f" The paper: {with_unit(row.paper_value, unit)}." if row and row.paper_value else ""
     if not _inside(value, low, high):
-        raise ClaimError(_does_not_hold(id, statement, value, band, unit))
-    print(f"✓ claim {id}: {statement}. Here {band}.{paper}")
+        raise ClaimError(_does_not_hold(id, statement, value, of_band, unit))
+    print(f"✓ claim {id}: {statement}. Here {of_band}.{paper}")
     print(f"measured {_format(value, unit, digits=3)}")
 
 
@@ -94,7 +94,8 @@ def _inside(value: float, low: float | None, high: float | None) -> bool:
     return (-math.inf if low is None else low) <= value <= (math.inf if high is None else high)
 
 
-def _band(low: float | None, high: float | None, unit: str) -> str:
+def band(low: float | None, high: float | None, unit: str) -> str:
+    """A band in words; one end at least is not None."""
     if high is None:
         return f"at least {_format(low, unit)}"
     if low is None:
@@ -105,10 +106,11 @@ def _band(low: float | None, high: float | None, unit: str) -> str:
 def _format(value: float | None, unit: str, digits: int = 6) -> str:
     """A number to so many significant digits, in per cent where that is the unit."""
     assert value is not None
-    return _with_unit(f"{100 * value if unit == '%' else value:.{digits}g}", unit)
+    return with_unit(f"{100 * value if unit == '%' else value:.{digits}g}", unit)
 
 
-def _with_unit(number: str, unit: str) -> str:
+def with_unit(number: str, unit: str) -> str:
+    """A number with its unit behind it, if it has one."""
     return f"{number} {unit}" if unit else number
 
 

@@ -193,16 +193,22 @@ def _short(name: str) -> str:
 
 
 def _table(rows: Sequence[ledger.Row], quick: bool) -> Table:
-    title = "The paper in numbers" + (", a quick run" if quick else "")
-    table = Table(title=title, caption=ledger.RULE, caption_justify="left")
+    title = "The paper in numbers" + (", a quick run: no verdicts" if quick else "")
+    table = Table(title=title, caption_justify="left")
+    if not quick:
+        table.caption = "The rule for the verdicts stands in paper.md."
     table.add_column("claim", no_wrap=True)
     table.add_column("paper", overflow="fold")
     table.add_column("ours", no_wrap=True)
     table.add_column("n", justify="right")
-    table.add_column("verdict")
+    table.add_column("in its band" if quick else "verdict")
     for row in rows:
         unit = " %" if row.claim.in_percent else ""
         paper = row.claim.paper_value + (unit if row.claim.paper_value else "")
-        ours = row.ours + (unit if row.ours else "")
-        table.add_row(row.claim.id, escape(paper), ours, str(row.n or ""), row.verdict)
+        first, *others = row.kinds
+        judged = ("yes" if row.in_band else "no") if quick and row.n else row.verdict
+        ours = f"{first.ours}{unit}" if row.n else ""
+        table.add_row(row.claim.id, escape(paper), ours, str(first.n or ""), judged)
+        for kind in others:
+            table.add_row("", "", f"{kind.ours}{unit}", str(kind.n), "")
     return table

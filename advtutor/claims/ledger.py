@@ -11,29 +11,28 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from advtutor._files import whole_file
+from advtutor.claims import verdict
+from advtutor.claims.cell import band, with_unit
+from advtutor.claims.experiments import EXPERIMENTS
 from advtutor.claims.paper import PaperClaim, fill, paper_claims
 from advtutor.claims.runs import Result
+from advtutor.claims.verdict import RULE, VERDICTS
 
-RULE = (
-    "The statement holds if the mean over the seeds, moved by two standard errors either way, lies "
-    "in the claim's band; with one seed the mean alone has to. The number is met if the mean is "
-    "within a tenth of the paper's, or within two standard errors of it. Both: reproduced (a claim "
-    "without a number needs the first only). The statement alone: partly. Neither: not reproduced."
-)
-NEAR = 0.1  # a tenth of the paper's number
-VERDICTS = ("reproduced", "partly", "not reproduced", "not run", "out of scope")
+__all__ = ["RULE", "VERDICTS", "Row", "Spread", "ledger", "shipped", "supplement"]
 
 
 @dataclass(frozen=True)
 class Row:
-    """One claim of the ledger; `values` holds one number for each of `seeds`."""
+    """One claim of the ledger; `values` holds one number for each of `seeds`.
+
+    networks: letters for the networks that it was measured on, the same in every row.
+    """
 
     claim: PaperClaim
     seeds: tuple[int, ...] = ()
     values: tuple[float, ...] = ()
-    seconds: float = 0.0  # of one run, without the networks that were trained before
-    devices: tuple[str, ...] = ()
-    versions: tuple[str, ...] = ()
+    networks: str = ""
     recipe: dict[str, Any] | None = None
     remark: str = ""
 
@@ -48,36 +47,49 @@ class Row:
         return statistics.fmean(self.values) if self.values else math.nan
 
     @property
-    def sd(self) -> float:
-        """The standard deviation between seeds; NaN if there are fewer than two."""
-        return statistics.stdev(self.values) if self.n > 1 else math.nan
+    def half_width(self) -> float:
+        """Half of the mean's 95 % interval; NaN if there are fewer than two seeds."""
+        return self.mean - verdict.interval(self.values)[0] if self.n > 1 else math.nan
+
+    @property
+    def kinds(self) -> list["Row"]:
+        """This row, or one for each of the two kinds that its runs fall into."""
+        parts = verdict.kinds(self.values) if self.values else []
+        if len(parts) < 2:
+            return [self]
+        return [Row(self.claim, values=tuple(part)) for part in parts]
+
+    @property
+    def in_band(self) -> bool:
+        """Whether the mean lies in the claim's band."""
+        low, high = self.claim.low, self.claim.high
+        return (low is None or low <= self.mean) and (high is None or self.mean <= high)
 
     @property
     def verdict(self) -> str:
         """One of `VERDICTS`, by `RULE`."""
+        claim = self.claim
         if not self.values:
-            return "not run" if self.claim.experiment else "out of scope"
-        error = 2 * self.sd / math.sqrt(self.n) if self.n > 1 else 0.0
-        low = -math.inf if self.claim.low is None else self.claim.low
-        high = math.inf if self.claim.high is None else self.claim.high
-        if not (low <= self.mean - error and self.mean + error <= high):
-            return "not reproduced"
-        target = self.claim.target
-        if target is None or abs(self.mean - target) <= max(NEAR * abs(target), error):
-            return "reproduced"
-        return "partly"
+            return "not run" if claim.experiment else "out of scope"
+        return verdict.verdict(
+            self.values,
+            low=claim.low,
+            high=claim.high,
+            target=claim.target,
+            comparable=not claim.not_comparable,
+        )
 
     @property
     def ours(self) -> str:
-        """The mean with its spread, as printed: in per cent where the claim is."""
+        """The mean with half of its interval, as printed: in per cent where the claim is."""
         if not self.values:
             return ""
         scale = 100 if self.claim.in_percent else 1
-        mean, spread = scale * self.mean, scale * self.sd if self.n > 1 else math.nan
-        small = spread if spread > 0 else abs(mean) / 100
+        mean, half = scale * self.mean, scale * self.half_width
+        small = half if half > 0 else abs(mean) / 100
         digits = min(4, max(1, 1 - math.floor(math.log10(small)))) if small > 0 else 1
         text = f"{mean:.{digits}f}"
-        return text if math.isnan(spread) else f"{text} ± {spread:.{digits}f}"
+        return text if math.isnan(half) else f"{text} ± {half:.{digits}f}"
 
 
 def ledger(results: Iterable[Result]) -> list[Row]:
@@ -91,7 +103,7 @@ def ledger(results: Iterable[Result]) -> list[Row]:
         return [value for value in found if value is not None]
 
     return [
-        _row(claim, by_experiment.get(claim.experiment, []), fill(claim.reason, measured))
+        _row(claim, by_experiment.get(claim.experiment, []), fill(claim.remark, measured))
         for claim in paper_claims().values()
     ]
 
@@ -101,16 +113,27 @@ def _row(claim: PaperClaim, results: Sequence[Result], remark: str) -> Row:
     if not measured:
         failure = next((r.failure for r in results if r.failure), "")
         return Row(claim, remark=failure or remark)
+    letters = networks()
+    used = EXPERIMENTS[claim.experiment].networks_of(claim.of)
     return Row(
         claim,
         seeds=tuple(r.seed for r in measured),
         values=tuple(r.number(claim.of, claim.number) for r in measured),
-        seconds=statistics.fmean(r.seconds for r in measured),
-        devices=tuple(sorted({r.device for r in measured})),
-        versions=tuple(sorted({f"torch {r.versions['torch']}" for r in measured})),
+        networks=" ".join(sorted({letters[recipe.name] for recipe in used})),
         recipe=measured[0].recipe,
         remark=remark,
     )
+
+
+def networks() -> dict[str, str]:
+    """A letter for each network that a row of the ledger is measured on, by the network's name."""
+    used = [
+        recipe.name
+        for claim in paper_claims().values()
+        if claim.experiment
+        for recipe in EXPERIMENTS[claim.experiment].networks_of(claim.of)
+    ]
+    return {name: chr(ord("a") + i) for i, name in enumerate(dict.fromkeys(used))}
 
 
 @dataclass(frozen=True)
@@ -150,22 +173,23 @@ def supplement(results: Iterable[Result], experiment: str) -> dict[str, dict[str
 
 
 def as_data(rows: Sequence[Row], *, quick: bool) -> dict[str, Any]:
-    """The ledger as plain data: the rule and the rows."""
-    return {"rule": RULE, "quick": quick, "rows": [_row_as_data(row) for row in rows]}
+    """The ledger as plain data: the rule and the rows. A quick run has no verdicts."""
+    return {
+        **({} if quick else {"rule": RULE}),
+        "quick": quick,
+        "rows": [_row_as_data(row, quick) for row in rows],
+    }
 
 
-def _row_as_data(row: Row) -> dict[str, Any]:
+def _row_as_data(row: Row, quick: bool) -> dict[str, Any]:
     claim, settings = row.claim, (row.recipe or {}).get("settings", {})
-    known = (
-        {}
-        if not row.values
-        else {
-            "mean": row.mean,
-            "sd": row.sd if row.n > 1 else None,
-            "min": min(row.values),
-            "max": max(row.values),
-        }
-    )
+    measured = {
+        "mean": row.mean,
+        "half_width": row.half_width if row.n > 1 else None,
+        "values": list(row.values),
+        "seeds": list(row.seeds),
+        "in_band": row.in_band,
+    }
     return {
         "id": claim.id,
         "section": claim.section,
@@ -177,38 +201,41 @@ def _row_as_data(row: Row) -> dict[str, Any]:
         "low": claim.low,
         "high": claim.high,
         "n": row.n,
-        **known,
-        "seeds": list(row.seeds),
+        **(measured if row.n else {}),
         "eps": settings.get("eps"),
         "clipping": settings.get("clip"),
         "experiment": claim.experiment,
         "of": claim.of,
         "number": claim.number,
-        "seconds": round(row.seconds, 1),
-        "devices": list(row.devices),
-        "versions": list(row.versions),
-        "verdict": row.verdict,
-        "reason": row.remark,
+        **({} if quick else {"verdict": row.verdict}),
+        "remark": row.remark,
     }
 
 
-def as_markdown(rows: Sequence[Row], *, short: bool = False) -> str:
-    """The ledger as a Markdown table; `short` leaves the ids and the remarks out."""
-    heads = ["claim", "paper", "ours", "n", "verdict"]
-    heads += [] if short else ["band", "id", "remark"]
+def as_markdown(rows: Sequence[Row], *, short: bool = False, quick: bool = False) -> str:
+    """The ledger as a Markdown table, a line for each kind of runs.
+
+    `short` leaves the bands, the networks, the ids and the remarks out; a `quick` run has no
+    verdicts.
+    """
+    heads = ["claim", "paper", "ours", "n", "in the band" if quick else "verdict"]
+    heads += [] if short else ["band", "networks", "id", "remark"]
     lines = []
     for row in rows:
         claim = row.claim
-        cells = [
-            f"{claim.claim} ({_place(claim)})",
-            _with_unit(claim.paper_value, claim),
-            _with_unit(row.ours, claim),
-            str(row.n or ""),
-            row.verdict,
-        ]
-        if not short:
-            cells += [_band_of(claim), claim.id, row.remark]
-        lines.append(cells)
+        first, *others = row.kinds
+        for number, kind in enumerate([first, *others]):
+            ours = _with_unit(kind.ours, claim)
+            n = f"{kind.n} of {row.n}" if others else str(row.n or "")
+            if number:
+                lines.append(["", "", ours, n, *[""] * (len(heads) - 4)])
+                continue
+            judged = ("yes" if row.in_band else "no") if quick and row.n else row.verdict
+            cells = [f"{claim.claim} ({_place(claim)})", _with_unit(claim.paper_value, claim)]
+            cells += [ours, n, "" if quick and not row.n else judged]
+            if not short:
+                cells += [_band_of(claim), row.networks, claim.id, row.remark]
+            lines.append(cells)
     return markdown_table(heads, lines)
 
 
@@ -219,14 +246,20 @@ def markdown_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def _band_of(claim: PaperClaim) -> str:
-    low, high = (
-        "" if end is None else f"{100 * end:g} %" if claim.in_percent else f"{end:g}"
-        for end in (claim.low, claim.high)
+def key_of_networks(rows: Iterable[Row]) -> str:
+    """What the letters of the rows' `networks` stand for, in a paragraph."""
+    used = {letter for row in rows for letter in row.networks.split()}
+    each = "; ".join(f"{letter}: {name}" for name, letter in networks().items() if letter in used)
+    return (
+        "Rows with a letter in common were measured on the same networks: they are no independent "
+        f"votes. {each}."
     )
-    if low and high:
-        return f"{low} to {high}"
-    return f"at least {low}" if low else f"at most {high}" if high else ""
+
+
+def _band_of(claim: PaperClaim) -> str:
+    if claim.low is None and claim.high is None:
+        return ""
+    return band(claim.low, claim.high, "%" if claim.in_percent else "")
 
 
 def _place(claim: PaperClaim) -> str:
@@ -234,12 +267,12 @@ def _place(claim: PaperClaim) -> str:
 
 
 def _with_unit(number: str, claim: PaperClaim) -> str:
-    return f"{number} %" if number and claim.in_percent else number
+    return with_unit(number, "%" if claim.in_percent else "") if number else ""
 
 
-def as_csv(rows: Sequence[Row]) -> str:
+def as_csv(rows: Sequence[Row], *, quick: bool) -> str:
     """The ledger as CSV, one row for each claim."""
-    data = [_row_as_data(row) for row in rows]
+    data = [_row_as_data(row, quick) for row in rows]
     heads = list(dict.fromkeys(key for row in data for key in row))
     text = io.StringIO()
     writer = csv.DictWriter(text, heads, lineterminator="\n")
@@ -254,16 +287,15 @@ def write(rows: Sequence[Row], out: Path, *, quick: bool) -> list[Path]:
 
     Raises OSError if the disk does not take them.
     """
-    mark = "**A quick run: fewer seeds and only the short experiments.**\n\n" if quick else ""
+    head = "**A quick run: fewer seeds, only the short experiments, and no verdicts.**"
     texts = {
         "paper.json": json.dumps(as_data(rows, quick=quick), indent=1) + "\n",
-        "paper.csv": as_csv(rows),
-        "paper.md": f"{mark}{RULE}\n\n{as_markdown(rows)}",
+        "paper.csv": as_csv(rows, quick=quick),
+        "paper.md": f"{head if quick else RULE}\n\n{as_markdown(rows, quick=quick)}",
     }
     for name, text in texts.items():
-        new = out / f".{name}.new"
-        new.write_text(text, encoding="utf-8")
-        new.replace(out / name)
+        with whole_file(out / name) as path:
+            path.write_text(text, encoding="utf-8")
     return [out / name for name in texts]
 
 

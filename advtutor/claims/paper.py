@@ -20,8 +20,11 @@ class PaperClaim:
     low, high: the band that the statement asks for; None where it is open.
     experiment, of, number: what measures it (`advtutor.claims.experiments`), on what, and the name
         of the number; "" if nothing does.
-    reason: why ours differs, or why it is not measured; "" where there is nothing to say. What it
-        quotes of a measurement is a placeholder, which `fill` replaces.
+    not_comparable: what the claim depends on that we do not have from the paper; "" if its verdict
+        can be told.
+    reason: why ours differs, or why it is not measured; "" where there is nothing to say.
+
+    What these two quote of a measurement is a placeholder, which `fill` replaces.
     """
 
     id: str
@@ -37,12 +40,18 @@ class PaperClaim:
     target: float | None
     low: float | None
     high: float | None
+    not_comparable: str
     reason: str
 
     @property
     def in_percent(self) -> bool:
         """Whether its number is a share, shown as a percentage."""
         return self.unit.startswith("%")
+
+    @property
+    def remark(self) -> str:
+        """`not_comparable` and `reason`, with their placeholders."""
+        return " ".join(filter(None, [self.not_comparable, self.reason]))
 
 
 @functools.cache
@@ -60,7 +69,7 @@ def read_claim(row: Mapping[str, str]) -> PaperClaim:
     fields: dict[str, Any] = dict(row)
     fields |= {k: float(row[k]) if row[k] else None for k in ("target", "low", "high")}
     claim = PaperClaim(**fields)
-    quoted = [(m["experiment"], m["of"], m["number"]) for m in _QUOTED.finditer(claim.reason)]
+    quoted = [(m["experiment"], m["of"], m["number"]) for m in _QUOTED.finditer(claim.remark)]
     own = [(claim.experiment, claim.of, claim.number)] if claim.experiment else []
     for experiment, of, number in own + quoted:
         try:

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 import advtutor
+from advtutor._files import whole_file
 from advtutor.claims.executors import Channel
 from advtutor.claims.experiments import EXPERIMENTS, Experiment, Run
 from advtutor.claims.paper import known_claim
@@ -209,14 +210,9 @@ class Kept:
         return result if result and result.of_today else None
 
     def save(self, task: Task, result: Result) -> None:
-        """Keep a result, at one stroke. Raises OSError if the disk does not take it."""
-        path = self.runs / f"{task.name}.json"
-        new = path.with_suffix(".new")
-        try:
-            new.write_text(json.dumps(asdict(result), indent=1) + "\n", encoding="utf-8")
-            new.replace(path)
-        finally:
-            new.unlink(missing_ok=True)
+        """Keep a result, whole or not at all. Raises OSError if the disk does not take it."""
+        with whole_file(self.runs / f"{task.name}.json") as path:
+            path.write_text(json.dumps(asdict(result), indent=1) + "\n", encoding="utf-8")
 
 
 def read(path: Path) -> Result | None:

@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from advtutor import attacks, models, training
+from advtutor._files import whole_file
 from advtutor.data import Split
 from advtutor.evaluation import evaluate
 
@@ -58,6 +59,19 @@ class Recipe:
         """The recipe that `as_data` wrote, also after its way through a JSON file."""
         classes = data.get("classes")
         return cls(**{**data, "classes": None if classes is None else tuple(classes)})
+
+    @property
+    def name(self) -> str:
+        """What a reader calls its network; two recipes of the ledger do not share a name."""
+        kind = {"clean": "", "yes or no": "independent classes"}.get(self.objective, self.objective)
+        units, penalty = self.options.get("units"), f" {self.penalty:g}" if self.penalty else ""
+        parts = [
+            self.model,
+            f"{units} units" if units else "",
+            f"{kind}{penalty}",
+            f"{self.epochs} epoch{'s' * (self.epochs > 1)}",
+        ]
+        return ", ".join(filter(None, parts))
 
     @property
     def loss(self) -> attacks.Loss | None:
@@ -206,14 +220,11 @@ def save(model: nn.Module, path: Path, metadata: Mapping[str, str]) -> None:
     Raises OSError if the disk does not take it.
     """
     state = {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}
-    new = path.with_name(f"{path.name}.new")
     try:
-        save_file(state, new, metadata=dict(metadata))
-        new.replace(path)
+        with whole_file(path) as new:
+            save_file(state, new, metadata=dict(metadata))
     except safetensors.SafetensorError as error:
         raise OSError(str(error)) from error
-    finally:
-        new.unlink(missing_ok=True)
 
 
 def load(model: nn.Module, path: Path) -> dict[str, str]:

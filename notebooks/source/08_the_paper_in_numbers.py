@@ -20,6 +20,7 @@ from advtutor.claims import claim, ledger
 from advtutor.claims.experiments.section_4 import SOFTMAX
 from advtutor.claims.experiments.section_7 import RBF, RBF_FORMS
 from advtutor.claims.trained import untrained
+from advtutor.claims.verdict import near
 from advtutor.claims.weights import pretrained, shipped_networks
 from advtutor.data import mnist
 from advtutor.evaluation import evaluate
@@ -32,13 +33,13 @@ fgsm = partial(attacks.fgsm, eps=eps, clip=None)
 # %% [markdown]
 # ## 1. When is a number reproduced?
 #
-# The paper makes over forty claims that can be measured. Each is two things: a **statement** ("random noise does not help as training") and often a **number** (86.2 %). The statement becomes a *band*: the values for which it would be true. So that the verdict is not bent to the result, the rule comes first:
+# The paper makes over forty claims that can be measured. Each is two things: a **statement** ("random noise does not help as training") and often a **number** (86.2 %). The statement becomes a *band*: the values for which it would be true. One rule judges all rows, so that no verdict is bent to its result. It is the second one: the first let few seeds, and scattered ones, pass more easily.
 
 # %%
-Markdown("> " + ledger.RULE)
+Markdown(ledger.RULE)
 
 # %% [markdown]
-# A *standard error* is the standard deviation over the seeds, divided by the square root of their number: how far the mean itself may be off. In the table, ± is the standard deviation. A *seed* fixes all that is drawn at random in a run, the first weights, the order of the digits, the noise. Another machine may still round differently, and a long training then ends elsewhere; section 4 has an example.
+# A *seed* fixes all that is drawn at random in a run, the first weights, the order of the digits, the noise. Another machine may still round differently, and a long training then ends elsewhere; section 4 has an example.
 #
 # Five seeds per row where a run takes minutes, one where it takes longer or where nothing is random. All examples of digits are **unclipped**, since the paper mentions no clipping: a pixel may leave [0, 1]. So the numbers differ from those of most cells before, which clip.
 #
@@ -69,23 +70,29 @@ measured = [row for row in rows if row.n]
 reproduced = [row for row in measured if row.verdict == "reproduced"]
 share_guess.compare(len(reproduced) / len(measured), unit="%")
 claim("rows", len(measured), low=30, statement="claims with a measured row", unit="rows")
+judged = [row for row in measured if row.verdict != "not comparable"]
+share = sum(row.in_band for row in judged) / len(judged)
+claim("in-band", share, low=0.99, unit="%", statement="judged rows whose mean lies in its band")
+share = sum(row.verdict in ("reproduced", "one run, near") for row in judged) / len(judged)
+claim("met", share, 0.3, 0.5, unit="%", statement="judged rows whose number is met too")
 
 # %% [markdown]
-# The same as a picture, for the claims whose number is a share. The line is the distance in points; the rule asks for a tenth of the paper's number, so a small number can miss with a short line.
+# The same as a picture, for the claims whose number is a share. The line is the distance in points; the rule compares odds, so near 0 and 100 % a number can miss with a short line.
 
 # %%
-shares = [row for row in measured if row.claim.target is not None and row.claim.target >= 0]
+with_number = [row for row in measured if row.claim.target is not None and row.claim.target >= 0]
+shares = [kind for row in with_number for kind in row.kinds]
 plots.ledger(
     [row.claim.id for row in shares],
     [row.claim.target for row in shares],
     [row.mean for row in shares],
-    [row.sd for row in shares],
+    [row.half_width for row in shares],
 )
 
 # %% [markdown]
-# **What it shows.** Nearly all the statements hold, by bands that are often wide (the column *band*). About half of the claims are reproduced: they meet the number as well, where the paper gives one. One band was widened when results were known, that of S6-at-fgsm; its remark says what the first one would have said.
+# **What it shows.** In each row that is judged the statement holds, by bands that are often wide (the column *band*). In fewer than half of these rows the number is met as well, or the paper gives none. Ten rows are not compared: they depend on something that we do not have from the paper.
 #
-# One statement does not come back: that adversarial training lowers the *clean* error. For the network of 240 units, after equally long training, the change is far smaller than its spread over the seeds. One seed of five gains as much as the paper's ten digits in 10,000, which lie outside two standard errors of our mean. Section 4 looks at longer trainings. For 1,600 units we have one seed and six epochs, too little to say.
+# Among these is adversarial training's gain on *clean* digits. For the network of 240 units, after equally long training, the change is far smaller than its spread over the seeds. Section 4 looks at longer trainings. For 1,600 units we have one seed and six epochs, too little to say.
 #
 # **What it does not show.** That a row which is reproduced has the paper's explanation. A number can agree for another reason.
 
@@ -355,21 +362,15 @@ claim("sigmoids", sigmoids, 0.5, 0.7, unit="%", statement="rubbish, sigmoids (th
 
 
 # %%
-def near(mean, id):
-    """Whether a number lies within a tenth of the paper's, as the rule asks."""
-    target = by_id[id].claim.target
-    return abs(mean - target) <= ledger.NEAR * target
-
-
 both_have = {id: longer[of][number] for id, (of, number) in shown.items() if of in longer}
-now = sum(near(spread.mean, id) for id, spread in both_have.items())
-before = sum(near(by_id[id].mean, id) for id in both_have)
-of = f"of {len(both_have)} numbers, within a tenth of the paper's"
-claim("near-longer", now, low=11, unit="numbers", statement=f"less light and longer: {of}")
-claim("near-ledger", before, high=6, unit="numbers", statement=f"the ledger: {of}")
+now = sum(near(spread.mean, by_id[id].claim.target) for id, spread in both_have.items())
+before = sum(near(by_id[id].mean, by_id[id].claim.target) for id in both_have)
+of = f"of {len(both_have)} means, within a factor of 1.5 in the odds"
+claim("near-longer", now, low=9, unit="means", statement=f"less light and longer: {of}")
+claim("near-ledger", before, high=4, unit="means", statement=f"the ledger: {of}")
 
 # %% [markdown]
-# **What it shows.** The light and the length together bring eleven of 13 numbers within a tenth of the paper's, where the ledger has five. New are three confidences; one transfer, though as a mean of 25, 17 and 17 %; and section 8's agreement: softmax regression now reads a good part of maxout's examples rightly, as the paper's did. The light alone takes the rubbish that passes ten sigmoids from 81 % to 49, 62 and 70 %; the paper has 68. Two FGSM errors move away from the paper's, and stay within a tenth: those of the usual network and of the one that saw uniform noise. The light stands in the example and not in the paper. The ledger's rows stay as they are: their training was chosen before this was known, and has five seeds.
+# **What it shows.** The light and the length together bring nine of 13 means near the paper's numbers, where the ledger has four. All four confidences come closer, three of them near; so does section 8's agreement. The light alone takes the rubbish that passes ten sigmoids from 81 % to 49, 62 and 70 %; the paper has 68. Two FGSM errors move away from the paper's: those of the usual network and of the one that saw uniform noise. The light stands in the example and not in the paper. The ledger's rows stay as they are: their training was chosen before this was known, and has five seeds.
 #
 # The longer trainings one by one, with what they do to clean digits:
 
@@ -523,7 +524,7 @@ lost = forms["RBF, 1 epoch"][both].mean - forms["RBF, 20 epochs"][both].mean
 claim("rbf-lengths", lost, low=0.3, unit="%", statement="the same: one epoch minus twenty")
 
 # %% [markdown]
-# **What it shows.** After three epochs only the diagonal form comes near the paper's error. The length of its training decides the last column: two thirds after one epoch, a fifth after twenty. Read with this maxout network, two epochs meet the paper's error and both numbers of section 8, and are surer of their mistakes, 7.6 % beside 1.2 %. Read with the shipped one, whose training was shorter, one epoch came nearest to the last number. So section 8's numbers belong to two trainings that the paper does not give; and a form or a length that is chosen because it fits, as ours was for section 7, makes "reproduced" weaker evidence than in another row. With rank 20 the network reads clean digits far better, and breaks. With a shared softmax it is sure of its mistakes.
+# **What it shows.** After three epochs only the diagonal form comes near the paper's error. The length of its training decides the last column: two thirds after one epoch, a fifth after twenty. Read with this maxout network, two epochs meet the paper's error and both numbers of section 8, and are surer of their mistakes, 7.6 % beside 1.2 %. Read with the shipped one, whose training was shorter, one epoch came nearest to the last number. So section 8's numbers belong to two trainings that the paper does not give; and a form or a length that is chosen because it fits, as ours was for section 7, is no evidence: the ledger does not compare these rows. With rank 20 the network reads clean digits far better, and breaks. With a shared softmax it is sure of its mistakes.
 
 # %% [markdown]
 # ## 5. A misprint
@@ -579,7 +580,7 @@ claim("printed-1", gap[-1], high=-1, statement="the printed loss minus the worst
 # %% [markdown]
 # ## What you take with you
 #
-# - A number is reproduced by a rule, over seeds, and whoever changes a band afterwards says so.
+# - A number is reproduced by a rule and over seeds, and some cannot be compared at all.
 # - Most of the paper's statements hold; several of its numbers may belong to its networks and their training.
 # - A confidence depends on the length of the training: softmax regression's grows with it, RBF's falls.
 # - One run is one of several kinds of outcome; a rounding error can choose.

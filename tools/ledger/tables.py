@@ -40,15 +40,18 @@ def texts(results: list[Result]) -> dict[Path, str]:
     _, _, after = rest.partition(END)
     table = ledger.as_markdown([r for r in rows if r.claim.id in IN_README], short=True)
     count = Counter(row.verdict for row in rows)
-    words = ", ".join(f"{count[v]} {v}" for v in ledger.VERDICTS if count[v])
+    words = "; ".join(f"{v}: {count[v]}" for v in ledger.VERDICTS if count[v])
     page = (
-        "# The ledger\n\nEach claim of the paper beside what the course measures, and the verdict: "
-        f"{words}. `advtutor reproduce --only ID` makes a row again. Written by "
-        "`tools/ledger/tables.py`.\n\n"
+        "# The ledger\n\nEach claim of the paper beside what the course measures, and the verdict "
+        f"by [the rule](#the-rule): {words}. `advtutor reproduce --only ID` makes a row again. "
+        "Written by `tools/ledger/tables.py`.\n\n"
     )
     return {
         PACKED: ledger.packed(results),
-        ROOT / "docs" / "ledger.md": f"{page}{ledger.RULE}\n\n{ledger.as_markdown(rows)}",
+        ROOT / "docs" / "ledger.md": (
+            f"{page}{ledger.as_markdown(rows)}\n{ledger.key_of_networks(rows)}\n\n"
+            f"## The rule\n\n{ledger.RULE}\n"
+        ),
         ROOT / "README.md": f"{before}{BEGIN}\n{words.capitalize()}.\n\n{table}{END}{after}",
     }
 

@@ -74,6 +74,8 @@ class Experiment:
 
     gives: the numbers, as dataclasses by what they are measured on: a network of `networks`, or
         another name for what belongs to several of them.
+    uses: the networks behind what is measured on several of them, where these are not all, or on
+        one with the help of others.
     settings: what else its numbers follow from. Whoever changes what is measured, and not the
         networks, changes a setting, so that runs that were kept are not taken for new ones.
     minutes: of one run on one core of two, when none of its networks is there yet.
@@ -86,6 +88,7 @@ class Experiment:
     gives: Mapping[str, type]
     networks: Mapping[str, Recipe] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    uses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     minutes: float = 0.2
     seeds: int | None = None
     quick: bool = False
@@ -100,7 +103,8 @@ class Experiment:
 
     def networks_of(self, of: str) -> list[Recipe]:
         """The networks behind what is measured on `of`."""
-        return [self.networks[of]] if of in self.networks else list(self.networks.values())
+        names = self.uses.get(of) or ([of] if of in self.networks else self.networks)
+        return [self.networks[name] for name in names]
 
     def check(self, of: str, number: str) -> None:
         """Raise ValueError if the experiment gives no such number of `of`."""

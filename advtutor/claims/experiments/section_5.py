@@ -77,6 +77,7 @@ EXPERIMENTS = [
         l1_decay,
         {**dict.fromkeys(_DECAYS, TrainAndTest), "least decay": Decay},
         _DECAYS,
+        uses={"least decay": ("L1 0.000025", "no decay")},
         minutes=3,
     ),
 ]

@@ -231,16 +231,14 @@ def stopping(run: Run) -> dict[str, Stopping]:
     }
 
 
-def _one(name: str, recipe: Recipe, *, minutes: float, seeds: int | None = None) -> Experiment:
-    return Experiment(
-        name, one_network, {"maxout": Errors}, {"maxout": recipe}, UNCLIPPED, minutes, seeds
-    )
+def _one(name: str, recipe: Recipe, minutes: float, seeds: int | None = None) -> Experiment:
+    cost = {"minutes": minutes, "seeds": seeds}
+    return Experiment(name, one_network, {"maxout": Errors}, {"maxout": recipe}, UNCLIPPED, **cost)
 
 
-def _stopping(name: str, recipe: Recipe, *, minutes: float) -> Experiment:
-    return Experiment(
-        name, stopping, {"maxout": Stopping}, {"maxout": recipe}, UNCLIPPED, minutes, seeds=1
-    )
+def _stopping(name: str, recipe: Recipe, minutes: float) -> Experiment:
+    cost = {"minutes": minutes, "seeds": 1}
+    return Experiment(name, stopping, {"maxout": Stopping}, {"maxout": recipe}, UNCLIPPED, **cost)
 
 
 EXPERIMENTS = [

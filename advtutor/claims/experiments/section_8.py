@@ -1,13 +1,14 @@
 """Section 8: along the line of one step (Figure 4), and who agrees with the maxout network."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from advtutor import attacks, linearity
 from advtutor.claims.experiments.base import Experiment, Run
-from advtutor.claims.experiments.digits import UNCLIPPED, fgsm, share
+from advtutor.claims.experiments.digits import EPS, UNCLIPPED, fgsm, share
 from advtutor.claims.experiments.section_4 import MAXOUT, SOFTMAX
 from advtutor.claims.experiments.section_7 import RBF
 from advtutor.data import Split
@@ -18,35 +19,59 @@ DIGITS = 200  # along whose lines the logits are followed
 
 @dataclass(frozen=True)
 class Line:
-    """Of the first 200 test digits, along the sign of the gradient.
+    """Of the first 200 test digits, along the sign of the gradient, from eps = -10 to 10.
 
     one_wrong_class: the share with one and the same wrong class at every eps from 5 to 10.
-    straightness: R2 of straight lines through the logits on either side of the digit, from 1 to 10;
-        the median over digits, sides and classes.
     """
 
     one_wrong_class: float
-    straightness: float
 
 
 def line(run: Run) -> dict[str, Line]:
-    """The logits of the maxout network from eps = -10 to 10."""
-    return {"maxout": along_the_line(run.network("maxout"), run.test)}
+    """Whether the wrong class of the maxout network holds for every large enough eps."""
+    return {"maxout": Line(one_wrong_class(run.network("maxout"), run.test))}
 
 
-def along_the_line(model: nn.Module, test: Split, count: int = DIGITS) -> Line:
-    """`Line` of `model`, for the first `count` digits."""
+def one_wrong_class(model: nn.Module, test: Split) -> float:
+    """`Line.one_wrong_class` of `model`, for the first digits of `test`."""
     distances = torch.linspace(-10, 10, 201)
-    x, y = test.x[:count], test.y[:count]
-    direction = attacks.fgsm(model, x, y, 1.0, clip=None) - x
-    stays, straight = [], []
-    for image, step, label in zip(x, direction, y, strict=True):
-        logits = linearity.logits_along_line(model, image, step, distances)
+    stays = []
+    for logits, label in _lines(model, test, distances):
         far = logits[distances >= 5].argmax(dim=1)
         stays.append(bool((far == far[0]).all() and far[0] != label))
-        for window in ((-10, -1), (1, 10)):
-            straight.append(linearity.straightness(distances, logits, window=window).r2)
-    return Line(sum(stays) / count, torch.stack(straight).median().item())
+    return sum(stays) / len(stays)
+
+
+def _lines(model: nn.Module, test: Split, distances: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    x, y = test.x[:DIGITS], test.y[:DIGITS]
+    direction = attacks.fgsm(model, x, y, 1.0, clip=None) - x
+    for image, step, label in zip(x, direction, y, strict=True):
+        yield linearity.logits_along_line(model, image, step, distances), label
+
+
+@dataclass(frozen=True)
+class Straight:
+    """Of the first 200 test digits, along the step itself, from eps = 0 to 0.25.
+
+    r2: of straight lines through the logits, the median over digits and classes.
+    """
+
+    r2: float
+
+
+def straight(run: Run) -> dict[str, Straight]:
+    """Whether the logits of the maxout network follow straight lines as far as the step goes."""
+    return {"maxout": Straight(straightness(run.network("maxout"), run.test))}
+
+
+def straightness(model: nn.Module, test: Split) -> float:
+    """`Straight.r2` of `model`, for the first digits of `test`."""
+    distances = torch.linspace(0, EPS, 26)
+    each = [
+        linearity.straightness(distances, logits, window=(0, EPS)).r2
+        for logits, _ in _lines(model, test, distances)
+    ]
+    return torch.stack(each).median().item()
 
 
 @dataclass(frozen=True)
@@ -107,11 +132,20 @@ EXPERIMENTS = [
         minutes=3,
     ),
     Experiment(
+        "straight",
+        straight,
+        {"maxout": Straight},
+        {"maxout": MAXOUT},
+        {"eps": [0, EPS], "clip": None, "digits": DIGITS},
+        minutes=3,
+    ),
+    Experiment(
         "agreement",
         agreement,
         {"softmax": Agreement, "RBF": Agreement, "softmax and RBF": Pair},
         {"maxout": MAXOUT, "softmax": SOFTMAX, "RBF": RBF},
         UNCLIPPED,
+        {name: ("maxout", name) for name in ("softmax", "RBF")},
         minutes=4,
     ),
 ]

@@ -1,0 +1,116 @@
+"""The verdict on a row of the ledger: the rule, fixed before the runs that it judges."""
+
+import itertools
+import math
+import statistics
+from collections.abc import Sequence
+
+from scipy.special import stdtrit
+
+RULE = """
+A row has n runs, which differ in their seed. It shows their mean and, behind ±, half of the 95 %
+interval of the mean (Student's t with n - 1 degrees of freedom).
+
+- The **statement** holds if the whole interval lies in the claim's band. It fails if all of the
+  interval lies outside.
+- The **number** is met if the whole interval is near the paper's number: within a factor of 1.5 in
+  the odds, p / (1 - p), or within a tenth of a point. Few runs, or scattered ones, have a wide
+  interval, and meet it less easily.
+
+| verdict | when |
+| --- | --- |
+| reproduced | the statement holds, and the number is met if the paper gives one |
+| partly | the statement holds, the number is not met |
+| undecided | an end of the band lies inside the interval |
+| not reproduced | the statement fails |
+| one run, near | n = 1, and the run lies in the band and near the number |
+| one run, off | n = 1, and it does not |
+| not comparable | the claim depends on what we do not have from the paper; the remark names it |
+
+The tolerance is the same for all rows. Shares are compared by their odds because 1 % beside 2 % is
+twice as many mistakes, while 50 % beside 51 % is nothing. A factor of 1.5 is ten points at 50 % and
+half a point at 1 %. A tenth of a point is ten of 10,000 digits. Both are choices.
+
+Sometimes the runs fall into two kinds, and no run is near their mean. Then the row shows each kind
+by itself; the statement holds if every single run lies in the band, and the number is not met. Two
+kinds are there if, of at least five runs in order, one gap is more than three times as wide as the
+runs on either side of it are apart, and more than a factor of 1.2 in the odds.
+""".strip()
+
+VERDICTS = (
+    "reproduced",
+    "partly",
+    "undecided",
+    "not reproduced",
+    "one run, near",
+    "one run, off",
+    "not comparable",
+    "not run",
+    "out of scope",
+)
+FACTOR = 1.5  # in the odds
+ALWAYS_NEAR = 0.001  # a tenth of a point
+KINDS_FROM = 5  # runs
+KINDS_FACTOR = 1.2  # in the odds
+_ROUNDING = 1e-9
+
+
+def interval(values: Sequence[float]) -> tuple[float, float]:
+    """Where the mean of at least two `values` lies at 95 %."""
+    n, mean = len(values), statistics.fmean(values)
+    half = float(stdtrit(n - 1, 0.975)) * statistics.stdev(values) / math.sqrt(n)
+    return mean - half, mean + half
+
+
+def near(share: float, target: float) -> bool:
+    """Whether a share is near the paper's, both as fractions."""
+    odds = _odds(target)
+    low, high = odds / FACTOR, odds * FACTOR
+    return low <= _odds(share) <= high or abs(share - target) <= ALWAYS_NEAR + _ROUNDING
+
+
+def _odds(share: float) -> float:
+    return math.inf if share >= 1 else share / (1 - share)
+
+
+def kinds(values: Sequence[float]) -> list[list[float]]:
+    """`values` in order, in two groups if the runs fall into two kinds, else in one."""
+    ordered = sorted(values)
+    if len(ordered) < KINDS_FROM or ordered[0] <= 0:
+        return [ordered]
+    gaps = [b - a for a, b in itertools.pairwise(ordered)]
+    cut = 1 + gaps.index(max(gaps))
+    parts = ordered[:cut], ordered[cut:]
+    (below, above), gap = (parts[0][-1], parts[1][0]), max(gaps)
+    wide = gap > 3 * max(part[-1] - part[0] for part in parts)
+    material = _odds(above) > KINDS_FACTOR * _odds(below)
+    return [*parts] if wide and material else [ordered]
+
+
+def verdict(
+    values: Sequence[float],
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    target: float | None = None,
+    comparable: bool = True,
+) -> str:
+    """The verdict on at least one run: the band `[low, high]`, None where it is open, the target.
+
+    `target` is a share as a fraction; None where the paper gives no number.
+    """
+    if not comparable:
+        return "not comparable"
+    low, high = -math.inf if low is None else low, math.inf if high is None else high
+    if len(values) == 1:
+        (value,) = values
+        met = low <= value <= high and (target is None or near(value, target))
+        return "one run, near" if met else "one run, off"
+    two_kinds = len(kinds(values)) > 1
+    ends = values if two_kinds else interval(values)
+    if all(low <= end <= high for end in ends):
+        met = target is None or (not two_kinds and all(near(end, target) for end in ends))
+        return "reproduced" if met else "partly"
+    if two_kinds or min(ends) > high or max(ends) < low:
+        return "not reproduced"
+    return "undecided"
