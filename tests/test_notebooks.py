@@ -4,6 +4,8 @@ nbval runs them; this looks at what nbval does not see. `test_build_notebooks.py
 rule can fail.
 """
 
+import ast
+
 import nbformat
 import pytest
 from nbformat import NotebookNode
@@ -87,3 +89,38 @@ def test_links_lead_somewhere(name: str, kind: Kind) -> None:
 def test_stub_has_not_drifted(name: str) -> None:
     """Catches a line of a stub that its solution does not have."""
     assert not rules.pair_faults(stored(name, "learner"), stored(name, "solution"))
+
+
+@pytest.mark.parametrize("name", known_names())
+def test_a_cell_that_trains_makes_its_networks(name: str) -> None:
+    """Catches a cell that, run a second time, trains on from where the first time ended."""
+    for number, cell in enumerate(stored(name, "solution").cells):
+        if cell.cell_type == "code":
+            tree = ast.parse(cell.source)
+            made = made_in(tree)
+            for call in ast.walk(tree):
+                if isinstance(call, ast.Call) and ast.unparse(call.func) in TRAIN:
+                    assert names_in(call.args[0]) & made, f"cell {number}: {ast.unparse(call)}"
+
+
+TRAIN = ("train", "training.fit", "adversarial_step")
+
+
+def made_in(cell: ast.Module) -> set[str]:
+    """The names that a cell itself fills: assigned, arguments, and taken from a loop over them."""
+    made, loops = {"models"}, []
+    for node in ast.walk(cell):
+        if isinstance(node, ast.Assign):
+            made |= {name for target in node.targets for name in names_in(target)}
+        elif isinstance(node, ast.arg):
+            made.add(node.arg)
+        elif isinstance(node, ast.For | ast.comprehension):
+            loops.append(node)
+    for loop in loops:
+        if names_in(loop.iter) & made:
+            made |= names_in(loop.target)
+    return made
+
+
+def names_in(node: ast.AST) -> set[str]:
+    return {name.id for name in ast.walk(node) if isinstance(name, ast.Name)}

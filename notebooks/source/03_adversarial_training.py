@@ -101,7 +101,6 @@ def watch(model):
 
 
 train = partial(training.fit, x=digits.train.x, y=digits.train.y, epochs=2, lr=3e-3)
-plain, hardened = models.ConvNet(), models.ConvNet()
 
 # %% [markdown]
 # The plain network misreads nearly all digits after FGSM. **Your prediction:** the share that is left after adversarial training.
@@ -111,9 +110,11 @@ fgsm_guess = predict("at-fgsm", low=0, high=1, unit="%")
 fgsm_guess
 
 # %%
+plain = models.ConvNet()
 plain_history = train(plain, objective=training.clean, validation=watch)
 
 # %%
+hardened = models.ConvNet()
 hardened_history = train(hardened, objective=partial(adversarial_loss, eps=eps), validation=watch)
 
 # %%

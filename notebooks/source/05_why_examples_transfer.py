@@ -40,15 +40,17 @@ fgsm = partial(attacks.fgsm, eps=eps)
 #
 # All train on the first 40,000 digits. Some of the others belong to the attacker of section 5.
 
+
 # %%
-zoo = {
-    "softmax": models.SoftmaxRegression(),
-    "maxout": models.Maxout(60, 3, dropout=(0.2, 0.3, 0.3)),
-    "RBF": models.RBF(),
-    "conv": models.ConvNet(seed=0),
-    "conv 2": models.ConvNet(seed=1),
-    "robust": models.ConvNet(seed=2),
-}
+def six_models():
+    return {
+        "softmax": models.SoftmaxRegression(),
+        "maxout": models.Maxout(60, 3, dropout=(0.2, 0.3, 0.3)),
+        "RBF": models.RBF(),
+        "conv": models.ConvNet(seed=0),
+        "conv 2": models.ConvNet(seed=1),
+        "robust": models.ConvNet(seed=2),
+    }
 
 
 def yes_or_no(model, x, y):
@@ -61,6 +63,7 @@ rates = {"RBF": 1e-2}
 train = partial(training.fit, x=x_train, y=y_train, progress=False)
 
 # %%
+zoo = six_models()
 for seed, (name, model) in enumerate(tqdm(zoo.items(), desc="six models")):
     train(
         model,
