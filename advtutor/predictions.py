@@ -5,6 +5,7 @@ from typing import Any
 
 import ipywidgets as W
 
+from advtutor._say import say
 from advtutor.widgets.controls import slider
 
 _ANSWERS: dict[str, Any] = {}  # answers by name, so that a cell run again keeps them
@@ -33,17 +34,17 @@ class Prediction(W.VBox):
         `measured` is one of the choices, or a number; `unit="%"` shows fractions as percentages.
         """
         if isinstance(measured, str):
-            print(f"it came out: {measured}")
+            say(f"it came out: {measured}")
         else:
-            print(f"measured {_shown(float(measured), unit)}")
+            say(f"measured {_shown(float(measured), unit)}")
         if self.value is None:
-            print("you made no prediction: choose one above and run this cell again")
+            say("you made no prediction: choose one above and run this cell again")
         elif isinstance(measured, str):
             same = self.value == measured
-            print(f"you predicted: {self.value}" + (" (as it came out)" if same else ""))
+            say(f"you predicted: {self.value}" + (" (as it came out)" if same else ""))
         else:
             gap = float(self.value) - float(measured)
-            print(f"you predicted {_shown(float(self.value), unit)}, off by {_shown(gap, unit)}")
+            say(f"you predicted {_shown(float(self.value), unit)}, off by {_shown(gap, unit)}")
 
     def __repr__(self) -> str:
         return f"Your prediction: {self._offer}"

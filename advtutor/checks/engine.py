@@ -23,6 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from advtutor import progress
+from advtutor._say import say
 from advtutor.checks.sandbox import TooLong, quiet, restored, seed_everything, time_limit
 from advtutor.checks.stub import is_stub, source_of
 from advtutor.checks.watch import changes, note
@@ -181,7 +182,7 @@ class Exercise:
     def __call__(self, function: Function) -> Function:
         """Print one line on `function`; return it if it is right, and else the course's own."""
         verdict = self.judge(function)
-        print(f"{verdict.mark} {self.name}: {verdict.text}")
+        say(f"{verdict.mark} {self.name}: {verdict.text}")
         if verdict.mark != "✓":
             return self.reference
         progress.record(self.name)
@@ -190,11 +191,11 @@ class Exercise:
     def hint(self) -> None:
         """Print the next of three hints; the last one stays."""
         self._hints_given = min(self._hints_given + 1, len(self.hints))
-        print(f"hint {self._hints_given} of {len(self.hints)}: {self.hints[self._hints_given - 1]}")
+        say(f"hint {self._hints_given} of {len(self.hints)}: {self.hints[self._hints_given - 1]}")
 
     def solution(self) -> None:
         """Print the course's own answer."""
-        print(self.answer)
+        say(self.answer)
 
     def judge(self, function: Any) -> Verdict:
         """The verdict on `function`, without a word; whatever it does, the notebook is as before.

@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from advtutor._say import say
 from advtutor.claims.paper import PaperClaim, nearest_ids, paper_claims
 
 
@@ -48,8 +49,8 @@ def claim(
     paper = f" The paper: {with_unit(row.paper_value, unit)}." if row and row.paper_value else ""
     if not _inside(value, low, high):
         raise ClaimError(_does_not_hold(id, statement, value, of_band, unit))
-    print(f"✓ claim {id}: {statement}. Here {of_band}.{paper}")
-    print(f"measured {_format(value, unit, digits=3)}")
+    say(f"✓ claim {id}: {statement}. Here {of_band}.{paper}")
+    say(f"measured {_format(value, unit, digits=3)}")
 
 
 def _paper_statement(id: str, row: PaperClaim | None) -> str:
