@@ -65,3 +65,20 @@ def test_no_home_of_ones_own_costs_nothing(tmp_path: Path, home: str | None) -> 
     lines = run(tmp_path, *user, HOME=home, ADVTUTOR_PROGRESS=None, XDG_DATA_HOME=None)
     assert lines[0].startswith("\u00e2\u009c\u0093 levels_to_eps: right on")  # UTF-8, read as above
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_line_takes_any_path(tmp_path: Path) -> None:
+    """Catches a traceback because a folder's name holds what the output cannot show."""
+    folder = tmp_path / "Übung ✓"
+    folder.mkdir()
+    narrow = {"PYTHONIOENCODING": "ascii", "TMPDIR": str(folder), "COLUMNS": "300"}
+    for command in (["doctor"], ["catch-up", "00", "--notebooks", str(folder)]):
+        ran = subprocess.run(
+            [sys.executable, "-m", "advtutor", *command],
+            env=os.environ | narrow,
+            cwd=folder,
+            capture_output=True,
+            text=True,
+        )
+        assert ran.returncode == 0, ran.stderr
+        assert "bung \\u2713" in ran.stdout or "bung ok" in ran.stdout

@@ -1,5 +1,7 @@
 """The command line: the course in Lab, its state, the exercises done, the paper reproduced."""
 
+import io
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -31,7 +33,9 @@ def _options(
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
-    pass
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a path may hold what the output cannot show
+            stream.reconfigure(errors="backslashreplace")
 
 
 @app.command()

@@ -8,6 +8,7 @@ import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import advtutor
 from advtutor._files import whole_file
@@ -80,10 +81,15 @@ def copy_into(folder: Path) -> list[str]:
     return copies.lines
 
 
-def catch_up(wanted: str, folder: Path | None = None) -> tuple[Path, list[str]]:
-    """Make a state in which the notebook `wanted` can start: "03", "3" or its whole name.
+class CaughtUp(NamedTuple):
+    """The notebook to open, and what was done, a line each."""
 
-    Returns the notebook to open, and what was done, a line each.
+    start: Path
+    lines: list[str]
+
+
+def catch_up(wanted: str, folder: Path | None = None) -> CaughtUp:
+    """Make a state in which the notebook `wanted` can start: "03", "3" or its whole name.
 
     folder: the learner's; None looks in this folder, then takes the usual one. The course is copied
     into it as `copy_into` does, and the solved notebooks before `wanted` into its `catch-up/`.
@@ -104,7 +110,7 @@ def catch_up(wanted: str, folder: Path | None = None) -> tuple[Path, list[str]]:
     if earlier:
         span = " to ".join(sorted({earlier[0][:2], earlier[-1][:2]}))
         copies.lines.append(f"the answers of {span} lie in {folder / 'catch-up'}")
-    return start, lines + copies.lines
+    return CaughtUp(start, lines + copies.lines)
 
 
 class _Copies:
