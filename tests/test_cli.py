@@ -257,6 +257,26 @@ def get(url: str, token: str) -> tuple[int, str]:
         return refusal.code, ""
 
 
+def test_without_a_home_settings_lie_with_the_notebooks(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Catches a traceback of JupyterLab's where it cannot keep its settings."""
+    from jupyterlab import labapp
+
+    homes = []
+    monkeypatch.setattr(labapp, "main", lambda options: homes.append(os.environ["HOME"]))
+    monkeypatch.setattr(sys, "stdin", sys.stdin)  # put back afterwards, as are the variables
+    for name in ("GOMP_SPINCOUNT", "JUPYTER_CONFIG_PATH"):
+        monkeypatch.setenv(name, os.environ.get(name, "1"))
+    for home, expected in ((tmp_path, tmp_path), (tmp_path / "nowhere", tmp_path / "mine")):
+        monkeypatch.setenv("HOME", str(home))
+        lab.serve(8888, browser=False, folder=tmp_path / "mine")
+        assert homes.pop() == str(expected)
+        said = capsys.readouterr().out.splitlines()
+        assert said[0] == f"Your notebooks are in {tmp_path / 'mine'}. Stop with Ctrl-C."
+        assert (len(said) == 2) == (home != expected)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="ends the server with signals")
 def test_lab_serves_the_learners_folder_and_ends_cleanly(tmp_path: Path) -> None:
     """Catches a wrong address or folder, a server without a token, and one that outlives Ctrl-C.

@@ -33,7 +33,10 @@ def serve(port: int, browser: bool | None = None, folder: Path | None = None) ->
         lines = workspace.copy_into(root)
     except workspace.CourseError as fault:
         raise LabError(str(fault)) from None
-    for line in (*lines, f"Your notebooks are in {root}. Stop with Ctrl-C."):
+    if not _has_home():
+        os.environ["HOME"] = str(root)
+        lines.append("You have no home folder that can be written: settings are kept there, too.")
+    for line in (f"Your notebooks are in {root}. Stop with Ctrl-C.", *lines):
         say(line)
     sys.stdout.flush()
     prepare(os.environ)
@@ -42,6 +45,14 @@ def serve(port: int, browser: bool | None = None, folder: Path | None = None) ->
     from jupyterlab.labapp import main
 
     main(options(root, port, has_browser() if browser is None else browser))
+
+
+def _has_home() -> bool:
+    """Whether JupyterLab can keep its settings where it looks for them."""
+    try:
+        return os.access(Path.home(), os.W_OK)
+    except RuntimeError:  # no HOME, and a user id without an entry
+        return False
 
 
 def has_browser() -> bool:
