@@ -4,13 +4,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
+from types import EllipsisType
 
 import torch
 from torch import Tensor, nn
 
 from advtutor import attacks
-from advtutor.attacks import eval_mode
-from advtutor.evaluation import Report, SizedAttack, check_data, evaluate, sized, to_device_of
+from advtutor.attacks import Clip, eval_mode
+from advtutor.attacks.inputs import check_count, check_images, check_size
+from advtutor.attacks.query import Guard, answer, modules_of
+from advtutor.evaluation import (
+    Report,
+    SizedAttack,
+    checked,
+    evaluate,
+    examples,
+    sized,
+    to_device_of,
+)
 
 
 @dataclass(frozen=True)
@@ -46,9 +57,10 @@ def attack_report(
     model: nn.Module,
     x: Tensor,
     y: Tensor,
-    attack: SizedAttack = attacks.pgd,
+    attack: SizedAttack | None = None,
     *,
     eps: float,
+    clip: Clip | EllipsisType = ...,
     queries: int = 200,
     batch_size: int = 512,
     seed: int = 0,
@@ -57,32 +69,43 @@ def attack_report(
 
     It asks what a sound evaluation shows (Carlini et al., arXiv 1902.06705): the model gives
     logits and stands in eval mode; eps = 0 changes nothing; examples stay in the ball and in
-    [0, 1]; more eps breaks more, up to everything; the attack beats one step, noise of the same
+    `clip`; more eps breaks more, up to everything at the width of the range (for `clip=None` that
+    of the images); the attack, PGD unless another is given, beats one step, noise of the same
     size, and a gradient-free attack of `queries` queries; no example stays unmoved because no
     gradient reached it. A few hundred examples are enough. Differences within two standard errors
     count as equal. Draws follow from `seed`; the caller's random state is left as it was.
 
-    Raises what `attack` raises, and ValueError if there is nothing to measure.
+    `clip`, for the attacks that it is compared with, is that of `attack` unless given: (-1, 1) for
+    `partial(attacks.fgsm, clip=(-1, 1))`, and [0, 1] where it names none. Raises what `attack` and
+    `evaluate` raise.
     """
-    check_data(x, y, batch_size)
-    x, y = to_device_of(model, x, y)
+    if isinstance(clip, EllipsisType):
+        clip = getattr(attack, "keywords", {}).get("clip", (0.0, 1.0))
+    eps, queries = check_size("eps", eps), check_count("queries", queries)
+    checked(model, x, y, batch_size)
+    x, y = to_device_of(model, check_images(x, clip), y)
+    attack = attack or partial(attacks.pgd, clip=clip)
     measure = partial(evaluate, model, x, y, batch_size=batch_size)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         findings = [
-            *_about_the_model(model, x[:batch_size]),
-            *_about_the_examples(model, x[:batch_size], y[:batch_size], attack, eps),
-            *_about_the_errors(measure, attack, eps, queries),
+            *_about_the_model(model, x[:batch_size], y[:batch_size]),
+            *_about_the_examples(model, x[:batch_size], y[:batch_size], attack, eps, clip),
+            *_about_the_errors(measure, attack, eps, clip, _width(x, clip), queries),
         ]
     return AttackReport(tuple(findings))
 
 
-def _about_the_model(model: nn.Module, x: Tensor) -> list[Finding]:
+def _width(x: Tensor, clip: Clip) -> float:
+    low, high = clip or (float(x.min()), float(x.max()))
+    return high - low
+
+
+def _about_the_model(model: nn.Module, x: Tensor, y: Tensor) -> list[Finding]:
     with eval_mode(model), torch.no_grad():
-        logits = model(x)
+        logits = answer(model, x.clone(), y)
     probable = logits.min() >= 0 and (logits.sum(dim=1) - 1).abs().max() < 1e-3
-    modules = model.modules() if isinstance(model, nn.Module) else ()
-    loose = sum(m.training and isinstance(m, _CHANGE_IN_EVAL) for m in modules)
+    loose = sum(m.training and isinstance(m, _CHANGE_IN_EVAL) for m in modules_of(model))
     return [
         Finding(
             not probable,
@@ -98,31 +121,49 @@ def _about_the_model(model: nn.Module, x: Tensor) -> list[Finding]:
 
 
 def _about_the_examples(
-    model: nn.Module, x: Tensor, y: Tensor, attack: SizedAttack, eps: float
+    model: nn.Module, x: Tensor, y: Tensor, attack: SizedAttack, eps: float, clip: Clip
 ) -> list[Finding]:
-    before = x.clone()
-    x_adv, still = attack(model, x, y, eps), attack(model, x, y, 0.0)
-    untouched = torch.equal(x, before)
-    by = float((still - before).abs().max())
-    moved = float((x_adv - before).abs().max())
-    outside = max(0.0, -float(x_adv.min()), float(x_adv.max()) - 1)
-    return [
+    untouched = True
+
+    def watched(model: nn.Module, x_given: Tensor, y_given: Tensor, size: float) -> Tensor:
+        nonlocal untouched
+        x_adv = attack(model, x_given, y_given, size)
+        untouched = untouched and torch.equal(x_given, x) and torch.equal(y_given, y)
+        return x_adv
+
+    guard = Guard(model)
+    x_adv, still = (
+        examples(partial(sized, watched, size), model, x, y, guard) for size in (eps, 0.0)
+    )
+    by, moved = float((still - x).abs().max()), float((x_adv - x).abs().max())
+    findings = [
         Finding(untouched, "leaves the images alone", "yes" if untouched else "it changes them"),
         Finding(by == 0, "eps = 0 changes nothing", f"moves pixels by up to {by:.3g}"),
         Finding(moved <= eps + 1e-6, "stays in the ball", f"moves pixels by up to {moved:.6g}"),
-        Finding(outside <= 1e-6, "stays in [0, 1]", f"outside by up to {outside:.3g}"),
     ]
+    if clip is None:
+        return findings
+    low, high = clip
+    outside = max(0.0, low - float(x_adv.min()), float(x_adv.max()) - high)
+    words = f"outside by up to {outside:.3g}"
+    return [*findings, Finding(outside <= 1e-6, f"stays in [{low:g}, {high:g}]", words)]
 
 
 def _about_the_errors(
-    measure: Callable[..., Report], attack: SizedAttack, eps: float, queries: int
+    measure: Callable[..., Report],
+    attack: SizedAttack,
+    eps: float,
+    clip: Clip,
+    width: float,
+    queries: int,
 ) -> list[Finding]:
     def under(this: SizedAttack, size: float = eps) -> Report:
         return measure(partial(sized, this, size))
 
-    clean, own, one_step = measure(), under(attack), under(attacks.fgsm)
-    noise, blind = under(attacks.sign_noise), under(partial(attacks.square, queries=queries))
-    sizes = sorted({eps / 2, eps, min(1.0, 2 * eps), 1.0})
+    clean, own, one_step = measure(), under(attack), under(partial(attacks.fgsm, clip=clip))
+    noise = under(partial(attacks.sign_noise, clip=clip))
+    blind = under(partial(attacks.square, queries=queries, clip=clip))
+    sizes = sorted({eps / 2, eps, min(width, 2 * eps), width})
     errors = [clean.error, *(under(attack, size).error for size in sizes)]
     equal = 1 / own.n**0.5  # two standard errors of a share, at most
     grows = all(later >= earlier - equal for earlier, later in pairwise(errors))
@@ -133,7 +174,7 @@ def _about_the_errors(
 
     return [
         Finding(grows, "more eps breaks more", " → ".join(f"{e:.0%}" for e in errors)),
-        Finding(errors[-1] == 1, "eps = 1 breaks everything", f"error {errors[-1]:.1%}"),
+        Finding(errors[-1] == 1, f"eps = {width:g} breaks everything", f"error {errors[-1]:.1%}"),
         Finding(own.error >= one_step.error - equal, "is no weaker than FGSM", against(one_step)),
         Finding(own.error > noise.error, "beats noise of its size", against(noise)),
         Finding(

@@ -2,22 +2,44 @@
 
 An attack finds errors, so it bounds the true error from below; a certificate bounds it from above:
 certified error >= true error >= error under any attack. All of this module speaks of the max-norm
-ball, cut off at `clip`, and of the model in eval mode.
+ball, cut off at `clip`, and of the model in eval mode. It refuses a model in which anything but its
+layers changes what it computes: hooks, an overridden method, a wrapper without a rule.
 """
 
 import functools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.modules import module as _module
 
+from advtutor import models
 from advtutor.attacks import Clip, eval_mode
-from advtutor.attacks.inputs import check_images, check_labels, check_logits, check_size
-from advtutor.models import MaxoutLayer, Network, TwoLogits
+from advtutor.attacks.ball import doubled
+from advtutor.attacks.inputs import (
+    check_count,
+    check_data,
+    check_images,
+    check_labels,
+    check_model,
+    check_size,
+    warn_caller,
+)
+from advtutor.attacks.query import answer
+from advtutor.models import Affine, Gaussians, MaxoutLayer, Network, TwoLogits
 from advtutor.training import _warmed
+
+
+class NotCovered(TypeError):
+    """The proof does not cover something in the model; the message names it."""
+
+
+class CertificateWarning(UserWarning):
+    """Nothing could be proved, for a reason that lies in the model's form."""
+
 
 # ---------------------------------------------------------------------------------------------
 # Linear models: the exact certificate.
@@ -36,17 +58,18 @@ def linear_epsilon(model: nn.Module, x: Tensor, y: Tensor, *, clip: Clip = (0.0,
     `model` is a chain of linear layers and Flatten, as SoftmaxRegression and LogisticRegression
     are. Raises TypeError for any other.
     """
-    check_images(x, clip)
-    check_labels(x, y)
-    weight, bias = _linear_form(model, x.device)
-    pixels = x.flatten(1).to(weight)
-    logits = F.linear(pixels, weight, bias)
-    smallest = torch.full_like(logits, math.inf)
-    for j in range(logits.shape[1] if len(x) else 0):
-        check_logits(logits, x, y)
-        gap = logits.gather(1, y[:, None]) - logits[:, j : j + 1]
-        eps = _smallest_step(weight[j] - weight[y], gap, pixels, clip)
-        smallest[:, j] = torch.where(y == j, math.inf, eps)
+    x, y, logits = _asked(model, x, y, clip)
+    layers = _chain(model)
+    weight, bias = _linear_form(layers, x)
+    smallest = weight.new_full((len(x), len(weight)), math.inf)
+    if len(x):
+        _check_layers(layers, logits, x)
+        pixels = x.flatten(1)
+        exact = F.linear(pixels, weight, bias)
+        for j in range(len(weight)):
+            gap = exact.gather(1, y[:, None]) - exact[:, j : j + 1]
+            eps = _smallest_step(weight[j] - weight[y], gap, pixels, clip)
+            smallest[:, j] = torch.where(y == j, math.inf, eps)
     return smallest.amin(dim=1)
 
 
@@ -69,22 +92,36 @@ def _smallest_step(slope: Tensor, gap: Tensor, x: Tensor, clip: Clip) -> Tensor:
     return torch.where(gap > stopped, (gap - stopped) / moving, 0.0).amax(dim=1)
 
 
-def _linear_form(model: nn.Module, device: torch.device) -> tuple[Tensor, Tensor]:
-    """The weights `[K, n]` and biases `[K]` of a linear model's logits, in float64."""
+def _linear_form(layers: Sequence[nn.Module], x: Tensor) -> tuple[Tensor, Tensor]:
+    """The weights `[K, n]` and biases `[K]` of a linear model's logits at `x.flatten(1)`."""
+    size = math.prod(x.shape[1:])
     weight = bias = None
-    for layer in _chain(model):
-        if isinstance(layer, nn.Flatten | nn.Dropout | nn.Identity):
+    scale, shift = 1.0, 0.0  # of what stands before the first weights: scale * x + shift
+    for layer in layers:
+        rule = _rule_class(layer)
+        if rule in (nn.Flatten, nn.Identity, nn.Dropout, nn.Dropout2d, models._PlainDropout):
+            continue
+        if rule is Affine:
+            step, offset = float(layer.scale), -float(layer.scale) * float(layer.mean)
+            if weight is None:
+                scale, shift = step * scale, step * shift + offset
+            else:
+                weight, bias = step * weight, step * bias + offset
             continue
         own = _weights(layer)
-        if own is None:
-            raise TypeError(
-                f"model holds the layer {_name(layer)}, which is not linear; the exact certificate "
-                "takes linear models only, such as SoftmaxRegression. For others: certified_error"
+        if own is None or (len(own[0][0]) != (size if weight is None else len(weight))):
+            raise NotCovered(
+                f"model holds the layer {_name(layer)}, which is not linear in the flattened "
+                "image; the exact certificate takes linear models only, such as "
+                "SoftmaxRegression. For others: certified_error"
             )
-        w, b = (tensor.to(device, torch.float64) for tensor in own)
-        weight, bias = (w, b) if weight is None else (w @ weight, w @ bias + b)
+        w, b = (doubled(tensor).to(x.device) for tensor in own)
+        if weight is None:
+            weight, bias = scale * w, shift * w.sum(dim=1) + b
+        else:
+            weight, bias = w @ weight, w @ bias + b
     if weight is None:
-        raise TypeError("model holds no linear layer; give one such as SoftmaxRegression")
+        raise NotCovered("model holds no linear layer; give one such as SoftmaxRegression")
     return weight, bias
 
 
@@ -113,19 +150,32 @@ class Interval:
         return (self.upper - self.lower) / 2
 
 
-@functools.singledispatch
 def interval(layer: nn.Module, box: Interval) -> Interval:
     """The interval that holds all results of `layer` over `box`; the rule for its type.
 
-    Add the rule for a layer of your own with `@interval.register`. Raises TypeError for a layer
-    without a rule.
+    Add the rule for a layer of your own with `@_rules.register`. Raises TypeError for a layer
+    without a rule, and for one that changes a method of the class whose rule it would have.
     """
-    known = sorted(cls.__name__ for cls in interval.registry if cls is not object)
-    raise TypeError(
-        f"there is no interval rule for the layer {_name(layer)}; there is one for "
-        f"{', '.join(known)}, in a chain by nn.Sequential or a Network of advtutor.models. "
-        "Write one: @certify.interval.register"
-    )
+    if _rule_class(layer) is object:
+        known = sorted(cls.__name__ for cls in _rules.registry if cls is not object)
+        raise NotCovered(
+            f"there is no interval rule for the layer {_name(layer)}; there is one for "
+            f"{', '.join(known)}, in a chain by nn.Sequential or a Network of advtutor.models. "
+            "Write one: @certify.interval.register"
+        )
+    box = _rules(layer, box)
+    # NaN, say, or a negative divisor_override. (Without room for rounding, an ulp may be amiss.)
+    if box.rounding and not (box.lower <= box.upper).all():
+        raise NotCovered(f"the interval rule of the layer {_name(layer)} does not hold for it")
+    return box
+
+
+@functools.singledispatch
+def _rules(layer: nn.Module, box: Interval) -> Interval:
+    raise NotImplementedError
+
+
+interval.register = _rules.register  # type: ignore[attr-defined]
 
 
 def interval_linear(
@@ -164,15 +214,25 @@ def _slack(box: Interval, size: Tensor, terms: int) -> Tensor:
     return box.rounding * (2 * terms + 16) * (size + 1e-30)
 
 
-@interval.register
+@_rules.register
+def _(layer: Affine, box: Interval) -> Interval:
+    scale, mean = (torch.as_tensor(number).to(box.lower) for number in (layer.scale, layer.mean))
+    middle, spread = scale * (box.centre - mean), scale.abs() * box.radius
+    if box.rounding:
+        size = scale.abs() * (box.centre.abs() + box.radius + mean.abs())
+        spread = spread + _slack(box, size, terms=2)
+    return Interval(middle - spread, middle + spread, box.rounding)
+
+
+@_rules.register
 def _(layer: nn.Linear, box: Interval) -> Interval:
     return _affine(F.linear, layer.weight, layer.bias, box)
 
 
-@interval.register
+@_rules.register
 def _(layer: nn.Conv2d, box: Interval) -> Interval:
     if layer.padding_mode != "zeros":
-        raise TypeError(f"there is no interval rule for padding_mode={layer.padding_mode!r}")
+        raise NotCovered(f"there is no interval rule for padding_mode={layer.padding_mode!r}")
     convolve = functools.partial(
         F.conv2d,
         stride=layer.stride,
@@ -183,24 +243,89 @@ def _(layer: nn.Conv2d, box: Interval) -> Interval:
     return _affine(convolve, layer.weight, layer.bias, box)
 
 
-@interval.register
+@_rules.register
 def _(layer: TwoLogits, box: Interval) -> Interval:
-    own = _weights(layer)
-    assert own is not None
-    return _affine(F.linear, *own, box)
+    return _affine(F.linear, box.lower.new_tensor([[-0.5], [0.5]]), None, box)
 
 
-@interval.register
+@_rules.register
 def _(layer: MaxoutLayer, box: Interval) -> Interval:
     pieces = interval(layer.linear, box)
     return Interval(layer.largest(pieces.lower), layer.largest(pieces.upper), box.rounding)
 
 
-@interval.register(nn.BatchNorm1d)
-@interval.register(nn.BatchNorm2d)
+@_rules.register
+def _(layer: Gaussians, box: Interval) -> Interval:
+    weights, centres = layer.log_weights.to(box.lower).exp(), layer.centres.to(box.lower)
+    nearest, furthest = _squares(box, centres)
+    near, far = ((weights * squares).sum(dim=2) for squares in (nearest, furthest))
+    if box.rounding:  # the layer sums w x^2, w c^2 and 2 w x c, which cancel
+        size = F.linear(torch.maximum(box.lower.abs(), box.upper.abs()).square(), weights)
+        size = 2 * (size + (weights * centres.square()).sum(dim=1))
+        slack = _slack(box, size, terms=weights.shape[1])
+        near, far = near - slack, far + slack
+    return _log_odds(near, far, box.rounding)
+
+
+@_rules.register
+def _(layer: models._LowRank, box: Interval) -> Interval:
+    width, centres, factors = (
+        tensor.to(box.lower) for tensor in (layer.log_width.exp(), layer.centres, layer.factors)
+    )
+    nearest, furthest = _squares(box, centres)
+    near, far = (width * squares.sum(dim=2) for squares in (nearest, furthest))
+    classes, rank, inputs = factors.shape
+    if rank:
+        own, large = (
+            torch.einsum("ki,kri->kr", *pair).flatten()
+            for pair in ((centres, factors), (centres.abs(), factors.abs()))
+        )
+        seen = _affine(F.linear, factors.reshape(-1, inputs), -own, box)
+        slack = _slack(box, large, terms=inputs)
+        seen = Interval(seen.lower - slack, seen.upper + slack, box.rounding)
+        squares = _squares(seen, seen.lower.new_zeros(1, len(own)))
+        more = [part.reshape(-1, classes, rank).sum(dim=2) for part in squares]
+        near, far = near + more[0], far + more[1]
+    if box.rounding:
+        largest = torch.maximum(box.lower.abs(), box.upper.abs())
+        size = width * 2 * (largest.square().sum(dim=1, keepdim=True) + centres.square().sum(dim=1))
+        slack = _slack(box, size + far.abs(), terms=inputs + rank)
+        near, far = near - slack, far + slack
+    return _log_odds(near, far, box.rounding)
+
+
+def _squares(box: Interval, centres: Tensor) -> tuple[Tensor, Tensor]:
+    """The least and the greatest `(x - c)^2` over the box, for `centres` `[K, n]`: `[N, K, n]`."""
+    low, high = (edge[:, None] - centres for edge in (box.lower, box.upper))
+    outside = torch.maximum(low, -high).clamp(min=0)
+    return outside.square(), torch.maximum(low.abs(), high.abs()).square()
+
+
+def _log_odds(near: Tensor, far: Tensor, rounding: float) -> Interval:
+    """The log-odds of `exp(-distance)`, which fall as the distance grows from `near` to `far`."""
+
+    def parts(distance: Tensor) -> tuple[Tensor, Tensor]:
+        distance = distance.clamp(min=1e-6)
+        logarithm = (-torch.expm1(-distance)).log()
+        return -distance - logarithm, rounding * 16 * (1 + distance + logarithm.abs())
+
+    (upper, above), (lower, below) = parts(near), parts(far)
+    return Interval(lower - below, upper + above, rounding)
+
+
+@_rules.register
+def _(layer: models.SoftmaxRBF, box: Interval) -> Interval:
+    box = _propagate(_chain(layer.layers), box)
+    lower, upper = F.logsigmoid(box.lower), F.logsigmoid(box.upper)
+    slack = box.rounding * 16 * (1 + lower.abs())
+    return Interval(lower - slack, upper + slack, box.rounding)
+
+
+@_rules.register(nn.BatchNorm1d)
+@_rules.register(nn.BatchNorm2d)
 def _(layer: nn.BatchNorm1d | nn.BatchNorm2d, box: Interval) -> Interval:
     if layer.running_mean is None:
-        raise TypeError(
+        raise NotCovered(
             "there is no interval rule for a BatchNorm that keeps no running statistics: in it "
             "each example depends on the others; build it with track_running_stats=True"
         )
@@ -220,20 +345,22 @@ def _(layer: nn.BatchNorm1d | nn.BatchNorm2d, box: Interval) -> Interval:
     return Interval(middle - spread, middle + spread, box.rounding)
 
 
-@interval.register(nn.Flatten)
-@interval.register(nn.MaxPool2d)
+@_rules.register(nn.Flatten)
+@_rules.register(nn.MaxPool2d)
 def _(layer: nn.Module, box: Interval) -> Interval:
+    if getattr(layer, "return_indices", False):
+        raise NotCovered("there is no interval rule for a MaxPool2d with return_indices=True")
     # They rise with each input, and do not round.
     return Interval(layer(box.lower), layer(box.upper), box.rounding)
 
 
-@interval.register
+@_rules.register
 def _(layer: nn.ReLU, box: Interval) -> Interval:
     return Interval(box.lower.relu(), box.upper.relu(), box.rounding)
 
 
-@interval.register(nn.AvgPool2d)
-@interval.register(nn.AdaptiveAvgPool2d)
+@_rules.register(nn.AvgPool2d)
+@_rules.register(nn.AdaptiveAvgPool2d)
 def _(layer: nn.Module, box: Interval) -> Interval:
     lower, upper = layer(box.lower), layer(box.upper)
     if box.rounding:
@@ -243,41 +370,99 @@ def _(layer: nn.Module, box: Interval) -> Interval:
     return Interval(lower, upper, box.rounding)
 
 
-@interval.register(nn.Dropout)
-@interval.register(nn.Dropout2d)
-@interval.register(nn.Identity)
+@_rules.register(models._PlainDropout)
+@_rules.register(nn.Dropout)
+@_rules.register(nn.Dropout2d)
+@_rules.register(nn.Identity)
 def _(layer: nn.Module, box: Interval) -> Interval:
     return box  # dropout as in eval mode
 
 
 def _chain(model: nn.Module) -> list[nn.Module]:
     """The layers that `model` applies one after the other."""
-    forward = type(model).forward
-    if forward is Network.forward:
+    if not _changed(model, Network):
         return _chain(model.layers)
-    if forward is nn.Sequential.forward:
+    if not _changed(model, nn.DataParallel):
+        return _chain(model.module)
+    if not _changed(model, nn.Sequential):
         return [layer for part in model for layer in _chain(part)]
     return [model]
 
 
 def _propagate(layers: Sequence[nn.Module], box: Interval) -> Interval:
     for layer in layers:
-        # The rule is found by type, but a subclass may compute something else than its base.
-        base = next((cls for cls in type(layer).__mro__ if cls in interval.registry), object)
-        rule = interval if getattr(base, "forward", None) is type(layer).forward else _unknown
-        box = rule(layer, box)
+        box = interval(layer, box)
     return box
 
 
-_unknown = interval.registry[object]
+def _rule_class(layer: nn.Module) -> type:
+    """The class whose rule holds for `layer`; object if there is none."""
+    base = next(cls for cls in type(layer).__mro__ if cls in _rules.registry)
+    return object if base is object or _changed(layer, base) else base
+
+
+def _changed(layer: nn.Module, base: type) -> set[str]:
+    """The methods of `base` that `layer` has in another form; all if it is no `base`."""
+    if not isinstance(layer, base):
+        return set(dir(base))
+    between = type(layer).__mro__[: type(layer).__mro__.index(base)]
+    own = {name for cls in between for name in vars(cls)}
+    patched = {"forward"} if base.forward is not _forward(base) else set()
+    return patched | {name for name in own if hasattr(base, name)} - _HARMLESS
+
+
+# What a subclass may change without changing what it computes in eval mode.
+_HARMLESS = {
+    *("__init__", "__module__", "__doc__", "__qualname__", "__annotations__", "__dict__"),
+    *("__weakref__", "__parameters__", "__firstlineno__", "__static_attributes__"),
+    *("__repr__", "__getstate__", "__setstate__", "__deepcopy__"),  # a parametrization's, too
+    *("_get_name", "extra_repr", "probabilities", "reset_parameters", "train", "eval"),
+}
+
+
+@functools.cache
+def _forward(base: type) -> Callable[..., Tensor]:
+    """The forward that `base` had when it was first asked for: a later one has no rule."""
+    return base.forward  # type: ignore[attr-defined]
+
+
+for _class in (Network, nn.Sequential, nn.DataParallel, *_rules.registry):
+    if _class is not object:
+        _forward(_class)
+
+
+def _refuse_hidden(model: nn.Module) -> None:
+    """TypeError if something that the layers' rules do not see changes what they compute."""
+    check_model(model)
+    if not isinstance(model, nn.Module):
+        raise TypeError(
+            f"model is a {type(model).__name__}; a certificate looks at layers: give an nn.Module"
+        )
+    if _module._global_forward_hooks or _module._global_forward_pre_hooks:
+        raise NotCovered("a global forward hook may change each layer's output; remove it")
+    for path, module in model.named_modules():
+        shadowed = [n for n, v in vars(module).items() if callable(v) and hasattr(type(module), n)]
+        for hook in (*module._forward_hooks.values(), *module._forward_pre_hooks.values()):
+            shadowed.append(f"the forward hook {getattr(hook, '__name__', type(hook).__name__)}")
+        if type(module).__call__ is not _CALL:
+            shadowed.append("__call__")
+        if shadowed:
+            raise NotCovered(
+                f"the layer {path or 'model'} ({_name(module)}) has {', '.join(shadowed)} of its "
+                "own, which may change its output and is not in the proof; remove it"
+            )
+
+
+_CALL = nn.Module.__call__
 
 
 def _weights(layer: nn.Module) -> tuple[Tensor, Tensor] | None:
     """The weights and biases of a linear layer; None for any other layer."""
-    if type(layer).forward is nn.Linear.forward:
-        bias = layer.bias
-        return layer.weight, layer.weight.new_zeros(len(layer.weight)) if bias is None else bias
-    if isinstance(layer, TwoLogits):
+    rule = _rule_class(layer)
+    if rule is nn.Linear:
+        weight, bias = layer.weight, layer.bias
+        return weight, weight.new_zeros(len(weight)) if bias is None else bias
+    if rule is TwoLogits:
         return torch.tensor([[-0.5], [0.5]]), torch.zeros(2)
     return None
 
@@ -307,19 +492,28 @@ def certified_error(
 
     Raises ValueError if there is nothing to measure, TypeError for a layer without a rule.
     """
-    if len(x) == 0 or len(x) != len(y):
-        raise ValueError(
-            f"x has {len(x)} examples, y {len(y)}; give one label for each, at least one"
-        )
+    check_data(x, y)
+    check_count("batch_size", batch_size)
     parts = zip(x.split(batch_size), y.split(batch_size), strict=True)
-    proved = sum(int(certified(model, *part, eps, clip=clip).sum()) for part in parts)
+    proved = sum(int(_proved(model, *part, eps, clip).sum()) for part in parts)
     return 1 - proved / len(x)
 
 
 def certified(
     model: nn.Module, x: Tensor, y: Tensor, eps: float, *, clip: Clip = (0.0, 1.0)
 ) -> Tensor:
-    """Whether each example is proved right for every image within `eps`: `[N]` booleans."""
+    """Whether each example is proved right for every image within `eps`: `[N]` booleans.
+
+    None is, and a CertificateWarning says why, where the proof does not cover the model.
+    """
+    try:
+        return _proved(model, x, y, eps, clip)
+    except NotCovered as error:
+        warn_caller(f"nothing is proved: {error}", CertificateWarning)
+        return torch.zeros_like(y, dtype=torch.bool)
+
+
+def _proved(model: nn.Module, x: Tensor, y: Tensor, eps: float, clip: Clip) -> Tensor:
     bounds = margin_bounds(model, x, y, eps, clip=clip)
     others = bounds.scatter(1, y.to(bounds.device)[:, None], -math.inf)
     return (others < 0).all(dim=1)  # a NaN proves nothing
@@ -338,18 +532,48 @@ def margin_bounds(
     arithmetic coarser than the model's dtype (TF32, autocast, Winograd convolutions).
     """
     eps = check_size("eps", eps)
-    check_images(x, clip)
-    check_labels(x, y)
-    parameter = next(model.parameters(), x)
-    dtype, device = parameter.dtype, parameter.device
-    if dtype not in (torch.float32, torch.float64):
-        raise TypeError(f"model computes in {dtype}; certify it in float32: model.float()")
-    x, y = x.to(device), y.to(device)
+    x, y, logits = _asked(model, x, y, clip)
+    with eval_mode(model):
+        layers = _chain(model)
+        if len(x):
+            _check_layers(layers, logits, x)
+        rounding = torch.finfo(logits.dtype).eps
+        return _advantages(layers, _ball(x, eps, clip, tolerance=1e-6, rounding=rounding), y)
+
+
+def _asked(model: nn.Module, x: Tensor, y: Tensor, clip: Clip) -> tuple[Tensor, Tensor, Tensor]:
+    """`x` in float64, `y` and the logits, where the model is; TypeError for what is not covered."""
+    _refuse_hidden(model)
+    x = check_images(x, clip)
+    check_labels(x, y, anywhere=True)
+    numbers = [n for n in (*model.parameters(), *model.buffers()) if n.is_floating_point()] or [x]
+    dtypes, device = {number.dtype for number in numbers}, numbers[0].device
+    if len(dtypes) > 1 or not dtypes <= {torch.float32, torch.float64}:
+        names = ", ".join(sorted(map(str, dtypes)))
+        raise NotCovered(f"model computes in {names}; certify it in float32: model.float()")
+    (dtype,) = dtypes
+    logits = x.new_zeros(0, 0, dtype=dtype)
     if len(x):
         with eval_mode(model):
-            check_logits(model(x.to(dtype)), x, y)
-    box = _ball(x.double(), eps, clip, tolerance=1e-6, rounding=torch.finfo(dtype).eps)
-    return _advantages(_chain(model), box, y)
+            if any(module.training for module in model.modules()):
+                raise NotCovered("a layer stays in train mode whatever its `training` is set to")
+            logits = answer(model, x.to(device, dtype, copy=True), y.to(device))
+    x = doubled(x.to(device))
+    return x, y.to(x.device), logits
+
+
+def _check_layers(layers: Sequence[nn.Module], logits: Tensor, x: Tensor) -> None:
+    """TypeError unless the logits at `x` are those that the layers' rules give there."""
+    dtype = logits.dtype
+    x = x.to(dtype).double()
+    here = _propagate(layers, Interval(x, x, torch.finfo(dtype).eps))
+    logits = logits.to(here.lower)
+    if not ((here.lower <= logits) & (logits <= here.upper)).all():
+        raise NotCovered(
+            "the model's logits are not those that its layers compute: autocast or TF32, weights "
+            "that change from call to call, or code that the layers do not show; certify it "
+            "without"
+        )
 
 
 def _ball(
@@ -402,10 +626,11 @@ class IntervalBound:
     kappa: float = 0.5
     warm_up: float = 0.5
     clip: Clip = (0.0, 1.0)
-    progress: float = 1.0
+    progress: float = field(default=1.0, repr=False, compare=False)
 
     def __call__(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         """The objective on one batch, as a scalar to be differentiated."""
+        _refuse_hidden(model)
         grown = _warmed(self.progress, self.warm_up)
         proved = (1 - self.kappa) * grown
         worst = _advantages(_chain(model), _ball(x, self.eps * grown, self.clip), y)

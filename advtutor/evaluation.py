@@ -1,18 +1,33 @@
 """Measuring models: how often one errs, under which attack, and on whose examples."""
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from advtutor.attacks import eval_mode
+from advtutor.attacks.inputs import (
+    check_count,
+    check_data,
+    check_examples,
+    check_images,
+    check_model,
+    check_size,
+    warn_caller,
+)
+from advtutor.attacks.query import Guard, Query, modules_of
 
 Attack = Callable[[nn.Module, Tensor, Tensor], Tensor]
 SizedAttack = Callable[[nn.Module, Tensor, Tensor, float], Tensor]
+
+
+class EvaluationWarning(UserWarning):
+    """A number was measured, but may not be the one that was meant."""
 
 
 @dataclass(frozen=True)
@@ -62,32 +77,30 @@ def evaluate(
     """Measure `model` on images `x` `[N, C, H, W]` with true labels `y` `[N]`.
 
     `attack(model, x, y)` makes the examples, batch by batch; without one the clean images are
-    measured. The model predicts in eval mode and is left in the mode it was in. `x` and `y` may
-    lie on another device than the model.
+    measured. Attack and prediction meet the model in eval mode, and it is left as it was, with
+    its numbers and gradients; the attack gets copies of the data. `x` and `y` may lie on another
+    device than the model.
 
-    Raises ValueError if there is nothing to measure, if `x` and `y` differ in length, or if the
-    attack returns another shape than it was given.
+    Raises TypeError or ValueError if there is nothing to measure; for images that are no finite
+    floats and labels that are no class numbers `[N]`; and if the attack or the model returns
+    anything but finite numbers of the right shape.
     """
-    check_data(x, y, batch_size)
+    x = checked(model, x, y, batch_size)
     wrong_before = wrong = fooled = unmoved = 0
     confidence = max_linf = 0.0
-    for x_batch, y_batch in zip(x.split(batch_size), y.split(batch_size), strict=True):
-        x_batch, y_batch = to_device_of(model, x_batch, y_batch)
-        x_adv = x_batch if attack is None else attack(model, x_batch, y_batch)
-        if x_adv.shape != x_batch.shape:
-            raise ValueError(
-                f"the attack returned the shape {tuple(x_adv.shape)} for images of "
-                f"{tuple(x_batch.shape)}; it must keep the shape"
-            )
-        probability, predicted = predict(model, x_adv)
-        errs = predicted != y_batch
-        erred = errs if attack is None else predict(model, x_batch)[1] != y_batch
+    reader = Reader(model)
+    guard = Guard(model if attack else None)
+    for x_batch, y_batch in batches(model, x, y, batch_size):
+        x_adv = x_batch if attack is None else examples(attack, model, x_batch, y_batch, guard)
+        seen = reader(x_adv, y_batch)
+        errs = seen.classes != y_batch
+        erred = errs if attack is None else reader(x_batch).classes != y_batch
         moved = (x_adv - x_batch).abs().flatten(1).amax(dim=1)
 
         wrong_before += int(erred.sum())
         wrong += int(errs.sum())
         fooled += int((errs & ~erred).sum())
-        confidence += float(probability[errs].double().sum())
+        confidence += math.fsum(seen.confidence[errs].tolist())  # some devices have no float64
         max_linf = max(max_linf, float(moved.max()))
         unmoved += int((moved == 0).sum())
     right_before = len(x) - wrong_before
@@ -101,31 +114,28 @@ def evaluate(
     )
 
 
-@torch.no_grad()
-def predict(model: nn.Module, x: Tensor, *, batch_size: int = 512) -> tuple[Tensor, Tensor]:
-    """How sure `model` is of images `x` `[N, C, H, W]`, and their classes: two tensors `[N]`.
-
-    The first is the largest of the model's own `probabilities(logits)` if it has them, and else of
-    the softmax. The model predicts in eval mode and is left in the mode it was in.
-    """
-    probabilities = getattr(model, "probabilities", partial(torch.softmax, dim=1))
-    with eval_mode(model):
-        logits = torch.cat([model(part) for part in x.split(batch_size)])
-    confidence, classes = probabilities(logits).max(dim=1)
-    return confidence, classes
-
-
 def robustness_curve(
     model: nn.Module,
     x: Tensor,
     y: Tensor,
     attack: SizedAttack,
-    eps: Sequence[float],
+    eps: Sequence[float] | Tensor,
     *,
     batch_size: int = 512,
 ) -> dict[float, Report]:
-    """`evaluate` under `attack(model, x, y, eps)` for each of several `eps`, in their order."""
-    return {e: evaluate(model, x, y, partial(sized, attack, e), batch_size=batch_size) for e in eps}
+    """`evaluate` under `attack(model, x, y, eps)` for each of several `eps`, in their order.
+
+    The keys are floats as one writes them: 0.1 also for the 0.1 of a tensor.
+    """
+    sizes = [_as_written(e) for e in eps]
+    measure = partial(evaluate, model, x, y, batch_size=batch_size)
+    return {e: measure(partial(sized, attack, e)) for e in sizes}
+
+
+def _as_written(eps: float | Tensor) -> float:
+    """`eps` as a float; for a float32, the shortest number that it stands for."""
+    size = check_size("eps", eps)
+    return float(f"{size:.7g}") if getattr(eps, "dtype", None) == torch.float32 else size
 
 
 @dataclass(frozen=True)
@@ -152,16 +162,24 @@ def transfer_matrix(
 ) -> Transfer:
     """Make examples for each of `models` and show them to all of them.
 
-    `attack(model, x, y)` makes the examples, from images `x` `[N, C, H, W]` with true labels `y`.
+    `attack(model, x, y)` makes the examples, from images `x` `[N, C, H, W]` with true labels `y`
+    `[N]` (a column `[N, 1]` is read as such). Raises as `evaluate`.
     """
-    check_data(x, y, batch_size)
+    y = y.squeeze(1) if isinstance(y, Tensor) and y.dim() == 2 and y.shape[1] == 1 else y
+    if not isinstance(models, Mapping):
+        raise TypeError(f"models is a {type(models).__name__}; give a dict of names and models")
+    for model in models.values():
+        x = checked(model, x, y, batch_size)
+    readers = [Reader(model) for model in models.values()]
     error, agreement = (torch.zeros(len(models), len(models)) for _ in range(2))
     for row, source in enumerate(models.values()):
         read: list[list[Tensor]] = [[] for _ in models]
-        for x_batch, y_batch in zip(x.split(batch_size), y.split(batch_size), strict=True):
-            x_adv = attack(source, *to_device_of(source, x_batch, y_batch))
-            for answers, victim in zip(read, models.values(), strict=True):
-                answers.append(predict(victim, *to_device_of(victim, x_adv))[1].to(y.device))
+        guard = Guard(source)
+        for x_batch, y_batch in batches(source, x, y, batch_size):
+            x_adv = examples(attack, source, x_batch, y_batch, guard)
+            for answers, reader in zip(read, readers, strict=True):
+                seen = reader(*to_device_of(reader.model, x_adv, y_batch))
+                answers.append(seen.classes.to(y.device))
         classes = torch.stack([torch.cat(answers) for answers in read])  # [V, N]
         wrong = classes != y
         both = wrong & wrong[row]
@@ -171,20 +189,129 @@ def transfer_matrix(
     return Transfer(tuple(models), error, agreement)
 
 
+# ---------------------------------------------------------------------------------------------
+# What a model says.
+
+
+class Prediction(NamedTuple):
+    """What a model says of N images; both tensors are `[N, K]`.
+
+    The probabilities are the model's own `probabilities(logits)` if it has them, else the softmax.
+    """
+
+    logits: Tensor
+    probabilities: Tensor
+
+    @property
+    def classes(self) -> Tensor:
+        """The class with the largest logit: `[N]`."""
+        return self.logits.argmax(dim=1)
+
+    @property
+    def confidence(self) -> Tensor:
+        """The largest probability: `[N]`."""
+        return self.probabilities.amax(dim=1)
+
+
+def predict(model: nn.Module, x: Tensor, *, batch_size: int = 512) -> Prediction:
+    """What `model` says of `x` `[N, ...]`, in eval mode and without gradients, where `x` lies.
+
+    Raises TypeError or ValueError for images, or an answer, that are no finite numbers of the
+    right shape.
+    """
+    check_model(model)
+    x, batch_size = check_images(x, None), check_count("batch_size", batch_size)
+    reader = Reader(model)
+    parts = [reader(*to_device_of(model, part)) for part in x.split(batch_size)]
+    return Prediction(*(torch.cat(numbers).to(x.device) for numbers in zip(*parts, strict=True)))
+
+
+class Reader:
+    """Asks a model again and again for its prediction, in eval mode and without gradients."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model, self._query = model, Query(model)
+
+    @torch.no_grad()
+    def __call__(self, x: Tensor, y: Tensor | None = None) -> Prediction:
+        """The prediction at `x`, where the model is; `y` must name some of its classes."""
+        with eval_mode(self.model):
+            logits = self._query(x, y)
+        return Prediction(logits, _probabilities(self.model, logits))
+
+
+def _probabilities(model: nn.Module, logits: Tensor) -> Tensor:
+    own = getattr(_under_wrappers(model), "probabilities", None)
+    if callable(own):
+        return own(logits)
+    softmax = logits.softmax(dim=1)
+    for module in modules_of(model):
+        own = getattr(module, "probabilities", None)
+        if callable(own) and not _alike(own(logits), softmax):
+            name = type(module).__name__
+            warn_caller(
+                f"the model holds a {name}, which has its own probabilities, and has none "
+                "itself: its confidence is read off the softmax. If its logits are those of the "
+                f"{name}, give it a method probabilities(logits), too",
+                EvaluationWarning,
+            )
+            break
+    return softmax
+
+
+def _alike(first: Tensor, second: Tensor) -> bool:
+    return first.shape == second.shape and torch.allclose(first, second)
+
+
+def _under_wrappers(model: nn.Module) -> nn.Module:
+    """The module whose output is the model's, if the model has no probabilities of its own."""
+    while not hasattr(model, "probabilities"):
+        if isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel):
+            model = model.module
+        elif isinstance(model, nn.Sequential) and len(model):
+            model = model[-1]
+        else:
+            break
+    return model
+
+
+# ---------------------------------------------------------------------------------------------
+# What every measurement begins with, and how it runs an attack.
+
+
+def checked(model: nn.Module, x: Tensor, y: Tensor, batch_size: int) -> Tensor:
+    """`x`, detached; TypeError or ValueError for what cannot be measured."""
+    check_model(model)
+    check_count("batch_size", batch_size)
+    return check_data(x, y)
+
+
+def batches(
+    model: nn.Module, x: Tensor, y: Tensor, batch_size: int
+) -> Iterator[tuple[Tensor, ...]]:
+    """Images and labels in batches, where the model is."""
+    for part in zip(x.split(batch_size), y.split(batch_size), strict=True):
+        yield to_device_of(model, *part)
+
+
+def examples(attack: Attack, model: nn.Module, x: Tensor, y: Tensor, guard: Guard) -> Tensor:
+    """What `attack` makes of copies of `x` and `y`, looked at; `guard` keeps `model` as it was."""
+    with guard.on():
+        x_adv = attack(model, x.clone(), y.clone())
+    check_examples(x_adv, x)
+    return x_adv.detach()
+
+
 def sized(attack: SizedAttack, eps: float, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    """`attack` of the size `eps`, as an `Attack`."""
     return attack(model, x, y, eps)
 
 
-def check_data(x: Tensor, y: Tensor, batch_size: int) -> None:
-    if len(x) == 0 or len(x) != len(y):
-        raise ValueError(f"x has {len(x)} examples, y {len(y)}; give one label for each")
-    if batch_size < 1:
-        raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
-
-
-def to_device_of(model: nn.Module, *tensors: Tensor) -> tuple[Tensor, ...]:
-    parameter = next(iter(model.parameters()), None) if isinstance(model, nn.Module) else None
-    return tensors if parameter is None else tuple(t.to(parameter.device) for t in tensors)
+def to_device_of(model: nn.Module, x: Tensor, *more: Tensor) -> tuple[Tensor, ...]:
+    """The tensors where the model's weights are; without weights, where `x` is."""
+    weights = (p for module in modules_of(model) for p in module.parameters())
+    device = next(weights, x).device
+    return tuple(tensor.to(device) for tensor in (x, *more))
 
 
 def __getattr__(name: str) -> Any:

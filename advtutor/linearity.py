@@ -7,8 +7,16 @@ import torch
 from torch import Tensor, nn
 
 from advtutor.attacks import Clip, Loss, cross_entropy, eval_mode
-from advtutor.attacks.inputs import check_images, check_labels, check_logits, check_size
-from advtutor.attacks.query import eval_mode_with_grad
+from advtutor.attacks.ball import doubled, per_example
+from advtutor.attacks.goal import input_gradient
+from advtutor.attacks.inputs import (
+    check_arguments,
+    check_count,
+    check_images,
+    check_model,
+    check_size,
+)
+from advtutor.attacks.query import answer, differentiable, eval_mode_with_grad
 
 # ---------------------------------------------------------------------------------------------
 # High dimension.
@@ -21,7 +29,10 @@ def shell_share(n: int | Tensor, thickness: float | Tensor) -> Tensor:
     combined number by number. Exact for the ball of any norm, because shrinking a body in every
     direction by `1 - thickness` multiplies its volume by `(1 - thickness)^n`.
     """
-    n, thickness = (torch.as_tensor(value, dtype=torch.float64) for value in (n, thickness))
+    n, thickness = (
+        doubled(value) if isinstance(value, Tensor) else torch.tensor(value, dtype=torch.float64)
+        for value in (n, thickness)
+    )
     if (n < 1).any() or not ((thickness >= 0) & (thickness <= 1)).all():
         raise ValueError(f"n is {n}, thickness {thickness}; give n >= 1 and 0 <= thickness <= 1")
     return -torch.expm1(n * torch.log1p(-thickness))  # exact for the smallest thickness, too
@@ -68,7 +79,7 @@ class Growth:
     @property
     def exponents(self) -> tuple[float, float]:
         """The powers of n that fit `aligned` and `random` best: about (1, 0.5)."""
-        logs = [values.double().log() for values in (self.n, self.aligned, self.random)]
+        logs = [doubled(values).log() for values in (self.n, self.aligned, self.random)]
         x, *ys = (values - values.mean() for values in logs)
         aligned, random = (float(x @ y / (x @ x)) for y in ys)
         return aligned, random
@@ -106,25 +117,25 @@ def logits_along_line(
 ) -> Tensor:
     """The logits at `x + distance * direction` for each of `distances` `[D]`: `[D, K]`.
 
-    `x` and `direction` are one image, `[C, H, W]` or `[1, C, H, W]`. Nothing is clipped, so that
-    the line is straight (paper, Figure 4, where the direction is the sign of the gradient and the
+    `x` and `direction` are one image, `[C, H, W]` or `[1, ...]`. Nothing is clipped, so that the
+    line is straight (paper, Figure 4, where the direction is the sign of the gradient and the
     distances run from -10 to 10). The model predicts in eval mode.
 
-    Raises ValueError for more than one image, or shapes that differ.
+    Raises ValueError for more than one image, shapes that differ, or logits that are not finite.
     """
-    if x.dim() == 3:
-        x = x[None]
-    if direction.dim() == 3:
-        direction = direction[None]
+    check_model(model)
+    x, direction = (
+        check_images(image[None] if image.dim() == 3 else image, None) for image in (x, direction)
+    )
     if len(x) != 1 or direction.shape != x.shape or distances.dim() != 1 or len(distances) == 0:
         raise ValueError(
             f"x has the shape {tuple(x.shape)}, direction {tuple(direction.shape)}, distances "
             f"{tuple(distances.shape)}; give one image, one direction like it, e.g. x[:1], and a "
             "vector of distances [D]"
         )
-    parts = distances.to(x).reshape(-1, 1, 1, 1).split(batch_size)
+    parts = per_example(distances.to(x), x).split(check_count("batch_size", batch_size))
     with eval_mode(model):
-        return torch.cat([model(x + part * direction) for part in parts])
+        return torch.cat([answer(model, x + part * direction) for part in parts])
 
 
 @dataclass(frozen=True)
@@ -154,9 +165,10 @@ def straightness(
     Raises ValueError if fewer than three distances lie in the window: two are always on a line.
     """
     low, high = window or (-torch.inf, torch.inf)
-    t = distances.to(values.device, torch.float64)
+    values = doubled(values)
+    t = doubled(distances).to(values.device)
     inside = (t >= low) & (t <= high)
-    t, values = t[inside], values[inside].double()
+    t, values = t[inside], values[inside]
     if len(t.unique()) < 3:
         raise ValueError(
             f"window={window} holds {len(t.unique())} different distances; it needs three or more"
@@ -207,17 +219,14 @@ def first_order_gain(
     `[N]`; the default is cross-entropy, whose own curve is part of the difference:
     `attacks.margin_loss` shows the model's alone. The model is in eval mode.
     """
-    eps, loss = check_size("eps", eps), loss or cross_entropy
-    check_images(x, clip)
-    check_labels(x, y)
+    x, eps = check_arguments(model, x, y, eps, clip)
+    loss = loss or cross_entropy
     with eval_mode_with_grad(model):
-        x, y = x.detach().clone().requires_grad_(), y.clone()
-        logits = model(x)
-        check_logits(logits, x, y)
-        before = loss(logits, y)
-        (gradient,) = torch.autograd.grad(before.sum(), x)
+        x, y = differentiable(x).requires_grad_(), y.clone()
+        before = loss(answer(model, x.clone(), y), y)
+        gradient = input_gradient(before.sum(), x)
         with torch.no_grad():
             step = eps * gradient.sign()
             step = step if clip is None else (x + step).clamp(*clip) - x
             predicted = (gradient * step).flatten(1).sum(dim=1)
-            return Gain(predicted, loss(model(x + step), y) - before)
+            return Gain(predicted, loss(answer(model, x + step, y), y) - before)

@@ -495,7 +495,6 @@ def test_refuses_a_bad_model(
         ({"restarts": 2, "random_start": False}, ValueError, "^restarts is 2.*random_start=True"),
         ({"step_size": -1.0}, ValueError, "^step_size is -1.0; it must be a finite number"),
         ({"norm": "l1"}, ValueError, "^norm is 'l1'; choose one of 'linf', 'l2'"),
-        ({"targeted": True}, ValueError, "^targeted=True, but y is what the model predicts"),
     ],
 )
 def test_pgd_refuses_bad_settings(

@@ -3,12 +3,17 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 pytest.importorskip("nox", reason="not installed: make verify installs it")
 import noxfile
+
+
+class Failed(Exception):
+    """What a session raises to fail."""
 
 
 class Skipped(Exception):
@@ -19,20 +24,45 @@ class Session:
     """As much of nox's session as a step needs: it runs nothing, and notes what it was told."""
 
     def __init__(self, answer: object = None) -> None:
-        self.answer, self.ran = answer, []
+        self.answer, self.ran, self.logged = answer, [], []
 
     def run(self, *command: str, **_: object) -> object:
         self.ran.append(command)
-        return self.answer
+        return self.answer(command) if callable(self.answer) else self.answer
 
     run_install = run
+
+    def log(self, text: str) -> None:
+        self.logged.append(text)
+
+    def error(self, text: str) -> None:
+        raise Failed(text)
 
     def skip(self, text: str) -> None:
         raise Skipped(text)
 
 
+@pytest.mark.parametrize(
+    ("inside", "n", "fails"), [(True, 1, False), (False, 1, True), (True, 0, True)]
+)
+def test_quick_rows_lie_in_their_bands(inside: bool, n: int, fails: bool) -> None:
+    """Catches a quick run that leaves a claim's band, or that measured nothing."""
+
+    def reproduce(command: tuple[str, ...]) -> None:
+        rows = [{"id": "S4-softmax-error", "in_band": inside, "n": n}]
+        Path(command[-1], "paper.json").write_text(json.dumps({"rows": rows}), encoding="utf-8")
+
+    session = Session(reproduce)
+    if not fails:
+        noxfile.quick_rows(session)
+        assert session.logged == ["1 rows in their bands"]
+        return
+    with pytest.raises(Failed, match="S4-softmax-error" if n else "no rows"):
+        noxfile.quick_rows(session)
+
+
 @pytest.mark.parametrize("step", [noxfile.other_python, noxfile.ranges], ids=["python", "ranges"])
-def test_no_step_fetches_cuda_unasked(step: object, tmp_path: object, monkeypatch) -> None:
+def test_no_step_fetches_cuda_unasked(step: object, tmp_path: Path, monkeypatch) -> None:
     """Catches a verification that fetches gigabytes."""
     packages = ["torch", "nvidia-cublas"]
     report = json.dumps({"install": [{"metadata": {"name": name}} for name in packages]})

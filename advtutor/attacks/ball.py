@@ -108,6 +108,11 @@ def widened(x: Tensor) -> Tensor:
     return x if x.dtype == torch.float64 else x.float()
 
 
+def doubled(x: Tensor) -> Tensor:
+    """`x` in float64; on the CPU, if `x` lies on a device that has none (Apple's GPUs)."""
+    return (x.cpu() if x.device.type == "mps" else x).double()
+
+
 def draw(kind: Callable[..., Tensor], like: Tensor, generator: torch.Generator | None) -> Tensor:
     """Random numbers in `like`'s shape, in float32 or better, drawn where the generator lives."""
     device = like.device if generator is None else generator.device

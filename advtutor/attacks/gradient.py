@@ -4,10 +4,16 @@ import torch
 from torch import Tensor, nn
 
 from advtutor.attacks.ball import BALLS, Ball, LinfBall, rows_of
-from advtutor.attacks.goal import Goal, check_targets, input_gradient, warn_of_weak_signals
+from advtutor.attacks.goal import (
+    Goal,
+    input_gradient,
+    warn_of_targets,
+    warn_of_trouble,
+    warn_of_weak_signals,
+)
 from advtutor.attacks.inputs import Clip, check_arguments, check_count, check_size
 from advtutor.attacks.losses import Loss, cross_entropy
-from advtutor.attacks.query import answer, eval_mode_with_grad
+from advtutor.attacks.query import Query, answer, differentiable, eval_mode_with_grad
 
 
 def fgsm(
@@ -30,19 +36,16 @@ def fgsm(
     Raises ValueError or TypeError for images outside `clip`, a negative `eps`, or labels that do
     not fit; warns (AttackWarning) where the model returns probabilities or no gradient arrives.
     """
-    eps = check_arguments(x, y, eps, clip)
+    x, eps = check_arguments(model, x, y, eps, clip)
     if x.numel() == 0:
-        return x.detach().clone()
+        return x.clone()
     with eval_mode_with_grad(model):
-        x, y = x.detach().clone().requires_grad_(), y.clone()
-        logits = answer(model, x, y)
+        x, y = differentiable(x).requires_grad_(), y.clone()
+        logits = answer(model, x.clone(), y)
         J = (loss or cross_entropy)(logits, y).sum()
         gradient = input_gradient(J, x)
-        goal = Goal(model, y, targeted=targeted)
-        if targeted:
-            check_targets(goal.reached(logits))
-        warn_of_weak_signals(logits, gradient, ~goal.reached(logits))
-        x_adv = x.detach() + (-eps if targeted else eps) * gradient.sign()
+        warn_of_trouble(logits, gradient, y, targeted)
+        x_adv = x.detach().add(gradient.sign(), alpha=-eps if targeted else eps)
         return LinfBall(x.detach(), eps, clip).cut(x_adv)
 
 
@@ -106,7 +109,7 @@ def pgd(
     """
     steps, restarts = check_count("steps", steps), check_count("restarts", restarts)
     step_size = None if step_size is None else check_size("step_size", step_size)
-    eps = check_arguments(x, y, eps, clip)
+    x, eps = check_arguments(model, x, y, eps, clip)
     if norm not in BALLS:
         raise ValueError(f"norm is {norm!r}; choose one of {', '.join(map(repr, BALLS))}")
     if restarts > 1 and not random_start:
@@ -115,12 +118,15 @@ def pgd(
             "set random_start=True"
         )
     if x.numel() == 0:
-        return x.detach().clone()
+        return x.clone()
     with eval_mode_with_grad(model):
-        x, y = x.detach().clone(), y.clone()
-        goal, ball = Goal(model, y, loss or cross_entropy, targeted), BALLS[norm](x, eps, clip)
+        x, y = differentiable(x), y.clone()
+        goal, ball = (
+            Goal(Query(model), y, loss or cross_entropy, targeted),
+            BALLS[norm](x, eps, clip),
+        )
         if targeted:
-            check_targets(goal.reached_at(x))
+            warn_of_targets(goal.reached_at(x))
 
         def search(goal: Goal, ball: Ball, first: bool) -> Tensor:
             start = ball.random_point(generator) if random_start else ball.x
@@ -143,12 +149,12 @@ def fooling_image(
     `fgsm` with `targeted=True`, but for images that show nothing: not clipped, and content with
     rubbish that the model takes for `y` already.
     """
-    eps = check_arguments(x, y, eps, clip)
+    x, eps = check_arguments(model, x, y, eps, clip)
     if x.numel() == 0:
-        return x.detach().clone()
+        return x.clone()
     with eval_mode_with_grad(model):
-        x, y = x.detach().clone(), y.clone()
-        goal, ball = Goal(model, y, targeted=True), LinfBall(x, eps, clip)
+        x, y = differentiable(x), y.clone()
+        goal, ball = Goal(Query(model), y, targeted=True), LinfBall(x, eps, clip)
         return climb(goal, ball, x, steps=1, stop=False, warn=True)
 
 

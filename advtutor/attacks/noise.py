@@ -23,8 +23,7 @@ def sign_noise(
     It takes an attack's arguments, so that it can stand wherever an attack stands, and uses
     neither `model` nor `y` (paper, section 6).
     """
-    check_images(x, clip)
-    ball = LinfBall(x.detach(), check_size("eps", eps), clip)
+    ball = LinfBall(check_images(x, clip), check_size("eps", eps), clip)
     up = draw(torch.rand, ball.x, generator) < 0.5
     return torch.where(up, ball.upper, ball.lower)
 
@@ -42,8 +41,7 @@ def uniform_noise(
 
     As `sign_noise`, it uses neither `model` nor `y` (paper, section 6).
     """
-    check_images(x, clip)
-    ball = LinfBall(x.detach(), check_size("eps", eps), clip)
+    ball = LinfBall(check_images(x, clip), check_size("eps", eps), clip)
     return ball.random_point(generator)
 
 

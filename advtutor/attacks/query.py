@@ -1,38 +1,119 @@
-"""How a model is asked: in eval mode, and its answer is looked at."""
+"""How a model is asked: in eval mode, with a copy, and its answer is looked at."""
 
 import contextlib
+import functools
+import threading
 from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
 
 from advtutor.attacks.ball import widened
-from advtutor.attacks.inputs import check_logits
+from advtutor.attacks.inputs import check_output
+
+Model = Callable[[Tensor], Tensor]
+
+_LOCK = threading.Lock()
+_HELD: dict[int, int] = {}  # how many hold a module, by its id, in eval mode
 
 
 @contextlib.contextmanager
-def eval_mode(model: nn.Module) -> Iterator[None]:
-    """Put every submodule into eval mode, and back as it was, also after an exception."""
-    modules = model.modules() if isinstance(model, nn.Module) else ()
-    training = [module for module in modules if module.training]
-    for module in training:
-        module.training = False
+def eval_mode(model: Model) -> Iterator[None]:
+    """Put every submodule into eval mode, and back as it was, also after an exception.
+
+    Where several threads do so at once, the last to leave puts it back.
+    """
+    with _LOCK:
+        held = [module for module in modules_of(model) if module.training or id(module) in _HELD]
+        for module in held:
+            module.training = False
+            _HELD[id(module)] = _HELD.get(id(module), 0) + 1
     try:
         yield
     finally:
-        for module in training:
-            module.training = True
+        with _LOCK:
+            for module in held:
+                _HELD[id(module)] -= 1
+                if not _HELD[id(module)]:
+                    del _HELD[id(module)]
+                    module.training = True
 
 
 @contextlib.contextmanager
-def eval_mode_with_grad(model: nn.Module) -> Iterator[None]:
+def eval_mode_with_grad(model: Model) -> Iterator[None]:
     """As `eval_mode`, with gradients on whatever the caller has switched off."""
     with torch.inference_mode(False), torch.enable_grad(), eval_mode(model):
         yield
 
 
-def answer(model: Callable[[Tensor], Tensor], x: Tensor, y: Tensor) -> Tensor:
-    """The logits at `x`, `[N, K]`, in float32 or better: half precision rounds losses to 0."""
+def modules_of(model: object) -> list[nn.Module]:
+    """The module and all in it; of a method or a `partial`, those of its modules; else none."""
+    parts = [model]
+    if isinstance(model, functools.partial):
+        parts = [model.func, *model.args, *model.keywords.values()]
+    owners = [getattr(part, "__self__", part) for part in parts]
+    return [m for owner in owners if isinstance(owner, nn.Module) for m in owner.modules()]
+
+
+def answer(model: Model, x: Tensor, y: Tensor | None = None) -> Tensor:
+    """The logits at `x`, `[N, K]`, in float32 or better: half precision rounds losses to 0.
+
+    The model gets `x` itself: hand over a copy of what it must not write to. Raises as
+    `check_output`.
+    """
     logits = model(x)
-    check_logits(logits, x, y)
+    check_output(logits, x, y)
     return widened(logits)
+
+
+class Query:
+    """A model that may be asked again and again, and whose images are safe from it.
+
+    It gets a copy of the first images. If it writes to them, it gets copies for good.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.model, self._copies = model, True
+
+    def __call__(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """As `answer`."""
+        given = x.clone() if self._copies else x
+        logits = answer(self.model, given, y)
+        self._copies = self._copies and not torch.equal(given, x)
+        return logits
+
+
+def differentiable(x: Tensor) -> Tensor:
+    """`x`, or a copy if it was made in inference mode and no gradient can flow into it."""
+    return x.clone() if x.is_inference() else x
+
+
+class Guard:
+    """Keeps a model as it is while somebody else's code works with it: `with guard.on():`."""
+
+    def __init__(self, model: Model) -> None:
+        self._model, self._modules = model, modules_of(model)
+        self._parameters = [p for m in self._modules for p in m.parameters(recurse=False)]
+        buffers = (b for m in self._modules for b in m.buffers(recurse=False))
+        self._numbers = [(n, n.detach().clone()) for n in (*self._parameters, *buffers)]
+
+    @contextlib.contextmanager
+    def on(self) -> Iterator[None]:
+        """Eval mode and no gradients inside; afterwards numbers, gradients and modes of before."""
+        switches = [(p, p.requires_grad, p.grad) for p in self._parameters]
+        with eval_mode(self._model):
+            try:
+                for parameter in self._parameters:
+                    parameter.grad = None
+                yield
+            finally:
+                for module in self._modules:
+                    if module.training:
+                        module.training = False
+                for number, before in self._numbers:
+                    if not torch.equal(number, before):
+                        number.data.copy_(before)
+                for parameter, learns, gradient in switches:
+                    if parameter.requires_grad != learns:
+                        parameter.requires_grad_(learns)
+                    parameter.grad = gradient

@@ -7,9 +7,9 @@ from torch import Tensor, nn
 
 from advtutor.attacks.ball import LinfBall, brighter, darker, per_example, unmoved, widened
 from advtutor.attacks.goal import Goal, warn_of_weak_signals
-from advtutor.attacks.inputs import Clip, check_images, check_labels, check_size
+from advtutor.attacks.inputs import Clip, check_arguments, check_size
 from advtutor.attacks.losses import margin_loss
-from advtutor.attacks.query import eval_mode_with_grad
+from advtutor.attacks.query import Query, differentiable, eval_mode_with_grad
 
 
 def minimal_epsilon(
@@ -34,15 +34,14 @@ def minimal_epsilon(
     eps_max, tolerance = check_size("eps_max", eps_max), check_size("tolerance", tolerance)
     if tolerance == 0:
         raise ValueError("tolerance is 0; give the accuracy you need, e.g. 1e-3")
-    check_images(x, clip)
-    check_labels(x, y)
+    x, _ = check_arguments(model, x, y, eps_max, clip)
     if x.numel() == 0:
         return x.new_zeros(len(x))
     with eval_mode_with_grad(model):
-        x = x.detach()
-        eps, open_ = x.new_zeros(len(x)), ~Goal(model, y).reached_at(x)
+        x, y = differentiable(x), y.clone()
+        eps, open_ = x.new_zeros(len(x)), ~Goal(Query(model), y).reached_at(x)
         if open_.any():
-            goal = Goal(model, y[open_], margin_loss)
+            goal = Goal(Query(model), y[open_], margin_loss)
             eps[open_] = _smallest(goal, x[open_], eps_max, tolerance, clip).to(x.dtype)
     return eps
 

@@ -9,7 +9,7 @@ from advtutor.attacks.ball import LinfBall, draw, per_example, rows_of
 from advtutor.attacks.goal import Goal
 from advtutor.attacks.inputs import Clip, check_arguments, check_count
 from advtutor.attacks.losses import margin_loss
-from advtutor.attacks.query import eval_mode_with_grad
+from advtutor.attacks.query import Query, differentiable, eval_mode_with_grad
 
 
 def square(
@@ -31,12 +31,12 @@ def square(
     `generator` makes the search repeatable. Otherwise as `fgsm`.
     """
     queries = check_count("queries", queries)
-    eps = check_arguments(x, y, eps, clip)
+    x, eps = check_arguments(model, x, y, eps, clip)
     if x.numel() == 0:
-        return x.detach().clone()
+        return x.clone()
     with eval_mode_with_grad(model):
-        x, y = x.detach().clone(), y.clone()
-        goal, x_adv = Goal(model, y), x.clone()
+        x, y = differentiable(x), y.clone()
+        goal, x_adv = Goal(Query(model), y), x.clone()
         open_ = ~goal.reached_at(x)
         if queries > 1 and open_.any():
             ball = rows_of(LinfBall(x, eps, clip), open_)
@@ -52,14 +52,20 @@ def paint_squares(
     patience: int | None,
     generator: torch.Generator | None,
 ) -> Tensor:
-    """The search of `square`.
+    """The search of `square`, in pictures `[N, C, H, W]` or what can be read as such.
+
+    In `[N, D]` and `[N, C, L]` a square is a stretch; more dimensions before the last two count as
+    channels, so that in clips `[N, C, T, H, W]` it is the same in each frame.
 
     With `patience` it gives up when that many queries, or as many again as the last success took,
     have broken nothing more, unless it has broken a tenth of the examples: then it was needed.
     """
+    shape = ball.x.shape
+    height = shape[-2] if len(shape) > 3 else 1
+    ball = LinfBall(ball.x.reshape(len(ball.x), -1, height, shape[-1]), ball.eps, ball.clip)
 
     def margins(x: Tensor) -> Tensor:
-        return margin_loss(goal.logits(x.clone()), goal.y)
+        return margin_loss(goal.logits(x.reshape(-1, *shape[1:])), goal.y)
 
     def coin(like: Tensor) -> Tensor:
         return draw(torch.rand, like, generator) < 0.5
@@ -85,7 +91,7 @@ def paint_squares(
         best = torch.where(per_example(better, best), point, best)
         best_margin = torch.where(better, margin, best_margin)
     result[rows] = best
-    return result
+    return result.reshape(shape)
 
 
 def _share(progress: float) -> float:

@@ -12,7 +12,7 @@ from advtutor.attacks.goal import Goal
 from advtutor.attacks.gradient import climb
 from advtutor.attacks.inputs import Clip, check_arguments, check_count, warn_caller
 from advtutor.attacks.losses import Loss, cross_entropy, margin_loss
-from advtutor.attacks.query import eval_mode_with_grad
+from advtutor.attacks.query import Query, differentiable, eval_mode_with_grad
 from advtutor.attacks.square import paint_squares
 
 
@@ -41,14 +41,14 @@ def worst_case(
     that it does not warn of gradients that are zero: it has other means.
     """
     steps, queries = check_count("steps", steps), check_count("queries", queries)
-    eps = check_arguments(x, y, eps, clip)
+    x, eps = check_arguments(model, x, y, eps, clip)
     if x.numel() == 0:
-        return x.detach().clone()
+        return x.clone()
     with eval_mode_with_grad(model):
-        x, y = x.detach().clone(), y.clone()
-        goal, ball, x_adv = Goal(_steady(model, x), y), LinfBall(x, eps, clip), x.clone()
+        x, y = differentiable(x), y.clone()
+        goal, ball, x_adv = Goal(Query(_steady(model, x)), y), LinfBall(x, eps, clip), x.clone()
         with torch.no_grad():
-            logits = goal.logits(x.clone())
+            logits = goal.logits(x)
         others = logits.scatter(1, y[:, None], -math.inf)
         rivals = others.topk(min(4, logits.shape[1] - 1)).indices
         open_ = ~goal.reached(logits)
@@ -102,4 +102,4 @@ def _steady(model: nn.Module, x: Tensor, draws: int = 8) -> Callable[[Tensor], T
         f"the model answers differently each time: the attack takes the mean of {draws} answers. "
         "Measure it over several draws, too"
     )
-    return lambda x: torch.stack([model(x) for _ in range(draws)]).mean(dim=0)
+    return lambda x: torch.stack([model(x.clone()) for _ in range(draws)]).mean(dim=0)

@@ -19,8 +19,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from torch import Tensor, nn
 
 from advtutor import attacks, plots
-from advtutor.attacks import eval_mode
-from advtutor.evaluation import evaluate
+from advtutor.evaluation import evaluate, predict
 from advtutor.plots import BLUE, GREY, ORANGE, SIGNED, Figure, described
 
 _STYLE = {
@@ -32,19 +31,6 @@ _STYLE = {
 _LINES = [(BLUE, "-", "o"), (ORANGE, "--", "s"), ("#009E73", "-.", "^"), ("#CC79A7", ":", "D")]
 
 
-@torch.no_grad()
-def probabilities(model: nn.Module, x: Tensor) -> Tensor:
-    """How sure `model` is of each class, `[N, K]`; ValueError if its logits are not finite."""
-    with eval_mode(model):
-        logits = model(x)
-        if not logits.isfinite().all():
-            raise ValueError(
-                "The network answers with numbers that are not finite (NaN or infinity): its "
-                "weights are broken. Train it anew with a smaller lr, or load it again."
-            )
-        return getattr(model, "probabilities", partial(torch.softmax, dim=1))(logits)
-
-
 def eps_picture(model: nn.Module, x: Tensor, y: Tensor, eps: float) -> Figure:
     """One digit under FGSM, PGD and noise of the same `eps`: step, result and probabilities."""
     rows: dict[str, Callable[..., Tensor]] = {
@@ -52,12 +38,12 @@ def eps_picture(model: nn.Module, x: Tensor, y: Tensor, eps: float) -> Figure:
         "20 steps (PGD)": partial(attacks.pgd, steps=20, random_start=False, early_stop=True),
         "noise": partial(attacks.sign_noise, generator=torch.Generator().manual_seed(0)),
     }
-    before = probabilities(model, x)[0]
+    before = predict(model, x).probabilities[0]
     figure = _figure(7, 6)
     words, sheet = [f"digit {y.item()} at eps {eps:.3g}"], []
     for row, (name, attack) in enumerate(rows.items()):
         x_adv = attack(model, x, y, eps)
-        after = probabilities(model, x_adv)[0]
+        after = predict(model, x_adv).probabilities[0]
         read = int(after.argmax())
         step = (x_adv - x)[0].mean(dim=0) / (2 * eps or 1.0) + 0.5
         sheet.append((torch.tensor(SIGNED(step.numpy()))[..., :3], _rgb(x_adv[0])))
@@ -114,13 +100,13 @@ def plane(
     v = torch.where(coin < 0.5, -1.0, 1.0)
     t = torch.linspace(-reach, reach, grid)
     points = x + t.reshape(1, -1, 1, 1, 1) * u + t.reshape(-1, 1, 1, 1, 1) * v
-    return Plane(x, u, v, t, probabilities(model, points.flatten(0, 1)).argmax(1).view(grid, grid))
+    return Plane(x, u, v, t, predict(model, points.flatten(0, 1)).classes.view(grid, grid))
 
 
 def direction_picture(model: nn.Module, plane: Plane, along: float, across: float) -> Figure:
     """Where one stands in a `plane`, `along` the gradient's sign and `across` it, and the image."""
     here = plane.x + along * plane.u + across * plane.v
-    sure, read = probabilities(model, here)[0].max(dim=0)
+    sure, read = predict(model, here).probabilities[0].max(dim=0)
     figure = _figure(7, 4.2)
     axis = figure.add_axes((0.11, 0.15, 0.47, 0.75))
     present = plane.classes.unique().tolist()
@@ -220,7 +206,7 @@ def stepper_picture(
     model: nn.Module, x: Tensor, y: Tensor, points: Tensor, eps: float, step: int
 ) -> Figure:
     """PGD at one `step` of its path `points`: the image, the walls of the ball, and the loss."""
-    p = probabilities(model, points)
+    p = predict(model, points).probabilities
     loss = -p[:, y.item()].clamp(min=1e-12).log()
     read, sure = int(p[step].argmax()), float(p[step].max())
     figure = _figure(7, 3.5)
@@ -340,7 +326,7 @@ def photo_picture(
     """A photo `[1, 3, H, W]`, one gradient-sign step, and the sum, with what `model` reads."""
 
     def read(image: Tensor) -> str:
-        sure, k = probabilities(model, image)[0].max(dim=0)
+        sure, k = predict(model, image).probabilities[0].max(dim=0)
         return f"{names[k]}\n({sure:.0%} sure)"
 
     x_adv = attacks.fgsm(model, x, y, eps)
@@ -399,12 +385,12 @@ def drawn_picture(
     words = []
     for row, (name, model) in enumerate(models.items()):
         top = 1 - (0.4 + 2.4 * row) / height
-        series = {"as drawn": probabilities(model, x)[0]}
+        series = {"as drawn": predict(model, x).probabilities[0]}
         shown, (sure, read) = x, series["as drawn"].max(dim=0)
         text = f"{name} reads {read}, {sure:.0%} sure"
         if name in found:
             shown, least = found[name]
-            series["attacked"] = probabilities(model, shown)[0]
+            series["attacked"] = predict(model, shown).probabilities[0]
             sure, read = series["attacked"].max(dim=0)
             text += f"; attacked: {read}, {sure:.0%} sure (smallest eps {least:.3f})"
         words.append(text)
@@ -453,7 +439,7 @@ def defence_picture(
         words = []
         for i, (name, model) in enumerate(models.items()):
             x_adv = DEFENCE_ATTACKS[attack](model, x, y, eps)
-            sure, read = probabilities(model, x_adv)[0].max(dim=0)
+            sure, read = predict(model, x_adv).probabilities[0].max(dim=0)
             middle = (i + 0.5) / len(models)
             axis = figure.add_axes((middle - 0.11, 0.58, 0.22, 0.308))
             _image(axis, x_adv[0])

@@ -80,7 +80,7 @@ def _errors(model: nn.Module, test: Split, loss: attacks.Loss | None) -> dict[st
 def rubbish(model: nn.Module, run: Run) -> dict[str, Any]:
     """The two numbers on Gaussian noise, as `ErrorsAndRubbish` has them."""
     noise = attacks.gaussian_rubbish(RUBBISH, generator=run.generator())
-    sure, _ = predict(model, noise)
+    sure = predict(model, noise).confidence
     taken = sure > 0.5
     return {
         "rubbish_error": taken.float().mean().item(),

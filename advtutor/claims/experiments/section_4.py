@@ -39,13 +39,15 @@ class Photo:
 def imagenet(run: Run) -> dict[str, Photo]:
     """A photo, one step of 0.007, and noise of the same size (Figure 1)."""
     model, photo = models.imagenet_classifier().to(run.device), data.photo("camera").to(run.device)
-    before, right = predict(model, photo)
-    with torch.no_grad():
-        after = model(attacks.fgsm(model, photo, right, 0.007)).softmax(dim=1)
+    before = predict(model, photo)
+    right = before.classes
+    after = predict(model, attacks.fgsm(model, photo, right, 0.007)).probabilities
     noisy = attacks.sign_noise(None, photo, None, 0.007, generator=run.generator())
     after[0, right] = 0
-    kept = predict(model, noisy)[1] == right
-    return {"photo": Photo(before.item(), after.amax().item(), kept.float().mean().item())}
+    kept = predict(model, noisy).classes == right
+    return {
+        "photo": Photo(before.confidence.item(), after.amax().item(), kept.float().mean().item())
+    }
 
 
 @dataclass(frozen=True)
@@ -74,12 +76,12 @@ def cifar(run: Run) -> dict[str, Colour]:
     report = evaluate(model, *test, partial(attacks.fgsm, eps=eps, clip=None))
     noise = torch.randn(1000, 3, 32, 32, generator=run.generator(), device=run.device)
     rubbish = affine.mean + noise / affine.scale
-    sure, _ = predict(model, rubbish)
+    sure = predict(model, rubbish).confidence
     fooled = []
     for target in range(10):
         y = torch.full((len(rubbish),), target, device=run.device)
         made = attacks.fooling_image(model, rubbish, y, eps)
-        fooled.append(predict(model, made)[1] == y)
+        fooled.append(predict(model, made).classes == y)
     return {
         "conv": Colour(
             clean_error=evaluate(model, *test).error,

@@ -41,7 +41,7 @@ class Shallow(ErrorsAndRubbish):
 
 def rbf(run: Run) -> dict[str, Shallow]:
     """The shallow RBF network."""
-    sure, _ = predict(run.network("RBF"), run.test.x)
+    sure = predict(run.network("RBF"), run.test.x).confidence
     numbers = errors_and_rubbish(run, "RBF")
     return {"RBF": Shallow(**vars(numbers), clean_confidence=sure.mean().item())}
 
@@ -66,13 +66,13 @@ def forms(run: Run) -> dict[str, Form]:
     """What the paper leaves open of that network, on its own examples and on maxout's."""
     maxout, (x, y) = run.network("maxout"), run.test
     made_for_maxout = fgsm()(maxout, x, y)
-    theirs = predict(maxout, made_for_maxout)[1]
+    theirs = predict(maxout, made_for_maxout).classes
     fooled = theirs != y
     numbers = {}
     for name in (n for n in run.networks if n != "maxout"):
         model = run.network(name)
         own = evaluate(model, x, y, fgsm(loss=models.binary_cross_entropy))
-        seen = predict(model, made_for_maxout)[1]
+        seen = predict(model, made_for_maxout).classes
         numbers[name] = Form(
             clean_error=evaluate(model, x, y).error,
             fgsm_error=own.error,

@@ -102,12 +102,12 @@ def agreement(run: Run) -> dict[str, Agreement | Pair]:
     x, y = run.test
     maxout, softmax, rbf = (run.network(name) for name in ("maxout", "softmax", "RBF"))
     made = fgsm()(maxout, x, y)
-    theirs = predict(maxout, made)[1]
-    seen = {name: predict(run.network(name), made)[1] for name in ("softmax", "RBF")}
+    theirs = predict(maxout, made).classes
+    seen = {name: predict(run.network(name), made).classes for name in ("softmax", "RBF")}
     fooled = theirs != y
 
     made_for_softmax = fgsm()(softmax, x, y)
-    own, other = predict(softmax, made_for_softmax)[1], predict(rbf, made_for_softmax)[1]
+    own, other = predict(softmax, made_for_softmax).classes, predict(rbf, made_for_softmax).classes
     both_wrong = (seen["softmax"] != y) & (seen["RBF"] != y)
     pair = Pair(
         made_for_maxout=share(seen["RBF"] == seen["softmax"], both_wrong),
