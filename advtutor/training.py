@@ -15,7 +15,9 @@ from torch.optim.lr_scheduler import LRScheduler
 from tqdm.auto import tqdm
 
 from advtutor import attacks
-from advtutor.attacks import Clip
+from advtutor.attacks import Clip, eval_mode
+from advtutor.attacks.inputs import check_data, check_model, check_output
+from advtutor.fingerprint import fingerprint, form
 
 Objective = Callable[[nn.Module, Tensor, Tensor], Tensor]
 Validation = Callable[[nn.Module], Mapping[str, float]]
@@ -251,19 +253,25 @@ def fit(
     Raises ValueError for data that do not fit, settings out of range, or a checkpoint of another
     run; FloatingPointError if the loss is no longer finite.
     """
-    _check(x, y, epochs, batch_size, lr)
+    x = _check(model, x, y, epochs, batch_size, lr)
     if (patience is not None or keep_best) and not (keep_best and validation):
         raise ValueError("keep_best and patience need a validation, and keep_best names its number")
-    settings = (
-        f"{model!r} {_name(objective)} {_name(optimizer)} {epochs} {batch_size} {lr} {seed} "
-        f"{tuple(x.shape)}"
-    )
+    settings = {}
+    if checkpoint is not None:
+        settings = {
+            "model": form(model),
+            "objective": fingerprint(objective, but=model),
+            "optimizer": fingerprint(optimizer),
+            "images and labels": fingerprint([x, y]),
+            "numbers": f"{epochs=} {batch_size=} {lr=} {seed=} {keep_best=}",
+        }
     start = time.perf_counter()
     run = _Run(model, epochs * math.ceil(len(x) / batch_size), lr, optimizer, on_batch)
     x, y = x.to(run.device), y.to(run.device)
     told = progress if callable(progress) else lambda share: None
     bar = tqdm(total=run.steps, disable=progress is not True, unit="batch")
     with torch.random.fork_rng(devices=[run.device] if run.device.type == "cuda" else []), bar:
+        _try_out(model, x, y, batch_size)
         torch.manual_seed(seed)
         if checkpoint is not None:
             run.load(Path(checkpoint), settings)
@@ -360,7 +368,7 @@ class _Run:
         values = self.history[name]
         return len(values) - 1 - values.index(min(values)) if values else 0
 
-    def save(self, path: Path, settings: str) -> None:
+    def save(self, path: Path, settings: dict[str, str]) -> None:
         """Write the state, at one stroke; a disk that fails costs the file and not the training."""
         state = {
             "settings": settings,
@@ -384,19 +392,20 @@ class _Run:
                 stacklevel=3,
             )
 
-    def load(self, path: Path, settings: str) -> None:
+    def load(self, path: Path, settings: dict[str, str]) -> None:
         """Go on from the state at `path`, if there is one."""
         if not path.exists():
             return
         try:
             state = torch.load(path, map_location=self.device, weights_only=True)
-            same = state["settings"] == settings
+            stored = dict(state["settings"])
         except Exception as error:
             raise ValueError(f"checkpoint {path} cannot be read ({error}); delete it") from error
-        if not same:
+        if stored != settings:
+            other = [name for name in settings if stored.get(name) != settings[name]]
             raise ValueError(
-                f"checkpoint {path} belongs to a training with other settings; name another file, "
-                "or delete it"
+                f"checkpoint {path} belongs to a training with other settings "
+                f"({', '.join(other)}); name another file, or delete it"
             )
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -408,14 +417,6 @@ class _Run:
 
     def _on_cuda(self) -> bool:
         return self.device.type == "cuda"
-
-
-def _name(objective: Objective) -> str:
-    """The objective in words that are the same in another process."""
-    inner = getattr(objective, "func", None)
-    if inner is not None:  # functools.partial
-        return f"{_name(inner)} {objective.args} {objective.keywords}"  # type: ignore[attr-defined]
-    return getattr(objective, "__qualname__", None) or repr(objective)
 
 
 def _backward(objective: Objective, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
@@ -432,10 +433,44 @@ def _backward(objective: Objective, model: nn.Module, x: Tensor, y: Tensor) -> T
     return loss.detach()
 
 
-def _check(x: Tensor, y: Tensor, epochs: int, batch_size: int, lr: float) -> None:
-    if len(x) == 0 or len(x) != len(y):
-        raise ValueError(f"x has {len(x)} examples, y {len(y)}; give one label for each")
+def _check(
+    model: nn.Module, x: Tensor, y: Tensor, epochs: int, batch_size: int, lr: float
+) -> Tensor:
+    check_model(model)
+    if not isinstance(model, nn.Module) or not any(p.requires_grad for p in model.parameters()):
+        raise TypeError(
+            f"model is a {type(model).__name__} without weights that could be trained; give an "
+            "nn.Module with parameters"
+        )
+    x = check_data(x, y)
     if epochs < 1 or batch_size < 1:
         raise ValueError(f"epochs is {epochs}, batch_size {batch_size}; both must be at least 1")
     if not (lr > 0 and math.isfinite(lr)):
         raise ValueError(f"lr is {lr}; give a positive learning rate, e.g. 3e-3")
+    return x
+
+
+@torch.no_grad()
+def _try_out(model: nn.Module, x: Tensor, y: Tensor, batch_size: int) -> None:
+    """ValueError or TypeError, before anything is trained, for what would fail on the way."""
+    seen: dict[nn.Module, int] = {}
+
+    def note(layer: nn.Module, inputs: tuple[Tensor]) -> None:
+        seen[layer] = inputs[0][0, 0].numel()  # the values of a channel in one example
+
+    norms = {
+        m: n for n, m in model.named_modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)
+    }
+    hooks = [norm.register_forward_pre_hook(note) for norm in norms]
+    try:
+        with eval_mode(model):
+            check_output(model(x[:2].clone()), x[:2], y)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    alone = [name for norm, name in norms.items() if seen.get(norm) == 1]
+    if alone and len(x) % batch_size == 1 % batch_size:
+        raise ValueError(
+            f"with batch_size={batch_size} the last of {len(x)} examples is a batch of its own, of "
+            f"which the BatchNorm {alone[0]} cannot take a deviation; choose another batch_size"
+        )

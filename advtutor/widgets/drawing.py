@@ -10,10 +10,11 @@ from ipywidgets.widgets.trait_types import CByteMemoryView
 from torch import Tensor, nn
 
 from advtutor import attacks
+from advtutor.evaluation import predict
 from advtutor.plots import Figure
 from advtutor.widgets.controls import Answering, Button, choice, slider, together
 from advtutor.widgets.explorer import picture_html, sentence_html, still
-from advtutor.widgets.pictures import drawn_picture, probabilities
+from advtutor.widgets.pictures import drawn_picture
 
 
 class Canvas(Answering):
@@ -102,7 +103,7 @@ class DrawDigit(W.VBox):
             x, eps = self.digit, self._eps.value
             found = {}
             for name, model in self._models.items() if attacked else ():
-                y = probabilities(model, x).argmax(dim=1)
+                y = predict(model, x).classes
                 x_adv = attacks.pgd(model, x, y, eps, steps=20, random_start=False, early_stop=True)
                 found[name] = x_adv, float(attacks.minimal_epsilon(model, x, y, tolerance=5e-3))
             self._figure = drawn_picture(self._models, x, found, eps)
