@@ -79,12 +79,12 @@ function pictures({ network, x, y, eps }) {
   return Object.fromEntries(Object.entries(all).map(([name, each]) => [name, Array.from(each)]));
 }
 
-// The smallest eps of each digit, and whether many steps within it fool the network.
+// The smallest eps of each digit, how far its picture is away, and whether it fools the network.
 function smallest({ network, digits, labels }) {
   const net = readNetwork(bytesOf(network));
   return digits.map((each, n) => {
-    const x = Float32Array.from(each), eps = smallestEps(net, x, labels[n]);
-    return [eps, eps !== null && errs(net, pgd(net, x, labels[n], eps, { loss: margin, stop: true }), labels[n])];
+    const x = Float32Array.from(each), { eps, picture } = smallestEps(net, x, labels[n]);
+    return [eps, distance(picture, x), errs(net, picture, labels[n])];
   });
 }
 

@@ -19,8 +19,8 @@ from advtutor.evaluation import evaluate
 FOLDER = Path(advtutor.__file__).parent / "assets" / "live"
 EPS, SEED = 0.25, 0
 RECIPES = {
-    "usual": ("the digits as they are, one epoch", training.clean, 1),
-    "hardened": ("five steps of PGD at eps=0.25, three epochs", training.PGD(EPS, steps=5), 3),
+    "usual": ("the digits as they are", training.clean, 1),
+    "hardened": ("attacked digits, eps 0.25", training.PGD(EPS, steps=5), 3),
 }
 ATTACKS = {
     "FGSM": partial(attacks.fgsm, eps=EPS),

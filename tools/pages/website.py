@@ -7,6 +7,7 @@ Nothing is executed: the notebooks are shown with the outputs that are stored in
 """
 
 import argparse
+import html
 import re
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
+from advtutor.live import page
 from tools.notebooks.source import NOTEBOOKS, ROOT
 
 SITE = ROOT / "build" / "site"
@@ -69,6 +71,8 @@ def main(arguments: list[str] | None = None) -> int:
     elif options.linkcheck:
         print(f"Every link outside stands ({target / 'output.txt'}).")
     else:
+        for name, text in {"attack.css": page.css(), "attack.js": page.script()}.items():
+            (target / "_static" / name).write_text(text, encoding="utf-8")
         print(f"Built in {time.monotonic() - started:.0f} s: {(target / 'index.html').as_uri()}")
     return status
 
@@ -78,18 +82,18 @@ def lay_out(pages: Path) -> None:
     shutil.rmtree(pages, ignore_errors=True)
     for folder in ("notebooks/solutions", "docs", "api"):
         (pages / folder).mkdir(parents=True)
-    for page in sorted((ROOT / "docs").glob("*.md")):
-        if page.name != "index.md":
-            (pages / "docs" / page.name).write_text(
-                kept_links(page.read_text(encoding="utf-8"), page), encoding="utf-8"
+    for guide in sorted((ROOT / "docs").glob("*.md")):
+        if guide.name != "index.md":
+            (pages / "docs" / guide.name).write_text(
+                kept_links(guide.read_text(encoding="utf-8"), guide), encoding="utf-8"
             )
     shutil.copytree(ROOT / "docs" / "images", pages / "docs" / "images")
-    shutil.copy(ROOT / "docs" / "index.md", pages)
     top = [name for name in TOP_PAGES if (ROOT / name).exists()]
     for name in top:
         text = (ROOT / name).read_text(encoding="utf-8")
         (pages / name).write_text(kept_links(text, ROOT / name), encoding="utf-8")
     names = [path.stem for path in sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))]
+    (pages / "index.md").write_text(first_page(names), encoding="utf-8")
     for name in names:
         for folder in (Path("."), Path("solutions")):
             source = NOTEBOOKS / folder / f"{name}.ipynb"
@@ -124,6 +128,30 @@ def lay_out(pages: Path) -> None:
         directive = f"```{{eval-rst}}\n.. automodule:: {name}\n   :members:\n"
         directive += "   :exclude-members: set\n```\n"  # matplotlib's own, of every figure
         (pages / "api" / f"{module}.md").write_text(f"# `{name}`\n\n{directive}", encoding="utf-8")
+
+
+def first_page(names: list[str]) -> str:
+    """docs/index.md with the attack and the list of notebooks in their places."""
+    text = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    attack = '<link rel="stylesheet" href="_static/attack.css">\n' + page.html()
+    attack += '<script src="_static/attack.js"></script>\n'
+    cards = [card(name, NOTEBOOKS / f"{name}.ipynb") for name in names]
+    listed = f'<ol class="course-notebooks">{"".join(cards)}</ol>'
+    for place, content in {"the attack": attack, "the notebooks": listed}.items():
+        text = text.replace(f"<!-- {place} -->", f"````{{raw}} html\n{content}\n````")
+    return text.replace("<!-- the networks -->", page.table())
+
+
+def card(name: str, path: Path) -> str:
+    """A link to the notebook: its number, its title and what it promises."""
+    opening = nbformat.read(path, as_version=4).cells[0].source
+    title, promise = re.search(r"# (.+)", opening), re.search(r"\*\*(.+)\*\*", opening)
+    words = [html.escape(found[1]) if found else "" for found in (title, promise)]
+    number = f'<span class="course-number">{name[:2]}</span>'
+    return (
+        f'<li><a href="notebooks/{name}.html">{number}'
+        f"<strong>{words[0]}</strong><span>{words[1]}</span></a></li>"
+    )
 
 
 def kept_links(text: str, path: Path) -> str:
@@ -162,7 +190,8 @@ def for_the_site(notebook: NotebookNode, name: str, solved: bool) -> NotebookNod
         if cell.cell_type == "code":
             alts = [alt for output in cell.outputs if (alt := alt_text(output))]
             if alts:
-                widths = [o.metadata.get("image/png", {}).get("width", 504) for o in cell.outputs]
+                about = [output.get("metadata", {}).get("image/png", {}) for output in cell.outputs]
+                widths = [image.get("width", 504) for image in about]
                 image = {"alt": "; ".join(alts), "width": f"{max(widths)}px"}
                 cell.metadata["mystnb"] = {"image": image}
         cells.append(cell)

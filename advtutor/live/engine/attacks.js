@@ -56,26 +56,24 @@ function generator(seed) {
   };
 }
 
-// The smallest eps at which many steps were seen to fool the network: 0 where it errs on x itself,
-// null where nothing was found up to `largest`. By bisection: a success lowers the upper end, a
-// failure raises the lower one. The picture that was found stands for the number, so it is an upper
-// bound. The search pauses (`yield`) after each attack, for a page that has to draw in between.
+// The smallest eps at which many steps were seen to fool the network, with the picture that stands
+// for it: { eps, picture }, so it is an upper bound; null where nothing was found up to `largest`.
+// By bisection: a success lowers the upper end, a failure raises the lower one. The search pauses
+// (`yield`) after each attack, for a page that has to draw in between.
 function* smallestEpsSearch(network, x, y, options = {}) {
   const { steps = 20, tolerance = 1e-3, largest = 1 } = options;
-  const reach = (eps) => {
-    const found = pgd(network, x, y, eps, { steps, loss: margin, stop: true });
-    return network.read(found) === y ? null : distance(found, x);
+  const within = (eps) => {
+    const picture = pgd(network, x, y, eps, { steps, loss: margin, stop: true });
+    return network.read(picture) === y ? null : { eps: distance(picture, x), picture };
   };
-  if (network.read(x) !== y) return 0;
-  let low = 0, high = reach(largest);
-  if (high === null) return null;
-  while (high - low > tolerance) {
-    yield high;
-    const middle = (low + high) / 2, found = reach(middle);
-    if (found === null) low = middle;
-    else high = found;
+  let low = 0, best = within(0) ?? within(largest);
+  while (best && best.eps - low > tolerance) {
+    yield;
+    const middle = (low + best.eps) / 2, found = within(middle);
+    if (found) best = found;
+    else low = middle;
   }
-  return high;
+  return best;
 }
 
 function smallestEps(network, x, y, options) {
