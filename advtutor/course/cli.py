@@ -11,6 +11,7 @@ from rich.markup import escape
 
 import advtutor
 from advtutor._say import say
+from advtutor.course.audit import audit
 
 app = typer.Typer(
     help="A course in notebooks on adversarial examples.",
@@ -193,3 +194,6 @@ def reproduce(
         )
         raise typer.Exit(130) from None
     raise typer.Exit(status)
+
+
+app.command()(audit)

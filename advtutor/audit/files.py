@@ -1,0 +1,187 @@
+"""The network and the pictures, read from files that may be broken, wrong or hostile."""
+
+import importlib.util
+import inspect
+import sys
+import zipfile
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from advtutor.audit.subject import AuditError, first_line
+
+PIXELS, BYTES = 50_000_000, 2_000_000_000  # the largest picture; all arrays of an .npz together
+SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm"}
+
+
+def network(path: Path, name: str = "", weights: Path | None = None) -> nn.Module:
+    """What `name` is or builds in the Python file at `path`, with `weights` if there are any.
+
+    Without a name it is `model`, or the only network in the file. The file is run: do so in a
+    process of its own. AuditError says in a sentence what is wrong.
+    """
+    module = _run(path)
+    networks = {
+        key: value
+        for key, value in vars(module).items()
+        if isinstance(value, nn.Module)
+        or (
+            inspect.isclass(value)
+            and issubclass(value, nn.Module)
+            and value.__module__ == "audited"
+        )
+    }
+    if name and not hasattr(module, name):
+        raise AuditError(f"{path} has no {name!r}; it has {_list(networks)}")
+    if not name and "model" not in vars(module) and len(networks) != 1:
+        raise AuditError(f"{path} has {_list(networks)}; name one, as in {path.name}:NAME")
+    chosen = getattr(module, name or ("model" if "model" in vars(module) else next(iter(networks))))
+    if not isinstance(chosen, nn.Module) and callable(chosen):
+        try:
+            chosen = chosen()
+        except Exception as error:
+            raise AuditError(
+                f"{name or chosen.__name__}() in {path} does not build: {first_line(error)}"
+            ) from error
+    if not isinstance(chosen, nn.Module):
+        raise AuditError(
+            f"{name or 'model'} in {path} is a {type(chosen).__name__}; it must be a "
+            "torch.nn.Module, or a class or function that builds one without arguments"
+        )
+    return chosen if weights is None else _with_weights(chosen, weights)
+
+
+def _list(names: object) -> str:
+    return ", ".join(names) or "no network"
+
+
+def _run(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("audited", path.resolve())
+    if spec is None or spec.loader is None or not path.is_file():
+        raise AuditError(f"{path} is no Python file; give FILE.py or FILE.py:NAME")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["audited"] = module
+    sys.path.insert(0, str(path.resolve().parent))
+    try:
+        spec.loader.exec_module(module)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit too
+        line = getattr(error, "lineno", None) or _line(error, path)
+        raise AuditError(f"{path}, line {line}, does not run: {first_line(error)}") from error
+    return module
+
+
+def _line(error: BaseException, path: Path) -> int:
+    """The line of the file that the error came through last."""
+    line, step = 0, error.__traceback__
+    while step:
+        if step.tb_frame.f_code.co_filename == str(path.resolve()):
+            line = step.tb_lineno
+        step = step.tb_next
+    return line
+
+
+def _with_weights(model: nn.Module, path: Path) -> nn.Module:
+    from safetensors.torch import load_file
+
+    try:
+        if path.suffix == ".safetensors":
+            state = load_file(path)
+        else:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+        model.load_state_dict(state)
+    except Exception as error:
+        raise AuditError(
+            f"the weights {path} cannot be loaded: {' '.join(str(error).split())[:300]}; they must "
+            "be a state_dict of this network, in safetensors or from torch.save"
+        ) from error
+    return model
+
+
+def pictures(path: Path, limit: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Up to `limit` pictures `[N, C, H, W]` and their labels `[N]`, drawn by `seed`.
+
+    `path` is an .npz with the arrays x and y, or a folder with a folder of pictures for each
+    class. Bytes are divided by 255. Classes count in the order of the folders' names, or are
+    those names where all are whole numbers.
+    """
+    if not path.exists():
+        raise AuditError(f"{path} does not exist; give a folder or an .npz with pictures")
+    generator = torch.Generator().manual_seed(seed)
+    if path.is_file():
+        x, y = _arrays(path)
+        rows = torch.randperm(len(x), generator=generator)[:limit]
+        return x[rows], y[rows]
+    classes = sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
+    numbered = all(p.name.isdecimal() for p in classes)
+    found = [
+        (file, int(folder.name) if numbered else i)
+        for i, folder in enumerate(classes)
+        for file in sorted(folder.iterdir())
+        if file.suffix.lower() in SUFFIXES
+    ]
+    if not found:
+        raise AuditError(
+            f"{path} has no pictures in folders; put those of each class into a folder of its own"
+        )
+    chosen = [found[i] for i in torch.randperm(len(found), generator=generator)[:limit].tolist()]
+    read = [_picture(file) for file, _ in chosen]
+    if any(len(each) == 3 for each in read):
+        read = [each.expand(3, -1, -1) for each in read]
+    for (file, _), each in zip(chosen, read, strict=True):
+        if each.shape != read[0].shape:
+            raise AuditError(
+                f"{file} is {_size(each)}, {chosen[0][0].name} {_size(read[0])}; give pictures "
+                "of one size"
+            )
+    return torch.stack(read), torch.tensor([label for _, label in chosen])
+
+
+def _size(picture: Tensor) -> str:
+    return f"{picture.shape[2]} x {picture.shape[1]} pixels"
+
+
+def _picture(file: Path) -> Tensor:
+    """One picture, `[1, H, W]` if it is grey and else `[3, H, W]`, in [0, 1]."""
+    try:
+        with Image.open(file) as image:
+            if image.width * image.height > PIXELS:
+                raise AuditError(
+                    f"{file} has {image.width} x {image.height} pixels; at most {PIXELS:,} are read"
+                )
+            deep = image.mode.startswith("I")
+            if not deep:
+                image = image.convert("L" if image.mode in ("1", "L", "LA") else "RGB")
+            pixels = torch.from_numpy(np.array(image).astype("float32"))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        if isinstance(error, AuditError):
+            raise
+        raise AuditError(f"{file} is no picture that can be read: {first_line(error)}") from error
+    pixels = pixels / (65535 if deep else 255)
+    return pixels[None] if pixels.dim() == 2 else pixels.permute(2, 0, 1)
+
+
+def _arrays(path: Path) -> tuple[Tensor, Tensor]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+        if size > BYTES:
+            raise AuditError(f"{path} unpacks to {size:,} bytes; at most {BYTES:,} are read")
+        with np.load(path, allow_pickle=False) as arrays:
+            if not {"x", "y"} <= set(arrays.files):
+                raise AuditError(f"{path} holds {_list(arrays.files)}; it must hold x and y")
+            x, y = torch.from_numpy(arrays["x"]), torch.from_numpy(arrays["y"])
+    except AuditError:
+        raise
+    except Exception as error:
+        raise AuditError(f"{path} is no .npz that can be read: {first_line(error)}") from error
+    if x.dim() == 3:
+        x = x[:, None]
+    elif x.dim() == 4 and x.shape[1] not in (1, 3) and x.shape[3] in (1, 3):
+        x = x.permute(0, 3, 1, 2)
+    return (x.float() / 255 if x.dtype == torch.uint8 else x.float()), y

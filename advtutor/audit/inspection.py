@@ -1,0 +1,316 @@
+"""What is wrong with the network, the pictures, eps or the labels, before anything is attacked.
+
+Each fault is mended as far as it can be, so that it does not hide the next; a note says how.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from advtutor.audit.subject import AuditError, Subject, answers
+
+
+@dataclass
+class Case:
+    """The network, pictures `x` `[N, ...]`, labels `y` `[N]` and the ball, as they are measured.
+
+    found: the evidence for each finding, by its name. notes: what was mended.
+    comparable: whether eps is one at which attacks can be compared. alone: whether an answer
+    depends on its picture alone. informed: whether the network is better than guessing.
+    """
+
+    subject: Subject
+    x: Tensor
+    y: Tensor
+    eps: float
+    norm: str
+    clip: tuple[float, float]
+    found: dict[str, list[str]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    comparable: bool = True
+    alone: bool = True
+    informed: bool = True
+
+    @property
+    def span(self) -> float:
+        """The distance from the darkest to the brightest pixel that is possible."""
+        return self.clip[1] - self.clip[0]
+
+    def add(self, name: str, evidence: str) -> None:
+        """Note the finding `name`; one that is there already gets this evidence too."""
+        self.found.setdefault(name, []).append(evidence)
+
+
+def inspect(case: Case, given: Tensor | None, on: list[str]) -> bool:
+    """Look at everything but the attacks; False if there is nothing to attack.
+
+    The network is in eval mode; `given` are answers in the mode that it came in, `on` the layers
+    that were in train mode then.
+    """
+    _randomness(case)
+    _mode(case, given, on)
+    numbers = answers(case.subject.once, case.x).isfinite().all(dim=1)
+    if not numbers.all():
+        case.add("nan", f"it answers {int((~numbers).sum())} of {len(case.x)} pictures with them")
+        case.notes.append("These pictures are left out.")
+        case.x, case.y = case.x[numbers], case.y[numbers]
+        if len(case.x) < 2:
+            return False
+    _eps_units(case)
+    _range(case)
+    _probabilities(case)
+    _labels(case)
+    return True
+
+
+def as_tensors(model: Callable, x: object, y: object) -> tuple[Tensor, Tensor]:
+    """Pictures and labels as the network's device and number format want them.
+
+    Labels may be a column, one-hot rows, or whole numbers in any format. AuditError otherwise.
+    """
+    pictures, labels = torch.as_tensor(x), torch.as_tensor(y)
+    if labels.dim() == 2:
+        labels = labels[:, 0] if labels.shape[1] == 1 else labels.argmax(dim=1)
+    if pictures.dim() < 2 or len(pictures) == 0 or labels.shape != pictures.shape[:1]:
+        raise AuditError(
+            f"x has the shape {list(pictures.shape)}, y {list(labels.shape)}; give pictures "
+            "[N, C, H, W] and one class number for each"
+        )
+    if labels.is_floating_point() and not bool((labels == labels.round()).all()):
+        raise AuditError("y holds numbers that are no class numbers; give whole numbers from 0")
+    parameters = model.parameters() if isinstance(model, nn.Module) else iter(())
+    like = next((p for p in parameters if p.is_floating_point()), torch.zeros(()))
+    return pictures.detach().to(like.device, like.dtype), labels.detach().to(like.device).long()
+
+
+def as_given(subject: Subject, x: Tensor) -> tuple[Tensor | None, list[str]]:
+    """Answers in the mode that the network came in (None: it gives none), and what is on.
+
+    Statistics that such a call updates are put back.
+    """
+    leaves = [m for m in subject.modules() if m.training and not next(m.children(), None)]
+    kept = [(buffer, buffer.clone()) for buffer in subject.buffers()]
+    try:
+        given = answers(subject.once, x[:64])
+    except AuditError:
+        given = None
+    with torch.no_grad():
+        for buffer, value in kept:
+            buffer.copy_(value)
+    return given, sorted({type(leaf).__name__ for leaf in leaves})
+
+
+def _randomness(case: Case) -> None:
+    some = case.x[:256]
+    first, *again = [answers(case.subject.once, some) for _ in range(5)]
+    other = torch.stack([_differ(first, each, 1e-4) for each in again]).any(dim=0)
+    if not other.any():
+        return
+    classes = torch.stack([each.argmax(1) != first.argmax(1) for each in again]).any(dim=0)
+    case.subject.draws = 4
+    case.notes.append("The mean of four answers stands for each answer of the network.")
+    case.add(
+        "random",
+        f"asked five times, it changes its logits for {int(other.sum())} of {len(some)} pictures, "
+        f"and its class for {int(classes.sum())}",
+    )
+
+
+def _mode(case: Case, given: Tensor | None, on: list[str]) -> None:
+    random, some = case.subject.draws > 1, case.x[:64]
+    layers = any("Drop" in name or "Norm" in name for name in on)
+    if on and (layers or not random):
+        now = answers(case.subject.once, some)
+        changed = len(some) if given is None else int(_differ(given, now, 1e-3).sum())
+        if changed:
+            modes = f"in train mode: {', '.join(on)}"
+            case.add("train-mode", f"eval mode changes {changed} of {len(some)} answers ({modes})")
+            case.notes.append("Everything is measured in eval mode.")
+    k = min(16, len(case.x) // 3)
+    if k and not random:
+        one, two = (answers(case.subject.once, case.x[i : i + 2 * k]) for i in (0, k))
+        case.alone = float(_differ(one[k:], two[:k], 1e-3).float().mean()) <= 0.5
+        if not case.alone:
+            case.subject.company = case.x[:32]
+            case.add("train-mode", "an answer depends on the other pictures of its batch")
+            case.notes.append("Each batch is shown together with the same 32 pictures.")
+
+
+def _differ(a: Tensor, b: Tensor, tolerance: float) -> Tensor:
+    """Which rows differ by more than `tolerance` of what the logits vary: `[N]`."""
+    known = a[a.isfinite()]
+    scale = float(known.std()) if len(known) > 1 else 1.0
+    return (a - b).nan_to_num().abs().amax(dim=1) > tolerance * scale + 1e-12
+
+
+def _range(case: Case) -> None:
+    x, (low, high) = case.x, case.clip
+    near = x.clamp(low, high)  # what rounding did to pixels of the range is no fault
+    case.x = x = torch.where((near - x).abs() <= 1e-6 * max(1.0, case.span), near, x)
+    darkest, brightest = torch.aminmax(x.flatten(1), dim=1)
+    outside = (darkest < low) | (brightest > high)
+    faint = (brightest > darkest) & (brightest - darkest < case.span / 200)
+    if not (outside | faint).any():
+        return
+    if outside.any():
+        ends = f"from {float(x.min()):.4g} to {float(x.max()):.4g}"
+        case.add(
+            "range", f"{int(outside.sum())} of {len(x)} pictures leave {low:g} to {high:g}: {ends}"
+        )
+    else:
+        few = "use less than a two-hundredth of the range"
+        case.add("range", f"{int(faint.sum())} of {len(x)} pictures {few} {low:g} to {high:g}")
+    ways = list(_rescaled(x, outside | faint, low, high))
+    *right, as_it_was = [_accuracy(case, way) for way in (*ways, x)]
+    best = max(range(len(ways)), key=right.__getitem__)
+    if as_it_was > right[best] + 0.05:
+        case.clip = float(x.min()), float(x.max())
+        case.notes.append(f"The range is taken to be {case.clip[0]:g} to {case.clip[1]:g}.")
+    else:
+        case.x = ways[best]
+        if case.eps > case.span / 2:  # it is in the units of the pictures
+            case.eps *= case.span / float(x.max() - x.min())
+        case.notes.append(
+            f"Such pictures are stretched to {low:g} to {high:g}; so {right[best]:.0%} are read "
+            f"rightly, and {as_it_was:.0%} as they were."
+        )
+
+
+def _rescaled(x: Tensor, odd: Tensor, low: float, high: float) -> Iterator[Tensor]:
+    """The pictures brought into the range: the odd ones alone, all alike, channel by channel."""
+
+    def stretched(part: Tensor, over: tuple[int, ...]) -> Tensor:
+        least, most = part.amin(over, keepdim=True), part.amax(over, keepdim=True)
+        return low + (high - low) * (part - least) / (most - least).clamp(min=1e-12)
+
+    if odd.float().mean() < 0.5:
+        mended = x.clone()
+        mended[odd] = stretched(x[odd], tuple(range(1, x.dim())))
+        yield mended
+    else:
+        yield stretched(x, tuple(range(x.dim())))
+        yield stretched(x, (0, *range(2, x.dim())))
+
+
+def _accuracy(case: Case, x: Tensor) -> float:
+    return float((answers(case.subject, x).argmax(dim=1) == case.y).float().mean())
+
+
+def _probabilities(case: Case) -> None:
+    raw = answers(case.subject.once, case.x)
+    raw = raw[raw.isfinite().all(dim=1)]
+    if len(raw) < 2 or float(raw.min()) < -1e-6 or float(raw.std(dim=0).max()) == 0:
+        return
+    if ((raw == 0) | (raw == 1)).all():
+        return  # one-hot: the fault is that they have no gradient, which is found later
+    sums, most = raw.sum(dim=1), float(raw.max())
+    shares = float(sums.std()) < 2e-3 * float(sums.mean())
+    if shares or 0.5 < most <= 1 + 1e-6:
+        case.subject.undo = _log if shares else _logit
+        case.notes.append("Logits are computed back from the network's answers.")
+        case.add(
+            "probabilities",
+            f"answers lie between {float(raw.min()):.3g} and {most:.3g}, and those for a picture "
+            f"add up to {float(sums.mean()):.4g} ± {float(sums.std()):.2g}",
+        )
+
+
+def _log(shares: Tensor) -> Tensor:
+    return shares.clamp(min=1e-38).log()
+
+
+def _logit(yes: Tensor) -> Tensor:
+    return _log(yes) - _log(1 - yes)
+
+
+def _eps_units(case: Case) -> None:
+    apart = [
+        _length(case.x - case.x.roll(k, 0), case.norm)[case.y != case.y.roll(k, 0)]
+        for k in range(1, 4)
+    ]
+    pairs = torch.cat(apart)
+    half = float(pairs.median()) / 2 if len(pairs) else case.span / 2
+    least = case.span * (0.5 / 255 if case.norm == "linf" else 0.01)
+    pixels = f"eps = {case.eps:.4g} where pixels run from {case.clip[0]:g} to {case.clip[1]:g}"
+    if case.eps >= half * (1 - 1e-6):
+        case.add("eps-units", f"{pixels}; half-way to a picture of another class is {half:.3g}")
+    elif case.eps < least * (1 - 1e-6):
+        case.add("eps-units", f"{pixels}; a step that can be seen in the file is {least:.2g}")
+    case.comparable = "eps-units" not in case.found
+
+
+def _length(step: Tensor, norm: str) -> Tensor:
+    flat = step.flatten(1)
+    return flat.abs().amax(dim=1) if norm == "linf" else flat.norm(dim=1)
+
+
+def _labels(case: Case) -> None:
+    """Whether labels and answers agree, and if not, which of the two is at fault."""
+    logits, y = answers(case.subject, case.x), case.y
+    read, n, classes = logits.argmax(dim=1), len(y), logits.shape[1]
+    right = read == y
+    accuracy = float(right.float().mean())
+    guessed = sum(float((read == k).float().mean() * (y == k).float().mean()) for k in y.unique())
+    kappa = (accuracy - guessed) / max(1e-9, 1 - guessed)  # Cohen's: 0 for guessing
+    agree = f"{int(right.sum())} of {n} answers agree with the labels"
+    evidence = ""
+    if int(y.min()) < 0 or int(y.max()) >= classes:
+        ends = f"labels run from {int(y.min())} to {int(y.max())}"
+        evidence = f"{ends}, the network's classes from 0 to {classes - 1}; {agree}"
+    elif _has_learnt(logits):
+        renamed = int(_renamed(read, y).sum())
+        if renamed / n - accuracy > max(0.1, 2 / n**0.5) and renamed / n - guessed > 0.3:
+            evidence = f"{agree}; when the classes are named anew, {renamed} do"
+        elif kappa < 0.1 and read.bincount().max() < 0.95 * n and not _related(case.x, logits, y):
+            evidence = f"{agree}, and pictures that look alike have other labels as often as any"
+        elif kappa >= 0.3 and accuracy <= 0.9 and _as_sure(logits, right):
+            evidence = f"{agree}, and the network is as sure where they do not"
+    if evidence:
+        case.add("labels", evidence)
+        case.notes.append("The network's answers on the untouched pictures stand for the labels.")
+        case.y = read
+    elif kappa < 0.1:
+        case.informed = False
+        case.add("chance", f"{agree}; by guessing {guessed * n:.0f} would")
+
+
+def _has_learnt(logits: Tensor) -> bool:
+    """Whether the answers are sure enough for a network that has learnt something."""
+    even = 1 / logits.shape[1]
+    return float(logits.softmax(dim=1).amax(dim=1).mean()) > even + 0.3 * (1 - even)
+
+
+def _renamed(read: Tensor, y: Tensor) -> Tensor:
+    """Which answers are right if each stands for the label that it mostly met in the other half."""
+    result = torch.zeros_like(read, dtype=torch.bool)
+    half = torch.arange(len(y), device=y.device) % 2 == 0
+    for learn, test in ((half, ~half), (~half, half)):
+        for k in read[learn].unique():
+            meant = y[learn & (read == k)].mode().values
+            result |= test & (read == k) & (y == meant)
+    return result
+
+
+def _related(x: Tensor, logits: Tensor, y: Tensor) -> bool:
+    """Whether the most similar picture has the same label more often than by chance."""
+    n, counts = len(y), y.unique(return_counts=True)[1].double()
+    chance = float((counts * (counts - 1)).sum() / (n * max(1, n - 1)))
+    small = F.adaptive_avg_pool2d(x, 32) if x.dim() == 4 and min(x.shape[-2:]) > 32 else x
+    for features in (small.flatten(1).float(), logits):
+        near = torch.cdist(features, features).fill_diagonal_(math.inf).argmin(dim=1)
+        if float((y[near] == y).float().mean()) > chance + 3 * math.sqrt(chance / n):
+            return True
+    return False
+
+
+def _as_sure(logits: Tensor, right: Tensor) -> bool:
+    """Whether the network's lead is as large on its mistakes, of which there are ten or more."""
+    best = logits.topk(2, dim=1).values
+    lead = best[:, 0] - best[:, 1]
+    usual, mistaken = lead[right], lead[~right]
+    above = float((mistaken[:, None] > usual).float().mean()) if len(mistaken) >= 10 else 0.0
+    return above > 0.36  # a half where the labels are at fault, 0.1 to 0.25 where the network is

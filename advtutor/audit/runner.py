@@ -1,0 +1,184 @@
+"""The audit: what can be believed of a network's robustness."""
+
+import platform
+import time
+import warnings
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+import advtutor
+from advtutor import attacks
+from advtutor.audit import gradients, measure
+from advtutor.audit.inspection import Case, as_given, as_tensors, inspect
+from advtutor.audit.measure import Measured, Plan
+from advtutor.audit.report import AuditReport
+from advtutor.audit.subject import AuditError, Subject, batch_size
+from advtutor.audit.words import WORDS, Finding
+
+
+def audit(
+    model: Callable[[Tensor], Tensor],
+    x: Tensor,
+    y: Tensor,
+    eps: float,
+    *,
+    norm: str = "linf",
+    clip: tuple[float, float] = (0.0, 1.0),
+    budget: float = 1.0,
+    seed: int = 0,
+    progress: bool = False,
+) -> AuditReport:
+    """Measure `model` under attacks and say what makes such numbers worthless.
+
+    `x` are pictures `[N, C, H, W]` with pixels inside `clip`, `y` their class numbers `[N]`; `eps`
+    is in the units of the pixels, in the `norm` "linf" or "l2". A `budget` of 1 takes about two
+    minutes for a small network and 500 pictures on two cores; other budgets scale it. The network
+    and its statistics, the data and the random state are left as they were. Ctrl-C ends it with
+    what has been measured. What is mended to go on is said in the report's `notes`.
+
+    Raises AuditError for what cannot be audited: no numbers, or answers that are no `[N, K]`.
+    """
+    if not (0 <= eps < float("inf") and budget > 0 and clip[0] < clip[1]):
+        raise AuditError(
+            f"eps is {eps}, budget {budget}, clip {clip}; eps must be 0 or more, budget above 0, "
+            "clip (lowest, highest) pixel"
+        )
+    if norm not in ("linf", "l2"):
+        raise AuditError(f'norm is {norm!r}; choose "linf" or "l2"')
+    start, plan = time.perf_counter(), Plan.of(budget)
+    x, y = as_tensors(model, x, y)
+    finite = x.isfinite().flatten(1).all(dim=1)
+    if not finite.any():
+        raise AuditError("no picture has only finite pixels; find the others with x.isfinite()")
+    case = Case(Subject(model), x[finite], y[finite], float(eps), norm, tuple(map(float, clip)))
+    if not finite.all():
+        case.add("nan", f"{int((~finite).sum())} of {len(x)} pictures hold them")
+    report = AuditReport()
+    with torch.random.fork_rng(), warnings.catch_warnings():
+        torch.manual_seed(seed)
+        warnings.simplefilter("ignore", attacks.AttackWarning)
+        given, on = as_given(case.subject, case.x)
+        with attacks.eval_mode(case.subject):
+            _measure(case, plan, report, given, on, progress)
+    if case.subject.not_numbers:
+        case.add("nan", f"it answers {case.subject.not_numbers} attacked pictures with them")
+    names = [name for name in WORDS["findings"] if name in case.found]
+    report.findings = tuple(Finding(name, "; ".join(case.found[name])) for name in names)
+    report.notes, report.clip = tuple(case.notes), case.clip
+    report.settings = {
+        "pictures": f"{len(x)} of {list(x.shape[1:])}",
+        "eps": f"{eps:.6g} in the {'max-norm' if norm == 'linf' else 'L2 norm'}",
+        "pixels": f"{clip[0]:g} to {clip[1]:g}",
+        "budget": f"{budget:g}: {plan}",
+        "seed": str(seed),
+        "time": f"{time.perf_counter() - start:.0f} s on {case.x.device}",
+        "versions": f"advtutor {advtutor.__version__}, torch {torch.__version__}, "
+        f"Python {platform.python_version()}",
+    }
+    return report
+
+
+def _measure(
+    case: Case,
+    plan: Plan,
+    report: AuditReport,
+    given: Tensor | None,
+    on: list[str],
+    progress: bool,
+) -> None:
+    """Fill the report stage by stage; Ctrl-C ends it after what is complete."""
+    broken: dict[str, Tensor] = {}
+    curve: dict[float, dict[str, Tensor]] = {}
+    slopes, made = None, case.x
+    try:
+        if not inspect(case, given, on):
+            return
+        slopes, made = gradients.probe(case), case.x.clone()
+        planned, done = plan.stages(case), 0
+        if progress:
+            print(f"estimate: {_estimate(case, sum(planned.values())):.0f} s at most")
+        with tqdm(total=sum(planned.values()), disable=not progress, unit="picture") as bar:
+            case.subject.tick = bar.update
+            every = measure.attack_list(case, plan)
+            for stage, count in planned.items():
+                bar.set_description(stage)
+                if stage == "curve":
+                    few = case.x[: plan.curve], case.y[: plan.curve]
+                    for eps in measure.sizes(case):
+                        curve[eps] = {
+                            name: measure.run(case, attack, eps, *few)[1]
+                            for name, attack in measure.quick(every, plan, case).items()
+                        }
+                else:
+                    x_adv, wrong = measure.run(case, every[stage], case.eps, case.x, case.y)
+                    new = wrong & ~_any(broken, wrong)
+                    made[new], broken[stage] = x_adv[new], wrong
+                done += count
+                bar.update(done - bar.n)
+    except KeyboardInterrupt:
+        report.interrupted = True
+    case.subject.tick = lambda pictures: None
+    if slopes is not None and broken:
+        gradients.judge(case, slopes, broken, curve)
+        _fill(case, report, broken, curve, made)
+
+
+def _any(broken: Mapping[str, Tensor], like: Tensor) -> Tensor:
+    return torch.stack([torch.zeros_like(like), *broken.values()]).any(dim=0)
+
+
+def _estimate(case: Case, count: int) -> float:
+    """Seconds that so many looks at a picture take, if each needs its gradient."""
+    x, start = case.x[:32], time.perf_counter()
+    gradients.largest_entries(case, x, lambda logits, rows: logits)
+    return count * (time.perf_counter() - start) / len(x)
+
+
+def _fill(
+    case: Case,
+    report: AuditReport,
+    broken: dict[str, Tensor],
+    curve: dict[float, dict[str, Tensor]],
+    made: Tensor,
+) -> None:
+    """Turn what was broken into the report's numbers, curves and pictures."""
+    worst = _any(broken, broken["clean"])
+    everything = {**broken, "worst case": worst}
+    report.measured = tuple(
+        Measured(name, len(worst), int(wrong.sum())) for name, wrong in everything.items()
+    )
+    for eps, table in curve.items():
+        report.curve_eps.append(eps)
+        for name, wrong in table.items():
+            report.curve_n = len(wrong)
+            report.curve.setdefault(name, []).append(float(wrong.float().mean()))
+    fresh = worst & ~broken["clean"]
+    climbs = {name: wrong for name, wrong in broken.items() if name.startswith(("FGSM", "PGD"))}
+    hidden = fresh & ~_any(climbs, worst)  # first, so that the page shows what the climbs missed
+    rows = [i for mask in (hidden, fresh & ~hidden) for i in mask.nonzero()[:, 0].tolist()][:6]
+    with torch.no_grad():
+        for i in rows:
+            answer = int(case.subject(made[i : i + 1]).argmax())
+            report.examples.append((case.x[i].cpu(), made[i].cpu(), int(case.y[i]), answer))
+        reach = max(case.eps, case.span / 255) * 1.25
+        report.axis = [reach * (i / 10 - 1) for i in range(21)]
+        report.surface = _surface(case, made, rows[0] if rows else 0, report.axis)
+
+
+def _surface(case: Case, made: Tensor, i: int, axis: list[float]) -> Tensor:
+    """The margin around picture `i`: columns towards what broke it, rows along a coin's signs."""
+    x, coin = case.x[i], torch.randn_like(case.x[i]).sign()
+    way = made[i] - x if bool((made[i] != x).any()) else torch.randn_like(x)
+    if case.norm == "linf":
+        right, up = way.sign(), coin
+    else:
+        right, up = way / way.norm(), coin / coin.norm()
+    plane = torch.stack([x + a * right + b * up for b in axis for a in axis]).clamp(*case.clip)
+    margins = [
+        attacks.margin_loss(case.subject(part), case.y[i].expand(len(part)))
+        for part in plane.split(batch_size(plane))
+    ]
+    return torch.cat(margins).reshape(len(axis), len(axis)).cpu()

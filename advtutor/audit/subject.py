@@ -1,0 +1,84 @@
+"""The network as the audit asks it: in eval mode, its answers counted, repaired and watched."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+
+class AuditError(ValueError):
+    """What cannot be audited; the message says why and what to do."""
+
+
+class Subject(nn.Module):
+    """`model`, asked for finite logits `[N, K]` in float32.
+
+    draws: how many answers are averaged, for a network that answers at random.
+    undo: what turns its answers into logits, where they are probabilities.
+    company: pictures that go along with each batch, for a network whose answers depend on it.
+    detached: why no gradient can be computed; "" where one can.
+    not_numbers: how often it has answered with NaN or infinity; such answers become zeros.
+    """
+
+    def __init__(self, model: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.model = model
+        self.draws, self.detached, self.not_numbers = 1, "", 0
+        self.company: Tensor | None = None
+        self.undo: Callable[[Tensor], Tensor] = lambda logits: logits
+        self.tick: Callable[[int], object] = lambda pictures: None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits `[N, K]` of pictures `x`."""
+        logits = self.once(x)
+        for _ in range(self.draws - 1):
+            logits = logits + self.once(x)
+        logits = self.undo(logits / self.draws)
+        logits = logits.clamp(min=-1e30)  # minus infinity: a class that it rules out
+        numbers = logits.isfinite().all(dim=1)
+        if not numbers.all():
+            self.not_numbers += int((~numbers).sum())
+            logits = torch.where(numbers[:, None], logits, 0.0)
+        self.tick(len(x))
+        return logits
+
+    def once(self, x: Tensor) -> Tensor:
+        """One answer as the network gives it, or AuditError where that is no `[N, K]`."""
+        x = x.detach().clone() if self.detached else x.clone()  # for models that work in place
+        try:
+            if self.company is None:
+                logits = self.model(x)
+            else:
+                logits = self.model(torch.cat([x, self.company]))[: len(x)]
+        except Exception as error:
+            raise AuditError(
+                f"the network cannot read pictures {list(x.shape[1:])}: {first_line(error)}"
+            ) from error
+        if not isinstance(logits, Tensor):
+            raise AuditError(
+                f"the network returns a {type(logits).__name__}; it must return a tensor of "
+                "logits [N, K]: wrap it in a module whose forward picks them out"
+            )
+        if logits.dim() != 2 or len(logits) != len(x) or logits.shape[1] < 2:
+            raise AuditError(
+                f"the network returns the shape {list(logits.shape)} for {len(x)} pictures; it "
+                f"must return logits [{len(x)}, K] with K >= 2 classes"
+            )
+        return logits.float()
+
+
+def first_line(error: BaseException) -> str:
+    """What went wrong, in one line."""
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
+
+
+def batch_size(x: Tensor) -> int:
+    """How many pictures go through a network at once."""
+    return int(min(256, max(1, 4_000_000 // max(1, x[0].numel()))))
+
+
+@torch.no_grad()
+def answers(ask: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """`ask(x)`, batch by batch: `[N, K]`."""
+    return torch.cat([ask(part) for part in x.split(batch_size(x))])
