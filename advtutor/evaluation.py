@@ -232,12 +232,11 @@ class Reader:
     def __init__(self, model: nn.Module) -> None:
         self.model, self._query = model, Query(model)
 
-    @torch.no_grad()
     def __call__(self, x: Tensor, y: Tensor | None = None) -> Prediction:
         """The prediction at `x`, where the model is; `y` must name some of its classes."""
-        with eval_mode(self.model):
+        with torch.no_grad(), eval_mode(self.model):
             logits = self._query(x, y)
-        return Prediction(logits, _probabilities(self.model, logits))
+            return Prediction(logits, _probabilities(self.model, logits))
 
 
 def _probabilities(model: nn.Module, logits: Tensor) -> Tensor:

@@ -95,17 +95,14 @@ def check_images(x: Tensor, clip: Clip) -> Tensor:
         return x
     # The range as x's dtype writes it: 0.1 is not a float32.
     lowest, highest = (low.new_tensor(edge).item() for edge in clip)
-    if low < lowest - _rounding(lowest) or high > highest + _rounding(highest):
+    rounding = 1e-6 * max([1.0, *(abs(edge) for edge in clip if math.isfinite(edge))])
+    if low < lowest - rounding or high > highest + rounding:
         raise ValueError(
             f"x has pixels from {low.item():g} to {high.item():g}, outside clip={clip}; give "
             "images in that range (normalisation belongs inside the model), the right clip, or "
             "clip=None"
         )
     return x if low >= lowest and high <= highest else x.clamp(*clip)
-
-
-def _rounding(edge: float) -> float:
-    return 1e-6 * max(1.0, abs(edge)) if math.isfinite(edge) else 0.0
 
 
 def check_labels(x: Tensor, y: Tensor, *, anywhere: bool = False) -> None:
