@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from advtutor import attacks, data, models
+from advtutor.claims import paper_claims
 from advtutor.claims.experiments import (
     EXPERIMENTS,
     Run,
@@ -18,6 +19,7 @@ from advtutor.claims.experiments import (
     section_6,
     section_7,
     section_8,
+    varied,
 )
 from advtutor.claims.experiments.section_9 import Ensemble
 from advtutor.claims.trained import Recipe, Trained
@@ -274,34 +276,57 @@ def test_a_transfer_is_the_error_of_the_one_that_reads() -> None:
     )
 
 
-def test_what_is_added_is_of_equally_long_trainings() -> None:
-    """Catches a gain that is the longer training's, and a difference the wrong way round."""
-    right, often, wrong = (models.MLP((16,), seed=seed) for seed in (0, 1, 2))
-    run = with_names({"maxout": right, "adversarial, as long": often, "adversarial": wrong})
+def test_what_is_added_is_hardened_minus_usual() -> None:
+    """Catches a difference the wrong way round, and the usual network's errors as the other's."""
+    usual, hardened = models.MLP((16,), seed=0), models.MLP((16,), seed=1)
+    run = with_names({"maxout": usual, "adversarial": hardened})
     x, y = run.test
-    clean = [(model(x).argmax(dim=1) != y).float().mean().item() for model in (right, often)]
-    found = section_6.adversarial(run)
+    clean = [(model(x).argmax(dim=1) != y).float().mean().item() for model in (usual, hardened)]
     assert clean[0] != clean[1]
+    found = section_6.adversarial(run)
     assert found["both"].clean_error_added == pytest.approx(clean[1] - clean[0])
-    assert found["both"].concentration_added == pytest.approx(
-        section_6._concentration(wrong.layers[1].weight)
-        - section_6._concentration(right.layers[1].weight)
-    )
-    assert found["adversarial"].fgsm_error == digits.errors(wrong, run.test).fgsm_error
+    assert found["adversarial"].fgsm_error == digits.errors(hardened, run.test).fgsm_error
+    weights = section_6.weights(run)["both"]
+    assert weights.added == pytest.approx(weights.hardened - weights.usual) and weights.added
+    assert weights.usual == section_6._concentration(usual.layers[1].weight.detach())
+    assert section_6.pgd(run)["adversarial"].pgd_error >= found["adversarial"].fgsm_error
+
+
+def test_the_shorter_trainings_compare_equal_lengths() -> None:
+    """Catches a gain in clean error that is the longer training's."""
+    names = [*varied.SHORTER, "softmax", "RBF"]
+    networks = {name: models.MLP((16,), seed=i) for i, name in enumerate(names)}
+    run = with_names(networks)
+    x, y = run.test
+    clean = {n: (m(x).argmax(dim=1) != y).float().mean().item() for n, m in networks.items()}
+    found = varied.shorter(run)
+    added = clean["adversarial, as long"] - clean["maxout"]
+    assert added != clean["adversarial"] - clean["maxout"]
+    assert found["both"].clean_error_added == pytest.approx(added)
+    assert found["sign noise"].clean_error == pytest.approx(clean["sign noise"])
+    assert EXPERIMENTS["shorter"].gave(EXPERIMENTS["shorter"].as_data(found))
+
+
+def test_each_row_of_the_shorter_trainings_is_the_same_number() -> None:
+    """Catches a shorter training's number beside a row that measures another one."""
+    for id, (of, number) in varied.OF_ROWS.items():
+        claim = paper_claims()[id]
+        EXPERIMENTS["shorter"].check(of, number)
+        assert number == claim.number, id
 
 
 @pytest.mark.parametrize(
     ("size", "lengths"),
     [
-        (section_6.Size(60), (12, 24)),
-        (section_6.Size(480), (12, 24)),
-        (section_6.Size(480, half_as_long=True), (6, 12)),
-        (section_6.Size(1600, half_as_long=True), (6, 12)),
+        (varied.Size(60), (12, 24)),
+        (varied.Size(480), (12, 24)),
+        (varied.Size(480, half_as_long=True), (6, 12)),
+        (varied.Size(1600, half_as_long=True), (6, 12)),
     ],
 )
-def test_a_size_is_two_networks_of_it(size: section_6.Size, lengths: tuple[int, int]) -> None:
+def test_a_size_is_two_networks_of_it(size: varied.Size, lengths: tuple[int, int]) -> None:
     """Catches a pair of two sizes or lengths, and the two networks exchanged."""
-    assert size in section_6.SIZES
+    assert size in varied.SIZES
     usual, hardened = size.networks.values()
     assert (usual.objective, hardened.objective) == ("clean", "adversarial")
     assert (usual.epochs, hardened.epochs) == lengths
@@ -310,13 +335,19 @@ def test_a_size_is_two_networks_of_it(size: section_6.Size, lengths: tuple[int, 
         assert EXPERIMENTS["sizes"].networks[name] == recipe
 
 
-def test_what_is_told_after_a_longer_training_is_of_the_longer_one() -> None:
-    """Catches the confidences of the shorter training under the longer's name."""
-    networks = EXPERIMENTS["longer"].networks
-    lengths = {name: networks[name].epochs for name in section_6.LONGER}
-    assert lengths == {"maxout": 48, "adversarial": 60, "sign noise": 48, "uniform noise": 48}
-    logistic = EXPERIMENTS["logistic"].networks
-    assert {n: r.epochs for n, r in logistic.items()} == {"logistic": 10, "logistic, 40 epochs": 40}
+def test_every_row_of_240_units_follows_the_recipe() -> None:
+    """Catches a row measured on a shorter training, or on rescaled pixels."""
+    ensemble = {"S9-ensemble-all", "S9-ensemble-one"}  # one run: twelve networks
+    lengths = {}
+    for claim in paper_claims().values():
+        if claim.experiment and claim.id not in ensemble | {"S5-l1-decay"}:
+            for recipe in EXPERIMENTS[claim.experiment].networks_of(claim.of):
+                if recipe.options.get("units") == 240:
+                    assert recipe.model == "BrighterMaxout", claim.id
+                    lengths.setdefault(recipe.objective, set()).add(recipe.epochs)
+    assert lengths.pop("adversarial") == {60}
+    assert set(lengths) == {"clean", "sign noise", "uniform noise", "yes or no"}
+    assert set.union(*lengths.values()) == {48}
 
 
 def test_decay_adds_what_the_least_of_it_adds() -> None:
@@ -353,7 +384,7 @@ def test_cifars_rows_are_measured_where_its_images_are(tmp_path: Path, monkeypat
     assert numbers["conv"]["fooling_success"] > 0.1, "one step towards a class reaches no class"
 
 
-@pytest.mark.parametrize("name", ["maxout", "brighter", "longer", "RBF", "line"])
+@pytest.mark.parametrize("name", ["maxout", "brighter", "maxout-adversarial", "agreement", "RBF"])
 def test_an_experiment_gives_what_it_announces(name: str, tmp_path: Path) -> None:
     """Catches numbers whose names no claim can know; on small networks, hardly trained."""
     experiment = EXPERIMENTS[name]

@@ -49,8 +49,8 @@ def test_each_claim_names_an_experiment_that_there_is() -> None:
     named = {claim.experiment for claim in paper_claims().values() if claim.experiment}
     assert named <= set(EXPERIMENTS)
     # They explain rows, and fill none.
-    explain = {"stopping", "retrained", "large-stopping", "brighter", "longer", "RBF-forms"}
-    assert set(EXPERIMENTS) - named == {*explain, "sizes"}
+    explain = {"shorter", "brighter", "stopping", "retrained", "large-stopping", "RBF-forms"}
+    assert set(EXPERIMENTS) - named == {*explain, "sizes", "PGD"}
 
 
 def claims_row(**changes: str) -> dict[str, str]:
@@ -213,7 +213,7 @@ def test_rows_of_the_same_networks_are_marked() -> None:
     assert len(marks["S4-maxout-error"]) == 1 and not marks["S3-linear-growth"]
     assert not marks["S6-control-sign-error"] & marks["S6-control-uniform-error"]
     assert marks["S8-agree-softmax"] == marks["S4-maxout-error"] | marks["S4-softmax-error"]
-    assert marks["S6-transfer-orig-to-at"] > marks["S6-at-fgsm"] | marks["S4-maxout-error"]
+    assert marks["S6-transfer-orig-to-at"] == marks["S6-at-fgsm"] | marks["S4-maxout-error"]
     used = [
         recipe
         for claim in paper_claims().values()
@@ -243,13 +243,14 @@ def test_ours_is_printed_with_its_spread() -> None:
 # What ships.
 
 
-def test_the_shipped_ledger_is_as_the_issue_asks() -> None:
+def test_the_shipped_ledger_has_enough_seeds() -> None:
     """Catches a ledger with fewer rows, or with fewer seeds than a run of minutes allows."""
     rows = [r for r in ledger.ledger(ledger.shipped()) if r.n]
     assert len(rows) >= 30
     for r in rows:
-        alone = EXPERIMENTS[r.claim.experiment].seeds == 1
-        assert r.n >= (1 if alone else 5), r.claim.id
+        experiment = EXPERIMENTS[r.claim.experiment]
+        enough = 1 if experiment.seeds == 1 else 5 if experiment.minutes < 5 else 3
+        assert r.n >= enough, r.claim.id
 
 
 def test_the_shipped_runs_are_those_of_today() -> None:
@@ -474,7 +475,7 @@ def test_data_that_cannot_be_had_leave_a_row_out(tmp_path: Path, monkeypatch) ->
     assert "left out" in answer.output and "CIFAR" in answer.output
     rows = json.loads((tmp_path / "paper.json").read_text(encoding="utf-8"))["rows"]
     (cifar,) = [r for r in rows if r["id"] == "S4-cifar-error"]
-    assert cifar["verdict"] == "not run" and "CIFAR" in cifar["reason"]
+    assert cifar["verdict"] == "not run" and "CIFAR" in cifar["remark"]
 
 
 def test_what_is_no_number_is_a_failure(toys, tmp_path: Path, monkeypatch) -> None:

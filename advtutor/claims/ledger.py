@@ -15,6 +15,7 @@ from advtutor._files import whole_file
 from advtutor.claims import verdict
 from advtutor.claims.cell import band, with_unit
 from advtutor.claims.experiments import EXPERIMENTS
+from advtutor.claims.experiments.varied import OF_ROWS
 from advtutor.claims.paper import PaperClaim, fill, paper_claims
 from advtutor.claims.runs import Result
 from advtutor.claims.verdict import RULE, VERDICTS
@@ -237,6 +238,28 @@ def as_markdown(rows: Sequence[Row], *, short: bool = False, quick: bool = False
                 cells += [_band_of(claim), row.networks, claim.id, row.remark]
             lines.append(cells)
     return markdown_table(heads, lines)
+
+
+def shorter_trainings(results: Sequence[Result]) -> str:
+    """What the first edition's shorter trainings gave for the same rows, as a Markdown table."""
+    rows = {row.claim.id: row for row in ledger(results)}
+    lines = []
+    for id, (of, number) in OF_ROWS.items():
+        claim = rows[id].claim
+        cells = [id, _with_unit(claim.paper_value, claim)]
+        for experiment in ("shorter", "brighter"):
+            found = [r.number(of, number) for r in results if r.experiment == experiment]
+            values = tuple(value for value in found if value is not None)
+            cells.append(_kinds_in_a_cell(Row(claim, values=values)))
+        lines.append([*cells, _kinds_in_a_cell(rows[id])])
+    scale = "pixels rescaled", "pixels not rescaled"
+    heads = ["id", "paper", *(f"shorter, {each}" for each in scale), "the ledger"]
+    return markdown_table(heads, lines)
+
+
+def _kinds_in_a_cell(row: Row) -> str:
+    each = [f"{_with_unit(kind.ours, row.claim)} (n = {kind.n})" for kind in row.kinds if kind.n]
+    return "; ".join(each)
 
 
 def markdown_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

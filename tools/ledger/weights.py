@@ -16,14 +16,13 @@ from tqdm import tqdm
 
 import advtutor
 from advtutor import attacks
-from advtutor.claims.experiments.section_4 import MAXOUT
-from advtutor.claims.experiments.section_6 import ADVERSARIAL
+from advtutor.claims.experiments.varied import SHORTER
 from advtutor.claims.trained import trained
 from advtutor.claims.weights import FOLDER
 from advtutor.data import mnist
 from advtutor.evaluation import evaluate
 
-NETWORKS = {"maxout": MAXOUT, "maxout-adversarial": ADVERSARIAL}
+NETWORKS = {"maxout": SHORTER["maxout"], "maxout-adversarial": SHORTER["adversarial"]}
 SEED = 0
 DEFAULT_STORE = Path("build/networks")
 

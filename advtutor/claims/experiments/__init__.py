@@ -9,6 +9,7 @@ from advtutor.claims.experiments import (
     section_7,
     section_8,
     section_9,
+    varied,
 )
 from advtutor.claims.experiments.base import Experiment, Run
 
@@ -23,5 +24,6 @@ _SECTIONS = (
     section_8,
     section_9,
     appendix_a,
+    varied,
 )
 EXPERIMENTS: dict[str, Experiment] = {e.name: e for part in _SECTIONS for e in part.EXPERIMENTS}

@@ -18,8 +18,18 @@ SOFTMAX_LENGTHS = {
     "softmax, 20 epochs": replace(SOFTMAX, epochs=20),
 }
 # 240 units with five pieces, dropout, SGD. The paper says neither for how long it was trained nor
-# at which rate.
-MAXOUT = Recipe("Maxout", epochs=12, lr=0.3, options={"units": 240, "pieces": 5})
+# at which rate; `RECIPE` says what we took.
+SHORT_MAXOUT = Recipe("Maxout", epochs=12, lr=0.3, options={"units": 240, "pieces": 5})
+MAXOUT = replace(SHORT_MAXOUT, model="BrighterMaxout", epochs=48)
+RECIPE = """
+The maxout networks of 240 units follow the example that the library pylearn2 published for maxout
+on MNIST, as near as our time permits: five pieces, dropout of 0.2 and 0.5, first weights within
+±0.005, weights shortened to 1.9365, batches of 100, a momentum that rises from 0.5 to 0.7, and
+pixels that dropout keeps but does not rescale. What differs: the rate starts at 0.3 and falls to
+zero in a straight line (there at 0.1, by a little after each batch), and a training ends after 48
+epochs, an adversarial one after 60 (there when a hundred epochs have brought nothing on held-out
+digits, before the last training on all of them).
+""".strip()
 # CIFAR-10's network, in a training that a GPU does in minutes. It has not been tried on the data.
 CIFAR = Recipe(
     "ConvMaxout", epochs=30, lr=1e-3, optimizer="one_cycle_adam", batch_size=128, data="cifar10"
@@ -117,7 +127,7 @@ EXPERIMENTS = [
         {"maxout": ErrorsAndRubbish},
         {"maxout": MAXOUT},
         UNCLIPPED,
-        minutes=3,
+        minutes=9,
     ),
     Experiment(
         "cifar",

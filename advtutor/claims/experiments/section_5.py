@@ -4,12 +4,12 @@ from dataclasses import dataclass, replace
 
 from advtutor.claims.experiments.base import Experiment, Run
 from advtutor.claims.experiments.digits import UNCLIPPED, Errors, errors
-from advtutor.claims.experiments.section_4 import MAXOUT
+from advtutor.claims.experiments.section_4 import SHORT_MAXOUT
 from advtutor.claims.trained import Recipe
 from advtutor.evaluation import evaluate
 
 LOGISTIC = Recipe("LogisticRegression", epochs=10, lr=0.1, classes=(3, 7))
-NO_DECAY = replace(MAXOUT, epochs=5)
+NO_DECAY = replace(SHORT_MAXOUT, epochs=5)
 L1 = replace(NO_DECAY, objective="L1 decay", penalty=0.0025)
 
 

@@ -129,7 +129,7 @@ EXPERIMENTS = [
         {"maxout": Line},
         {"maxout": MAXOUT},
         {"eps": [-10, 10], "clip": None, "digits": DIGITS},
-        minutes=3,
+        minutes=9,
     ),
     Experiment(
         "straight",
@@ -137,7 +137,7 @@ EXPERIMENTS = [
         {"maxout": Straight},
         {"maxout": MAXOUT},
         {"eps": [0, EPS], "clip": None, "digits": DIGITS},
-        minutes=3,
+        minutes=9,
     ),
     Experiment(
         "agreement",
@@ -146,6 +146,6 @@ EXPERIMENTS = [
         {"maxout": MAXOUT, "softmax": SOFTMAX, "RBF": RBF},
         UNCLIPPED,
         {name: ("maxout", name) for name in ("softmax", "RBF")},
-        minutes=4,
+        minutes=10,
     ),
 ]

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from advtutor.claims.experiments.base import Experiment, Run
 from advtutor.claims.experiments.digits import UNCLIPPED, fgsm
-from advtutor.claims.experiments.section_4 import MAXOUT
+from advtutor.claims.experiments.section_4 import SHORT_MAXOUT
 from advtutor.evaluation import evaluate
 
 MEMBERS = 12
@@ -63,7 +63,7 @@ EXPERIMENTS = [
         "ensemble",
         ensemble,
         {"ensemble": Whole},
-        {"maxout": MAXOUT},
+        {"maxout": SHORT_MAXOUT},
         {**UNCLIPPED, "members": MEMBERS},
         minutes=24,
         seeds=1,
