@@ -112,8 +112,7 @@ def ledger(results: Iterable[Result]) -> list[Row]:
 def _row(claim: PaperClaim, results: Sequence[Result], remark: str) -> Row:
     measured = [r for r in results if r.number(claim.of, claim.number) is not None]
     if not measured:
-        failure = next((r.failure for r in results if r.failure), "")
-        return Row(claim, remark=failure or remark)
+        return Row(claim, remark=_why_not_run(claim, results))
     letters = networks()
     used = EXPERIMENTS[claim.experiment].networks_of(claim.of)
     return Row(
@@ -124,6 +123,16 @@ def _row(claim: PaperClaim, results: Sequence[Result], remark: str) -> Row:
         recipe=measured[0].recipe,
         remark=remark,
     )
+
+
+def _why_not_run(claim: PaperClaim, results: Sequence[Result]) -> str:
+    if failure := next((r.failure for r in results if r.failure), ""):
+        return failure
+    if not claim.experiment:
+        return claim.remark
+    minutes = EXPERIMENTS[claim.experiment].minutes
+    cost = f"It takes about {minutes:g} minutes of one core for each seed, and has not been run."
+    return " ".join(filter(None, [claim.not_comparable, cost]))
 
 
 def networks() -> dict[str, str]:
