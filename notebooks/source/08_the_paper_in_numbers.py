@@ -343,8 +343,7 @@ for id, (of, number) in shown.items():
     values = [by_id[id].claim.target, *(spread and spread.mean for spread in found)]
     values.append(by_id[id].mean if by_id[id].n else None)
     cells.append([id, *("" if share is None else f"{share:.1%}" for share in values)])
-heads = ["row", "the paper", "shorter", "less light", "the ledger"]
-Markdown(ledger.markdown_table(heads, cells))
+Markdown(ledger.markdown_table(["row", "the paper", "shorter", "less light", "the ledger"], cells))
 
 # %%
 light_guess.compare("surer")
