@@ -285,8 +285,8 @@ def test_nothing_shifts_under_the_hand(visit, width) -> None:
     page = visit(width=width)
 
     def places():
-        controls = page.locator("#attack-canvas"), page.locator("#attack-eps")
-        return [round(control.bounding_box()["y"]) for control in controls]
+        scrolled, parts = page.evaluate("scrollY"), (".attack-canvas", ".attack-networks")
+        return [round(page.locator(part).bounding_box()["y"] + scrolled) for part in parts]
 
     first = places()
     for value in ("0", "0.05", "0.3", "0.5"):
