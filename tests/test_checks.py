@@ -4,9 +4,11 @@
 `stub…` has not been attempted, and `wrong_FAULT__more` has to be told FAULT.
 """
 
+import ast
 import dataclasses
 import functools
 import importlib
+import itertools
 import random
 import re
 import subprocess
@@ -99,6 +101,47 @@ def test_a_mistake_made_in_the_answer_is_told_by_its_name(name: str) -> None:
     for mistake in exercise.mistakes:
         for way in getattr(mistake, "ways", ()):
             assert exercise.judge(exercise.edited(way)).fault == mistake.name
+
+
+# Two mistakes that give the same values on any input, and are told apart by the code.
+SAME_VALUES = {
+    ("bim", "probability", "minus"): "log p grows where p grows: their gradients have one sign",
+    ("fgsm", "probability", "minus"): "log p grows where p grows: their gradients have one sign",
+    ("fgsm", "ball-only", "no-clip"): "a step of eps never leaves the ball that it is clamped to",
+    ("margin_loss", "cut-at-zero", "label-among-rivals"): "max(rival, own) - own, written twice",
+    ("adversarial_step", "cleared-too-late", "no-update"): "a step without gradients moves nothing",
+}
+
+
+@pytest.mark.parametrize("name", [name for name in EXERCISES if not name.startswith("break_")])
+def test_the_inputs_tell_every_mistake_from_every_other(name: str) -> None:
+    """Catches inputs on which two mistakes, or a mistake and the answer, look the same."""
+    exercise = EXERCISES[name]
+
+    def gives(function: Callable[..., Any]) -> list[Any]:
+        return [exercise.seen(exercise._run(function, case)) for case in exercise.cases]
+
+    with sandbox.restored(), sandbox.quiet():
+        given = [("the answer", gives(exercise.reference))]
+        given += [(m.name, gives(exercise.edited(w))) for m in exercise.mistakes for w in m.ways]
+    alike = {
+        (name, one, other)
+        for (one, values), (other, others) in itertools.combinations(given, 2)
+        if one != other and engine._same(values, others)
+    }
+    assert alike == {pair for pair in SAME_VALUES if pair[0] == name}
+
+
+@each_exercise
+def test_the_inputs_are_not_the_notebooks(name: str) -> None:
+    """Catches a number of the notebook, written into an answer, that passes for the argument."""
+    exercise = EXERCISES[name]
+    code = jupytext.reads(read_source(source_path(exercise.notebook)), fmt="py:percent").cells
+    tree = ast.parse("\n".join(c.source for c in code if c.cell_type == "code"))
+    written = {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant)} - {True, False}
+    batches = [case.batch for case in exercise.cases if case.batch > 1]
+    scalars = [v for c in exercise.cases for v in c.build() if type(v) is float]
+    assert not written & {*scalars, *(b for b in batches if b > 9)}
 
 
 def test_edits_that_get_in_each_others_way_make_no_function() -> None:
@@ -657,6 +700,41 @@ def test_a_stub_without_source_is_seen(body: str) -> None:
     namespace: dict[str, Any] = {}
     exec(f"def fgsm(model, x, y, eps):\n    {body}", namespace)
     assert checks.fgsm.judge(namespace["fgsm"]).fault == "stub"
+
+
+def left_below(model, x, y, eps):  # type: ignore[no-untyped-def]
+    return right_fgsm(model, x, y, eps)
+    ...
+
+
+def left_above(model, x, y, eps):  # type: ignore[no-untyped-def]
+    ...
+    return (x + eps * model(x).mean()).clamp(0, 1)
+
+
+def test_a_leftover_placeholder_is_named_and_the_answer_judged() -> None:
+    """Catches a finished answer taken for an open one because `...` still stands in it."""
+    below, above = checks.fgsm.judge(left_below), checks.fgsm.judge(left_above)
+    assert below.mark == "✓" and below.text.endswith(
+        "the `...` in its line 3 is left over, and can go"
+    )
+    assert above.mark == "✗" and above.text.endswith(
+        "the `...` in its line 2 is left over, and can go"
+    )
+
+
+def test_two_threads_can_check_at_once() -> None:
+    """Catches a check that takes another thread's check for one of its own answer's."""
+    said: list[Verdict] = []
+    threads = [
+        threading.Thread(target=lambda: said.append(checks.levels_to_eps.judge(lambda n: n / 255)))
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert [verdict.mark for verdict in said] == ["✓"] * 4
 
 
 def test_dots_in_an_index_are_no_stub() -> None:

@@ -5,7 +5,6 @@ and what comes back is judged by what it does: on a network built afresh, agains
 labels as they were.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,9 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from advtutor import attacks
+from advtutor.checks.code import Code
 from advtutor.checks.defences import Probe, read_rightly
 from advtutor.checks.engine import Case, Exercise, Function, Run
-from advtutor.checks.stub import source_of
 from advtutor.data import mnist
 
 TOLERANCE = 1e-6  # of float32, in pixels
@@ -119,12 +118,12 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Symptom:
-    """A known way to fail: `shows` tells it from what one run did; `source` as in `Mistake`."""
+    """A known way to fail: `shows` tells it from what one run did; `when` as in `Mistake`."""
 
     name: str
     message: str
     shows: Callable[[Outcome], bool]
-    source: str | None = None
+    when: Callable[[Code], bool] | None = None
 
 
 @dataclass(repr=False)
@@ -146,13 +145,16 @@ class Break(Exercise):
             runs.append(Run(case, {"model": model, "x": x, "y": y, "eps": eps}, x, {}))
         return runs
 
-    def compare(self, function: Function, runs: list[Run], wanted: list[Run]) -> None:
-        """Name what shows in any run. An attack may draw at random: what it breaks counts."""
+    def look_closer(self, function: Function, runs: list[Run]) -> None:
+        """An attack may draw at random, and is judged by what it breaks: nothing more is needed."""
+
+    def compare(self, runs: list[Run], wanted: list[Run], function: Function | None) -> None:
+        """Name what shows in any run."""
         reach = [Outcome.of(run).moved.max().item() for run in runs]
         outcomes = [Outcome.of(run, max(reach) - min(reach) < 1e-3) for run in runs]
-        text = source_of(function)
+        code = Code.of(function) if function else None
         for symptom in self.mistakes:
-            fits = symptom.source is None or re.search(symptom.source, text)
+            fits = symptom.when is None or (code and symptom.when(code))
             if fits and any(map(symptom.shows, outcomes)):
                 self.fail(symptom.name, symptom.message)
         for outcome in outcomes:
@@ -240,6 +242,11 @@ TRANSFER = Symptom(
     "and a real break far more",
     lambda o: o.weak and o.asked == 0,
 )
-CLIMBS_CROSS_ENTROPY = (
-    r"cross_entropy|CrossEntropy|nll_loss|log_softmax|attacks\.(fgsm|bim|pgd)\((?!.*loss=)"
-)
+
+
+def climbs_cross_entropy(code: Code) -> bool:
+    """Whether code takes the cross-entropy, itself or through an attack that is given no loss."""
+    attacking = code.calls("fgsm", "bim", "pgd")
+    return bool(code.calls("cross_entropy", "CrossEntropyLoss", "nll_loss", "log_softmax")) or any(
+        "loss" not in [word.arg for word in call.keywords] for call in attacking
+    )

@@ -1,22 +1,22 @@
 """An exercise check: it runs an answer, compares it with a reference and names the mistake.
 
 Faults are looked for from the most basic to the least: an answer that has two is told the first.
+`observe` runs the answer; `decide` looks at what it did and forms the verdict, elsewhere if told.
 """
 
 import ast
 import contextlib
+import functools
 import inspect
 import itertools
 import linecache
 import math
-import operator
-import re
 import textwrap
+import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 import torch.nn.functional as F
@@ -24,8 +24,8 @@ from torch import Tensor
 
 from advtutor import progress
 from advtutor._say import say
+from advtutor.checks.code import Code, is_stub, leftover
 from advtutor.checks.sandbox import TooLong, quiet, restored, seed_everything, time_limit
-from advtutor.checks.stub import is_stub, source_of
 from advtutor.checks.watch import changes, note
 
 SECONDS = 10.0  # for all runs of one answer; a right one takes a fraction of one
@@ -42,6 +42,7 @@ MEANINGS = {
     "scalar outputs": "a gradient needs one number: reduce the loss over the batch",
     "second time": "backward() has been called on it already: compute the loss afresh",
     "Can't call numpy()": "stay with torch: nothing here needs NumPy",
+    "'tuple' object has no attribute": "torch.autograd.grad returns a tuple: take its entry, [0]",
 }
 
 
@@ -52,18 +53,30 @@ class Case:
     build: Callable[[], tuple[Any, ...]]
     batch: int
 
+    def changed(self, place: int, change: Callable[[Any], Any]) -> "Case":
+        """The same input with its argument number `place` changed."""
+
+        def build() -> tuple[Any, ...]:
+            values = list(self.build())
+            values[place] = change(values[place])
+            return tuple(values)
+
+        return Case(build, self.batch)
+
 
 class Mistake:
     """A known way to get the exercise wrong, as edits of the answer.
 
     `ways` are the ways to make it, each with all its edits: {".clamp(0, 1)": ""} takes the clip
     out of the answer. What is replaced stands once in the answer's body. An edit may use what the
-    exercise's file defines, torch and F. Where two mistakes give the same values, `source` tells
-    them apart: a pattern in the learner's code.
+    exercise's file defines, torch and F. Where two mistakes give the same values, `when` tells them
+    apart by the learner's code.
     """
 
-    def __init__(self, name: str, message: str, *ways: Edits, source: str | None = None) -> None:
-        self.name, self.message, self.ways, self.source = name, message, ways, source
+    def __init__(
+        self, name: str, message: str, *ways: Edits, when: Callable[[Code], bool] | None = None
+    ) -> None:
+        self.name, self.message, self.ways, self.when = name, message, ways, when
 
 
 @dataclass(frozen=True)
@@ -77,20 +90,25 @@ class Verdict:
 
 @dataclass
 class Run:
-    """One call: the case it was made for, what went in, what came out, what it changed."""
+    """One call: the case it was made for, what went in, what came out, what it changed.
+
+    `seen` is what has to agree with the reference, `again` the result of a second call.
+    """
 
     case: Case
     arguments: dict[str, Any]
     result: Any
     changed: dict[str, str]
+    seen: Any = None
+    again: Any = None
 
 
 class CheckedInside(BaseException):
     """A function under check has called a check."""
 
 
-class _Found(Exception):
-    """Ends the search: this is the fault."""
+class Found(Exception):
+    """Ends a search for faults: this is one."""
 
     def __init__(self, fault: str, text: str) -> None:
         super().__init__(text)
@@ -104,10 +122,12 @@ class Exercise:
     `reference` is the course's own answer, the `number`-th of its `notebook`; its text is the one
     that the solved notebook shows. `cases` are the inputs, `mistakes` the known ones, the most
     basic first. `look` takes (result, arguments) and returns what has to agree with the reference,
-    where that is more than the result. `otherwise` takes the runs of an answer that is wrong in no
-    known way, and those of the reference, and may still find (fault, text). `says` replaces the
-    text of a general fault. `may_change` names the changes of its arguments (`watch.changes`) that
-    are meant. `patience` multiplies the time an answer may take.
+    where that is more than the result. `differentiable` names the arguments in which the result's
+    gradient has to agree too. `batched` names those that hold one entry for each example, where an
+    example's result depends on its own entries only. `otherwise` takes the runs of an answer that
+    is wrong in no known way, and those of the reference, and may still find (fault, text). `says`
+    replaces the text of a general fault. `may_change` names the changes of its arguments
+    (`watch.changes`) that are meant. `patience` multiplies the time an answer may take.
     """
 
     reference: Function
@@ -117,13 +137,13 @@ class Exercise:
     mistakes: Sequence[Any]  # of Mistake here; other kinds of exercises have their own
     hints: tuple[str, str, str]
     look: Callable[[Any, dict[str, Any]], Any] | None = None
+    differentiable: tuple[str, ...] = ()
+    batched: tuple[str, ...] = ()
     otherwise: Callable[[list[Run], list[Run]], tuple[str, str] | None] | None = None
     says: dict[str, str] = field(default_factory=dict)
     may_change: frozenset[str] = frozenset()
     patience: float = 1.0
     _hints_given: int = 0
-
-    _running = False  # one flag for all exercises: a check inside a check is seen by the outer one
 
     @property
     def name(self) -> str:
@@ -135,12 +155,12 @@ class Exercise:
         """How the function is called: 'fgsm(model, x, y, eps)'."""
         return f"{self.name}({', '.join(inspect.signature(self.reference).parameters)})"
 
-    @cached_property
+    @functools.cached_property
     def answer(self) -> str:
         """The source of the course's own answer."""
         return inspect.getsource(self.reference).rstrip()
 
-    @cached_property
+    @functools.cached_property
     def body(self) -> str:
         """What stands below the first line of the answer, each line with its `\\n`."""
         first = _definition_in(self.answer).body[0]
@@ -202,10 +222,19 @@ class Exercise:
 
         Only KeyboardInterrupt, the learner's own stop button, passes through.
         """
+        verdict = self.verdict(lambda: self.decide(self.observe(function), function))
+        line = leftover(function) if verdict.fault != "stub" else None
+        if line is None:
+            return verdict
+        more = f"; the `...` in its line {line} is left over, and can go"
+        return Verdict(verdict.mark, verdict.fault, verdict.text + more)
+
+    def verdict(self, search: Callable[[], None]) -> Verdict:
+        """What a search for faults ends in, with everything put back that an answer can change."""
         try:
             with _one_at_a_time(), restored(), quiet():
-                self._find_fault(function)
-        except _Found as found:
+                search()
+        except Found as found:
             mark = "○" if found.fault == "stub" else "✗"
             return Verdict(mark, found.fault, found.text)
         except Exception as error:  # ours: it must not cost the learner the notebook
@@ -215,20 +244,41 @@ class Exercise:
 
     # --- the search, the most basic first ---
 
-    def _find_fault(self, function: Any) -> None:
+    def observe(self, function: Any) -> list[Run]:
+        """Run an answer on every input. Raises Found where that already shows a fault."""
         self._is_a_function(function)
         self._has_been_attempted(function)
         self._takes_the_arguments(function)
         wanted = self.reference_runs()
         runs = self._runs(function)
-        for run, right in zip(runs, wanted, strict=True):
-            self._has_the_right_form(run.result, right.result)
+        self.have_the_right_form(runs, wanted)
         self._ran_as_handed_over(runs)
-        self.compare(function, runs, wanted)
+        with self._named_errors(function), time_limit(self._seconds):
+            self.look_closer(function, runs)
+        return runs
+
+    def look_closer(self, function: Function, runs: list[Run]) -> None:
+        """Note what has to agree with the reference, and call the function a second time."""
+        for run in runs:
+            run.again = self._run(function, run.case, seed=12345).result
+            run.seen = self.seen(run)
+
+    def decide(self, runs: list[Run], function: Function | None = None) -> None:
+        """Compare what an answer did with the reference. Raises Found where there is a fault.
+
+        function: the answer, where it may be run again to find out more.
+        """
+        wanted = self.reference_runs()
+        self.have_the_right_form(runs, wanted)
+        self._ran_as_handed_over(runs)
+        self.compare(runs, wanted, function)
+        if any("tensor" in run.changed for run in runs):
+            self.fail("type", "it returns a tensor; return a number, as .item() gives it")
         self._leaves_things_alone(runs, wanted)
 
-    def fail(self, fault: str, text: str) -> None:
-        raise _Found(fault, self.says.get(fault, text))
+    def fail(self, fault: str, text: str) -> NoReturn:
+        """End the search with this fault, in the exercise's own words where it has some."""
+        raise Found(fault, self.says.get(fault, text))
 
     def _is_a_function(self, function: Any) -> None:
         if function is None:
@@ -266,7 +316,10 @@ class Exercise:
 
     def reference_runs(self) -> list[Run]:
         """What the answers are compared with."""
-        return [self._run(self.reference, case) for case in self.cases]
+        runs = [self._run(self.reference, case) for case in self.cases]
+        for run in runs:
+            run.seen = self.seen(run)
+        return runs
 
     def _runs(self, function: Function) -> list[Run]:
         runs: list[Run] = []
@@ -294,6 +347,8 @@ class Exercise:
         """Turn whatever an answer throws into a fault; `runs` are those that went well before."""
         try:
             yield
+        except Found:
+            raise
         except TooLong:
             self.fail(
                 "endless", f"still running after {self._seconds:g} s: is there an endless loop?"
@@ -311,6 +366,14 @@ class Exercise:
             return ""
         return f" with a batch of {self.cases[index].batch}"
 
+    def have_the_right_form(self, runs: list[Run], wanted: list[Run]) -> None:
+        """Types, shapes and the like. A tensor with one number passes for the number at first."""
+        for run, right in zip(runs, wanted, strict=True):
+            number = isinstance(right.result, float | int)
+            if number and isinstance(run.result, Tensor) and run.result.dim() == 0:
+                run.result, run.changed["tensor"] = run.result.item(), "result"
+            self._has_the_right_form(run.result, right.result)
+
     def _has_the_right_form(self, result: Any, right: Any) -> None:
         if result is None:
             self.fail("nothing", "it returns nothing: does it end in return?")
@@ -322,7 +385,7 @@ class Exercise:
         elif isinstance(right, Tensor):
             self._is_such_a_tensor(result, right)
         elif isinstance(result, bool) or not isinstance(result, float | int):
-            self.fail("type", f"it returns {_kind(result)}; return a number, as .item() gives it")
+            self.fail("type", f"it returns {_kind(result)}; return one number, as .item() gives it")
         elif not math.isfinite(result) and math.isfinite(right):
             self.fail("nan", f"it returns {result}")
 
@@ -352,61 +415,123 @@ class Exercise:
                 "the model comes in eval mode: leave it there",
             )
 
-    def compare(self, function: Function, runs: list[Run], wanted: list[Run]) -> None:
+    def compare(self, runs: list[Run], wanted: list[Run], function: Function | None) -> None:
         """Raise, through `fail`, where the results are not what they should be."""
-        self._is_not_random(function, runs)
-        self._has_the_right_values(function, runs, wanted)
-
-    def _is_not_random(self, function: Function, runs: list[Run]) -> None:
-        with self._named_errors(function), time_limit(self._seconds):
-            again = [self._run(function, case, seed=12345) for case in self.cases]
-        if not all(_same(run.result, other.result) for run, other in zip(runs, again, strict=True)):
+        if not all(_same(_number(run.result), _number(run.again)) for run in runs):
             self.fail("random", "two calls with the same input give different results")
-
-    def _has_the_right_values(self, function: Function, runs: list[Run], wanted: list[Run]) -> None:
-        seen, right = self._looked(function, runs), self._looked(self.reference, wanted)
-        agrees = [_same(one, other) for one, other in zip(seen, right, strict=True)]
+        agrees = [_same(run.seen, right.seen) for run, right in zip(runs, wanted, strict=True)]
         if all(agrees):
             return
-        if mistake := self._known_mistake(function, seen):
-            raise _Found(mistake.name, mistake.message)
-        single = [case.batch == 1 for case in self.cases]
-        if any(agrees) and agrees == single:
-            self.fail("one-only", "right for a single image, wrong for a batch of several")
-        if any(agrees) and not any(map(operator.eq, agrees, single)):
-            self.fail("several-only", "right for several images, wrong for a batch of one")
+        code = Code.of(function) if function else None
+        changed = [run.changed["in-place"] for run in runs if "in-place" in run.changed]
+        if mistake := self._known_mistake(code, runs):
+            more = f"; it also changes the {changed[0]} it was given" if changed else ""
+            raise Found(mistake.name, mistake.message + more)
+        if changed:
+            self.fail(
+                "in-place",
+                f"it changes the {changed[0]} it was given, and goes on with the changed one: work "
+                f"on a copy, {changed[0]}.clone(), or write out = {changed[0]} + …",
+            )
+        if function and code:
+            with self._named_errors(function), time_limit(self._seconds):
+                self._uses_its_arguments(function, code, runs, wanted)
+                self._treats_each_example_by_itself(function, runs, wanted, agrees)
         if self.otherwise and (found := self.otherwise(runs, wanted)):
-            raise _Found(*found)
+            raise Found(*found)
         first = agrees.index(False)
-        self.fail("values", _difference(seen[first], right[first]))
-
-    def _looked(self, function: Function, runs: list[Run]) -> list[Any]:
-        with self._named_errors(function):
-            return [self.seen(run) for run in runs]
+        self.fail(*_difference(runs[first].seen, wanted[first].seen))
 
     def seen(self, run: Run) -> Any:
-        """What of a run has to agree with the reference."""
-        return self.look(run.result, run.arguments) if self.look else run.result
+        """What of a run has to agree with the reference: a result, or results by their names."""
+        result = self.look(run.result, run.arguments) if self.look else run.result
+        if not self.differentiable:
+            return result
+        weighed = result * torch.linspace(1, 2, result.numel()).reshape(result.shape)
+        return {"": result.detach()} | {
+            name: _gradients(weighed.sum(), run.arguments[name]) for name in self.differentiable
+        }
 
-    def _known_mistake(self, function: Function, seen: list[Any]) -> Mistake | None:
+    def _known_mistake(self, code: Code | None, runs: list[Run]) -> Mistake | None:
         """The mistake that gives these values; with two at once, the more basic of them."""
-        text = source_of(function)
-        fitting = [m for m in self.mistakes if m.source is None or re.search(m.source, text)]
+        fitting = [m for m in self.mistakes if m.when is None or (code and m.when(code))]
         pairs = itertools.combinations(fitting, 2)
         for together in itertools.chain(((one,) for one in fitting), pairs):
             for ways in itertools.product(*(one.ways for one in together)):
                 made = self.edited(*ways)
-                if made is not None and self._gives(made, seen):
+                if made is not None and self._gives(made, runs):
                     return together[0]
         return None
 
-    def _gives(self, wrong: Function, seen: list[Any]) -> bool:
+    def _uses_its_arguments(
+        self, function: Function, code: Code, runs: list[Run], wanted: list[Run]
+    ) -> None:
+        """Name an argument that changes nothing, and the number that stands in its place."""
+        for place, name in enumerate(inspect.signature(self.reference).parameters):
+            ours = [run for run in runs if type(run.arguments.get(name)) in (int, float)]
+            if not ours:
+                continue
+            others = [run.case.changed(place, lambda value: 2 * value) for run in ours]
+            moves = any(
+                not _same(self._seen(self.reference, other), right.seen)
+                for other, right in zip(others, wanted, strict=False)
+            )
+            if not moves or any(
+                not _same(self._seen(function, other), run.seen)
+                for other, run in zip(others, ours, strict=True)
+            ):
+                continue
+            for number in code.numbers:
+                fixed = [run.case.changed(place, _always(number)) for run in ours]
+                if all(
+                    _same(self._seen(self.reference, case), run.seen)
+                    for case, run in zip(fixed, ours, strict=True)
+                ):
+                    self.fail(
+                        "fixed-number",
+                        f"{number:g} is written into it, and another {name} changes nothing: use "
+                        f"{name} in its place",
+                    )
+            self.fail(
+                "argument-ignored",
+                f"its result is the same whatever {name} is: {name} has to be used",
+            )
+
+    def _treats_each_example_by_itself(
+        self, function: Function, runs: list[Run], wanted: list[Run], agrees: list[bool]
+    ) -> None:
+        """Say that only a single example, or only several, come out right once it has shown."""
+        for run, right, whole_is_right in zip(runs, wanted, agrees, strict=True):
+            count = run.case.batch
+            if not self.batched or count == 1:
+                continue
+            alone = [self._alone(function, run.case, i) for i in range(count)]
+            single_is_right = all(_same(one, _row(right.result, i)) for i, one in enumerate(alone))
+            if single_is_right and not whole_is_right:
+                self.fail(
+                    "one-only",
+                    f"right for each of {count} examples by itself, wrong for all {count} at once",
+                )
+            if whole_is_right and not single_is_right:
+                self.fail(
+                    "several-only",
+                    f"right for {count} examples at once, wrong for one of them by itself",
+                )
+
+    def _alone(self, function: Function, case: Case, row: int) -> Any:
+        """The result for one example of a case, handed over as a batch of one."""
+        for place, name in enumerate(inspect.signature(self.reference).parameters):
+            if name in self.batched:
+                case = case.changed(place, lambda value: value[row : row + 1].clone())
+        return self._run(function, Case(case.build, 1)).result
+
+    def _seen(self, function: Function, case: Case) -> Any:
+        return self.seen(self._run(function, case))
+
+    def _gives(self, wrong: Function, runs: list[Run]) -> bool:
         """Whether `wrong` gives what was seen, on every case."""
         try:
-            return all(
-                _same(self.seen(self._run(wrong, case)), value)
-                for case, value in zip(self.cases, seen, strict=True)
-            )
+            return all(_same(self._seen(wrong, run.case), run.seen) for run in runs)
         except Exception:  # two mistakes at once may be no function any more
             return False
 
@@ -444,15 +569,21 @@ LEFT_BEHIND = {
 }
 
 
+_turn = threading.Lock()  # a check moves the process's output, seeds and clock
+_whose = 0  # the thread whose turn it is
+
+
 @contextlib.contextmanager
 def _one_at_a_time() -> Iterator[None]:
-    if Exercise._running:
+    global _whose
+    if _whose == threading.get_ident():
         raise CheckedInside
-    Exercise._running = True
-    try:
-        yield
-    finally:
-        Exercise._running = False
+    with _turn:
+        _whose = threading.get_ident()
+        try:
+            yield
+        finally:
+            _whose = 0
 
 
 def _definition_in(source: str) -> ast.FunctionDef:
@@ -478,6 +609,33 @@ def _same(one: Any, other: Any) -> bool:
     return one is other
 
 
+def _number(value: Any) -> Any:
+    """A tensor that holds one number as that number, anything else as it is."""
+    return value.item() if isinstance(value, Tensor) and value.dim() == 0 else value
+
+
+def _always(number: float) -> Callable[[Any], float]:
+    return lambda _: number
+
+
+def _row(value: Any, row: int) -> Any:
+    """What of a batch's result belongs to one example."""
+    if isinstance(value, tuple | list):
+        return [_row(one, row) for one in value]
+    return value[row : row + 1]
+
+
+def _gradients(value: Tensor, argument: Any) -> tuple[Tensor, ...]:
+    """The gradients of a number in a tensor, or in the trainable parameters of a model."""
+    inputs = [argument] if isinstance(argument, Tensor) else [*argument.parameters()]
+    inputs = [one for one in inputs if one.requires_grad]
+    found = torch.autograd.grad(value, inputs, retain_graph=True, allow_unused=True)
+    return tuple(
+        torch.zeros_like(one) if gradient is None else gradient
+        for one, gradient in zip(inputs, found, strict=True)
+    )
+
+
 def _tensors(value: Any) -> list[Tensor]:
     if isinstance(value, tuple | list):
         return [tensor for one in value for tensor in _tensors(one)]
@@ -493,7 +651,9 @@ def _kind(value: Any) -> str:
         return "a NumPy array" if kind.__name__ == "ndarray" else f"NumPy's {kind.__name__}"
     if isinstance(value, tuple | list):
         return f"a {kind.__name__} of {len(value)}"
-    return "a tensor" if isinstance(value, Tensor) else f"a value of type {kind.__name__}"
+    if isinstance(value, Tensor):
+        return f"a tensor of shape {list(value.shape)}"
+    return f"a value of type {kind.__name__}"
 
 
 def _last_line(error: BaseException) -> str:
@@ -520,17 +680,31 @@ def _meaning(error: BaseException) -> str:
     return ""
 
 
-def _difference(seen: Any, right: Any) -> str:
-    """Where a result first differs, in numbers."""
+def _difference(seen: Any, right: Any) -> tuple[str, str]:
+    """Where a result first differs: the fault, and the numbers."""
+    if isinstance(seen, dict):
+        where = next(name for name in seen if not _same(seen[name], right[name]))
+        if where:
+            name = "the model's weights" if where == "model" else where
+            return (
+                "gradient",
+                f"the result is right, but its gradient in {name} is not: no .item(), .detach() or "
+                "no_grad() on the way from one to the other",
+            )
+        seen, right = seen[where], right[where]
     for one, right_one in zip(_tensors(seen), _tensors(right), strict=True):
         wrong = ~torch.isclose(one.detach(), right_one.detach(), rtol=RTOL, atol=ATOL)
         if wrong.any():
-            share = 100 * wrong.float().mean().item()
+            share = f"{100 * wrong.float().mean().item():.0f}"
             place = wrong.nonzero()[0].tolist()
             at = f" at {place}" if place else ""
             is_now, should_be = (tensor[tuple(place)].item() for tensor in (one, right_one))
-            return (
-                f"{share:.0f} % of the values are off: the first{at} is {is_now:.4f}, "
-                f"and should be {should_be:.4f}"
+            digits = next(
+                n for n in range(4, 13) if n == 12 or f"{is_now:.{n}f}" != f"{should_be:.{n}f}"
             )
-    return "the result differs from the course's own"
+            return (
+                "values",
+                f"{'under 1' if share == '0' else share} % of the values are off: the first{at} is "
+                f"{is_now:.{digits}f}, and should be {should_be:.{digits}f}",
+            )
+    return "values", "the result differs from the course's own"

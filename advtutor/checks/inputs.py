@@ -83,10 +83,10 @@ def attack_cases(*more: tuple[float, ...]) -> list[Case]:
     more: for each of the four the values of further arguments.
     """
     settings: list[tuple[Any, ...]] = [
-        (1, tanh_network, 4, (1, 6, 6), 3, 0.1),
-        (2, tanh_network, 1, (1, 8, 8), 10, 0.25),
-        (3, frozen_network, 5, (3, 5, 4), 4, 0.03),
-        (4, dropout_network, 3, (1, 7, 7), 5, 0.2),
+        (1, tanh_network, 4, (1, 6, 6), 3, 0.11),
+        (2, tanh_network, 1, (1, 8, 8), 10, 0.23),
+        (3, frozen_network, 5, (3, 5, 4), 4, 0.037),
+        (4, dropout_network, 3, (1, 7, 7), 5, 0.17),
     ]
     return [
         Case(

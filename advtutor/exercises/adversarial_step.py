@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 
+from advtutor.checks.code import Code
 from advtutor.checks.engine import Case, Exercise, Mistake
 from advtutor.checks.inputs import attack_input, frozen_network, tanh_network, with_old_gradients
 from advtutor.exercises import adversarial_loss as objective
@@ -34,6 +35,16 @@ def case(seed: int, network: Any, batch: int, shape: Any, classes: int, eps: flo
     return Case(build, batch)
 
 
+def clears_after_backward(code: Code) -> bool:
+    """Whether a function calls zero_grad() below backward()."""
+    return any(
+        clearing.lineno > backward.lineno
+        for tree in code.trees
+        for backward in Code((tree,)).calls("backward")
+        for clearing in Code((tree,)).calls("zero_grad")
+    )
+
+
 unclipped_loss = objective.EXERCISE.made_by("no-clip")
 
 EXERCISE = Exercise(
@@ -41,11 +52,21 @@ EXERCISE = Exercise(
     notebook="03_adversarial_training",
     number=2,
     cases=[
-        case(41, tanh_network, 4, (1, 6, 6), 3, 0.1),
-        case(42, tanh_network, 1, (1, 8, 8), 10, 0.25),
-        case(43, frozen_network, 5, (3, 5, 4), 4, 0.05),
+        case(41, tanh_network, 4, (1, 6, 6), 3, 0.11),
+        case(42, tanh_network, 1, (1, 8, 8), 10, 0.23),
+        case(43, frozen_network, 5, (3, 5, 4), 4, 0.037),
     ],
     mistakes=[
+        Mistake(
+            "cleared-too-late",
+            "the gradients are cleared between backward() and step(), which leaves nothing to step "
+            "along: clear them before backward()",
+            {
+                "    optimizer.zero_grad()\n": "",
+                "loss.backward()\n": "loss.backward()\n    optimizer.zero_grad()\n",
+            },
+            when=clears_after_backward,
+        ),
         Mistake(
             "no-update",
             "the weights do not change: after backward(), call optimizer.step()",
@@ -101,12 +122,16 @@ EXERCISE = Exercise(
         ),
     ],
     look=loss_and_weights,
+    says={
+        "mode-left": "the update is right, but the model is left in another mode than it came in: "
+        "it trains in train mode, model.train()",
+    },
     may_change=frozenset({"weights", "param-grads"}),
     hints=(
         "It is a training step like any other, with adversarial_loss for the loss.",
         "Compute the loss, clear the old gradients, go backward, let the optimiser step. The loss "
         "comes first: making x_adv may leave gradients behind that have to be cleared too.",
-        "loss = adversarial_loss(model, x, y, eps); optimizer.zero_grad(); loss.backward(); "
-        "optimizer.step(); return loss.item()",
+        "model.train(); optimizer.zero_grad(); loss = adversarial_loss(model, x, y, eps); "
+        "loss.backward(); optimizer.step(); return loss.item()",
     ),
 )

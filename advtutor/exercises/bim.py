@@ -4,7 +4,7 @@ import torch
 
 from advtutor.checks.engine import Exercise, Mistake
 from advtutor.checks.inputs import attack_cases
-from advtutor.exercises.fgsm import RANDOM_STEP, no_better_than_a_coin, step_mistakes
+from advtutor.exercises.fgsm import no_better_than_a_coin, step_mistakes
 
 
 def bim(model, x, y, eps, step_size, steps):
@@ -22,7 +22,7 @@ EXERCISE = Exercise(
     bim,
     notebook="02_gradient_sign_crafting",
     number=2,
-    cases=attack_cases((0.04, 5), (0.1, 4), (0.013, 4), (0.03, 3)),
+    cases=attack_cases((0.043, 5), (0.087, 4), (0.013, 4), (0.031, 3)),
     mistakes=[
         Mistake(
             "no-step",
@@ -69,6 +69,18 @@ EXERCISE = Exercise(
             "the walk goes outside and is only cut back at its end: project after each step, so "
             "that the next gradient is one of an allowed image",
             {"        x_adv = torch.clamp(": "    x_adv = torch.clamp("},
+            {
+                "torch.clamp(x_adv, x - eps, x + eps).clamp(0, 1)": "x_adv.clamp(0, 1)",
+                "x_adv.detach()\n": "x_adv.clamp(x - eps, x + eps)\n",
+            },
+            {".clamp(0, 1)": "", "x_adv.detach()\n": "x_adv.clamp(0, 1)\n"},
+        ),
+        Mistake(
+            "early-stop",
+            "it stops once an image is misread: bim takes all `steps` steps, whatever the model "
+            "answers",
+            {"x_adv.req": "if (model(x_adv).argmax(1) != y).all(): break\n        x_adv.req"},
+            {"* gradient": "* (model(x_adv).argmax(1) == y)[:, None, None, None] * gradient"},
         ),
         Mistake(
             "no-ball",
@@ -83,7 +95,11 @@ EXERCISE = Exercise(
         ),
     ],
     otherwise=no_better_than_a_coin,
-    says={"random": RANDOM_STEP},
+    says={
+        "random": "two calls with the same input give different results: bim starts at x itself "
+        "and follows the gradient; a random start is PGD's",
+    },
+    batched=("x", "y"),
     hints=(
         "It is fgsm in a loop, with a shorter step. Where does the second step start, and of "
         "which image is its gradient?",

@@ -20,13 +20,13 @@ EXERCISE = Break(
     notebook="04_does_the_defence_hold",
     number=4,
     cases=[
-        target(staircase, 84, 30, 0.2, level=0.6),
-        target(staircase, 92, 1, 0.3, level=1.0),
+        target(staircase, 84, 30, 0.21, level=0.6),
+        target(staircase, 92, 1, 0.31, level=1.0),
     ],
     mistakes=symptoms(
         TRANSFER,
         untouched="most digits come back as they were: a staircase is flat, so its gradient is 0 "
-        "with any loss; ask the model for values in the place of gradients",
+        "with any loss; ask the model for values instead of gradients",
     ),
     hints=(
         "You have written an estimate that needs values only. Of which loss, along which "

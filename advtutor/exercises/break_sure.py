@@ -1,7 +1,7 @@
 """The exercise on breaking the first defence: a network whose logits are very sure."""
 
 from advtutor import attacks
-from advtutor.checks.breaks import CLIMBS_CROSS_ENTROPY, TRANSFER, Break, Symptom, symptoms, target
+from advtutor.checks.breaks import TRANSFER, Break, Symptom, climbs_cross_entropy, symptoms, target
 from advtutor.checks.defences import sure
 from advtutor.exercises.margin_loss import margin_loss
 
@@ -15,9 +15,9 @@ EXERCISE = Break(
     notebook="04_does_the_defence_hold",
     number=2,
     cases=[
-        target(sure, 81, 30, 0.15, level=0.8),
-        target(sure, 82, 30, 0.25, level=0.9),
-        target(sure, 92, 1, 0.3, level=1.0),
+        target(sure, 81, 30, 0.16, level=0.8),
+        target(sure, 82, 30, 0.24, level=0.9),
+        target(sure, 92, 1, 0.31, level=1.0),
     ],
     mistakes=symptoms(
         TRANSFER,
@@ -26,7 +26,7 @@ EXERCISE = Break(
             "it climbs the cross-entropy, which is 0 on such logits and has no gradient: what is "
             "left of the way is its random start",
             lambda outcome: outcome.weak,
-            source=CLIMBS_CROSS_ENTROPY,
+            when=climbs_cross_entropy,
         ),
         untouched="most digits come back as they were: the softmax of such logits is 1 to the last "
         "digit, and no gradient is left; climb a loss without a softmax",

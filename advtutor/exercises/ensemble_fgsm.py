@@ -45,10 +45,10 @@ EXERCISE = Exercise(
     notebook="05_why_examples_transfer",
     number=3,
     cases=[
-        Case(lambda: ensemble_input(81, [tanh_network] * 3, 4, (1, 6, 6), 3, 0.1), batch=4),
-        Case(lambda: ensemble_input(82, [tanh_network] * 2, 1, (1, 8, 8), 10, 0.25), batch=1),
+        Case(lambda: ensemble_input(81, [tanh_network] * 3, 4, (1, 6, 6), 3, 0.11), batch=4),
+        Case(lambda: ensemble_input(82, [tanh_network] * 2, 1, (1, 8, 8), 10, 0.23), batch=1),
         Case(
-            lambda: ensemble_input(83, [frozen_network, tanh_network], 5, (3, 5, 4), 4, 0.05),
+            lambda: ensemble_input(83, [frozen_network, tanh_network], 5, (3, 5, 4), 4, 0.037),
             batch=5,
         ),
     ],
@@ -82,9 +82,10 @@ EXERCISE = Exercise(
         ),
         Mistake(
             "mean-probabilities",
-            "the probabilities are averaged, and F.cross_entropy takes logits: average the logits "
-            "as they are",
+            "the probabilities are averaged: average the logits as they are, and take one "
+            "cross-entropy of that",
             {"model(x)": "model(x).softmax(1)"},
+            {"model(x)": "model(x).softmax(1)", ".mean(dim=0)": ".mean(dim=0).log()"},
         ),
         Mistake(
             "largest-logits",
@@ -124,6 +125,7 @@ EXERCISE = Exercise(
             {".clamp(0, 1)": ""},
         ),
     ],
+    batched=("x", "y"),
     hints=(
         "It is fgsm with another model: one that returns the mean of the others' logits. What "
         "does it return for a copy of x that requires a gradient?",

@@ -30,9 +30,9 @@ EXERCISE = Exercise(
     notebook="04_does_the_defence_hold",
     number=3,
     cases=[
-        Case(lambda: estimate_input(61, 4, (1, 3, 3), 0.1), batch=4),
-        Case(lambda: estimate_input(62, 1, (2, 2, 2), 0.25), batch=1),
-        Case(lambda: estimate_input(63, 3, (1, 4, 5), 0.05), batch=3),
+        Case(lambda: estimate_input(61, 4, (1, 3, 3), 0.12), batch=4),
+        Case(lambda: estimate_input(62, 1, (2, 2, 2), 0.23), batch=1),
+        Case(lambda: estimate_input(63, 3, (1, 4, 5), 0.07), batch=3),
     ],
     mistakes=[
         Mistake(
@@ -55,6 +55,11 @@ EXERCISE = Exercise(
             "no-width",
             "the difference is not divided by the distance of its two points, 2*h",
             {" / (2 * h)": ""},
+        ),
+        Mistake(
+            "times-h",
+            "/ 2 * h divides by 2 and multiplies by h: put brackets around 2 * h",
+            {"/ (2 * h)": "/ 2 * h"},
         ),
         Mistake(
             "no-sides",
@@ -93,6 +98,7 @@ EXERCISE = Exercise(
             {"None] * v": "None]"},
         ),
     ],
+    batched=("x",),
     hints=(
         "Along one direction v the loss has a slope. Measure it with two queries, a little ahead "
         "and a little behind.",

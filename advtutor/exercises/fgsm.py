@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from advtutor.checks.code import calls
 from advtutor.checks.engine import Exercise, Mistake, Run
 from advtutor.checks.inputs import attack_cases
 
@@ -26,7 +27,7 @@ def step_mistakes(x: str, step: str) -> list[Mistake]:
                     f"model({x}).softmax(1)[torch.arange(len(y)), y].sum()"
                 )
             },
-            source=r"(?<!log_)softmax",
+            when=calls("softmax"),
         ),
         Mistake(
             "minus",
@@ -87,12 +88,14 @@ def step_mistakes(x: str, step: str) -> list[Mistake]:
             "the gradient is divided by its largest entry, so only one pixel moves by eps: take "
             "the sign, and each of them does",
             {"gradient.sign()": "gradient / gradient.abs().amax((1, 2, 3), keepdim=True)"},
+            {"gradient.sign()": "gradient / gradient.abs().max()"},
         ),
         Mistake(
             "divided-by-norm",
             "the gradient is divided by its length, the step for an L2 ball; for the max-norm it "
             "is the sign",
             {"gradient.sign()": "gradient / gradient.square().sum((1, 2, 3), keepdim=True).sqrt()"},
+            {"gradient.sign()": "gradient / gradient.norm()"},
         ),
         Mistake(
             "mean-step",
@@ -170,7 +173,7 @@ EXERCISE = Exercise(
             "the clip keeps x_adv within eps of x, which the step does anyway; what it can leave "
             "is the range of an image: clamp to [0, 1]",
             {".clamp(0, 1)": ".clamp(x - eps, x + eps)"},
-            source=r"\b(clamp|clip|minimum|maximum)\w*\(",
+            when=calls("clamp", "clip", "min", "max", "minimum", "maximum", mentioning="eps"),
         ),
         Mistake(
             "no-clip",
@@ -188,6 +191,12 @@ EXERCISE = Exercise(
             {".clamp(0, 1)": ".clamp(min=0)"},
         ),
         Mistake(
+            "clamped-step",
+            "the step is clamped to [0, 1] and not the image, so nothing gets darker: clamp "
+            "x + eps * grad.sign()",
+            {"(x + eps * gradient.sign()).clamp(0, 1)": "(x + (eps * gradient.sign()).relu())"},
+        ),
+        Mistake(
             "stretched",
             "the result is rescaled to [0, 1], which moves every pixel: cut off what sticks out, "
             "with clamp(0, 1)",
@@ -196,6 +205,7 @@ EXERCISE = Exercise(
     ],
     otherwise=no_better_than_a_coin,
     says={"random": RANDOM_STEP},
+    batched=("x", "y"),
     hints=(
         "Which change of x raises the loss? Make a copy of x that requires a gradient, compute "
         "F.cross_entropy(model(copy), y), and ask for the gradient in the copy.",

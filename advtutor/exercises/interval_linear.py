@@ -42,6 +42,17 @@ EXERCISE = Exercise(
             {"weight.abs()": "weight"},
         ),
         Mistake(
+            "sorted-corners",
+            "two corners of the box go through the layer, and the results are sorted: the ends lie "
+            "at other corners, which take for each weight the side that its sign asks for",
+            {
+                "return middle - reach, middle + reach": (
+                    "ends = torch.stack([lower, upper]) @ weight.T + bias\n"
+                    "    return ends.amin(dim=0), ends.amax(dim=0)"
+                )
+            },
+        ),
+        Mistake(
             "swapped",
             "the two bounds are exchanged: return the lower one first",
             {"middle - reach, middle + reach": "middle + reach, middle - reach"},
@@ -67,6 +78,7 @@ EXERCISE = Exercise(
             "the bias widens the interval: it shifts both bounds alike, so it goes to the middle "
             "only",
             {"weight.abs().T": "weight.abs().T + bias"},
+            {"weight.abs().T": "weight.abs().T + bias.abs()"},
         ),
         Mistake(
             "whole-width",
@@ -85,6 +97,7 @@ EXERCISE = Exercise(
             {"half @": "half.amax(1, keepdim=True).expand_as(half) @"},
         ),
     ],
+    batched=("lower", "upper"),
     hints=(
         "Take one output, a sum of weight_i * x_i. For which x_i, lower_i or upper_i, is the term "
         "largest? It depends on the sign of weight_i.",

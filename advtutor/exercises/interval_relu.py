@@ -13,7 +13,8 @@ def interval_relu(lower, upper):
 def relu_input(seed: int, batch: int, units: int) -> tuple[Tensor, Tensor]:
     torch.random.default_generator.manual_seed(seed)
     centre, radius = 2 * torch.randn(batch, units), 0.1 + torch.rand(batch, units)
-    centre[:, :4] = torch.tensor([-3.0, 3.0, 0.05, -0.05])  # off, on, and one of each that crosses
+    # Off, on, one of each that crosses, and one far up.
+    centre[:, :5] = torch.tensor([-3.0, 3.0, 0.05, -0.05, 9.0])
     return centre - radius, centre + radius
 
 
@@ -43,6 +44,12 @@ EXERCISE = Exercise(
             "upper-untouched",
             "the upper bound stays negative where the unit is off for sure: it gives 0 there",
             {HIGH: "upper"},
+        ),
+        Mistake(
+            "lower-zero",
+            "the lower bound is 0 everywhere: where both ends are positive the unit is on for "
+            "sure, and its lower bound stays",
+            {LOW: "torch.zeros_like(lower)"},
         ),
         Mistake(
             "crossing-zeroed",
@@ -85,11 +92,17 @@ EXERCISE = Exercise(
             {LOW: "lower.clamp(0, 1)", HIGH: "upper.clamp(0, 1)"},
         ),
         Mistake(
+            "cut-at-six",
+            "the bounds are cut off at 6, as a ReLU6 does: a ReLU has no upper end",
+            {LOW: "lower.clamp(0, 6)", HIGH: "upper.clamp(0, 6)"},
+        ),
+        Mistake(
             "swapped",
             "the two bounds are exchanged: return the lower one first",
             {f"{LOW}, {HIGH}": f"{HIGH}, {LOW}"},
         ),
     ],
+    batched=("lower", "upper"),
     hints=(
         "A ReLU never falls where its input rises. So at which end of the interval is it smallest, "
         "and at which largest?",

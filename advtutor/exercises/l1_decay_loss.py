@@ -21,9 +21,9 @@ EXERCISE = Exercise(
     notebook="03_adversarial_training",
     number=3,
     cases=[
-        Case(lambda: decay_input(41, 6, 9, 0.05), batch=6),
-        Case(lambda: decay_input(42, 1, 49, 0.01), batch=1),
-        Case(lambda: decay_input(43, 4, 4, 0.5), batch=4),
+        Case(lambda: decay_input(41, 6, 9, 0.07), batch=6),
+        Case(lambda: decay_input(42, 1, 50, 0.013), batch=1),
+        Case(lambda: decay_input(43, 4, 4, 0.47), batch=4),
     ],
     mistakes=[
         Mistake(
@@ -87,7 +87,26 @@ EXERCISE = Exercise(
             "the offset b is missing from the score",
             {" + b)": ")"},
         ),
+        Mistake(
+            "offset-outside",
+            "the label multiplies w.x alone: b is part of the score too, y * (w.x + b)",
+            {"y * (x @ w + b)": "y * (x @ w) + b"},
+            {"-y * (x @ w + b)": "-(y * (x @ w) + b)"},
+        ),
+        Mistake(
+            "price-without-gradient",
+            "the price of the weights is a plain number here, so no training step can lower it: "
+            "leave out .item(), .detach() and no_grad() around it",
+            {"w.abs().sum()": "w.abs().sum().item()"},
+        ),
+        Mistake(
+            "loss-without-gradient",
+            "the loss of the examples is a plain number here, so only the price is trained: leave "
+            "out .item(), .detach() and no_grad() around it",
+            {"b)).mean()": "b)).mean().item()"},
+        ),
     ],
+    differentiable=("w", "b"),
     hints=(
         "Two terms that know nothing of each other: the mean loss of the clean examples, and the "
         "price of the weights.",

@@ -11,7 +11,7 @@ EXERCISE = Exercise(
     levels_to_eps,
     notebook="00_start_here",
     number=1,
-    cases=[Case(lambda: (2,), batch=1), Case(lambda: (8,), batch=1), Case(lambda: (77,), batch=1)],
+    cases=[Case(lambda: (3,), batch=1), Case(lambda: (11,), batch=1), Case(lambda: (77,), batch=1)],
     mistakes=[
         Mistake(
             "unchanged",
@@ -20,8 +20,7 @@ EXERCISE = Exercise(
         ),
         Mistake(
             "multiplied",
-            "this goes the other way, from [0, 1] to grey levels: divide in the place of "
-            "multiplying",
+            "this goes the other way, from [0, 1] to grey levels: divide instead of multiplying",
             {"/": "*"},
         ),
         Mistake(

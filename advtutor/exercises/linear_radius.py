@@ -27,7 +27,7 @@ EXERCISE = Exercise(
     number=1,
     cases=[
         Case(lambda: radius_input(41, 6, 9), batch=6),
-        Case(lambda: radius_input(42, 1, 784), batch=1),
+        Case(lambda: radius_input(42, 1, 50), batch=1),
         Case(lambda: radius_input(43, 9, 4), batch=9),
     ],
     mistakes=[
@@ -35,6 +35,11 @@ EXERCISE = Exercise(
             "no-bias",
             "the bias is missing: it is part of the score that the step has to use up",
             {" + b": ""},
+        ),
+        Mistake(
+            "offset-outside",
+            "the label multiplies w.x alone: b is part of the score too, y * (w.x + b)",
+            {"y * (x @ w + b)": "y * (x @ w) + b"},
         ),
         Mistake(
             "not-divided",
@@ -85,6 +90,7 @@ EXERCISE = Exercise(
             {"w.abs()": "w"},
         ),
     ],
+    batched=("x", "y"),
     hints=(
         "How far is the score from the wrong side? That is the margin y * (w.x + b). How much of "
         "it can a step of eps use up?",

@@ -22,7 +22,7 @@ def margin_input(seed: int, batch: int, units: int, classes: int) -> tuple[Tenso
     weight, bias = torch.randn(classes, units), torch.randn(classes)
     y = torch.randint(classes, (batch,))
     y[0] = F.linear(lower[0], weight, bias).argmax()  # one that is in the lead
-    return weight, bias, lower, lower + 0.2 * torch.rand(batch, units), y
+    return weight, bias, lower, lower + torch.rand(batch, units), y
 
 
 EXERCISE = Exercise(
@@ -39,6 +39,18 @@ EXERCISE = Exercise(
             "no-width",
             "this is the lead at the middle of the box: the width has to go through the layer too",
             {"middle + reach": "middle"},
+        ),
+        Mistake(
+            "strongest-rival",
+            "only the rival that leads at the middle of the box is bounded, which proves nothing: "
+            "at a corner another one may be further ahead; bound them all, and then take the "
+            "maximum",
+            {
+                "    return lead.scatter(1, y[:, None], -torch.inf).amax(dim=1)": (
+                    "    rival = middle.scatter(1, y[:, None], -torch.inf).argmax(dim=1)\n"
+                    "    return lead[torch.arange(len(y)), rival]"
+                )
+            },
         ),
         Mistake(
             "own-class",
@@ -91,12 +103,14 @@ EXERCISE = Exercise(
             {"(upper - lower) / 2": "upper - lower"},
         ),
     ],
+    batched=("lower", "upper", "y"),
     hints=(
         "Take one rival j. logit_j - logit_y is one linear function of h. What are its weights, "
         "and what is its bias?",
         "weight[j] - weight[y] and bias[j] - bias[y]. Bound it as interval_linear does and keep "
         "the upper end. weight - weight[y][:, None] has the rows of all rivals: [N, K, n].",
-        "lead = difference @ centre + difference.abs() @ radius + bias - bias[y][:, None], then "
-        "set the column y to -inf and take the maximum over the classes.",
+        "lead = (difference @ centre[:, :, None] + difference.abs() @ radius[:, :, None])"
+        ".squeeze(2) + bias - bias[y][:, None], then set the column y to -inf and take the maximum "
+        "over the classes.",
     ),
 )

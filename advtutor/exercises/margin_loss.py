@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from advtutor.checks.code import calls
 from advtutor.checks.engine import Case, Exercise, Mistake
 
 
@@ -39,7 +40,7 @@ EXERCISE = Exercise(
             "the margin is cut off at 0: where the model is right it is constant, and nothing is "
             "left to climb",
             {"return others": "return torch.relu(others", ".squeeze(1)": ".squeeze(1))"},
-            source=r"relu|clamp|clip|maximum",
+            when=calls("relu", "clamp", "clip", "max", "maximum"),
         ),
         Mistake(
             "label-among-rivals",
@@ -63,6 +64,24 @@ EXERCISE = Exercise(
             {"-torch.inf": "0.0", "amax(dim=1)": "sum(dim=1) / (logits.shape[1] - 1)"},
         ),
         Mistake(
+            "masked-with-0",
+            "0 stands in the place of the right class, and is the largest where the others are all "
+            "negative: put -torch.inf there",
+            {"-torch.inf": "0.0"},
+        ),
+        Mistake(
+            "rival-without-gradient",
+            "the other logit is a plain number here, so the attack never pulls it up: leave out "
+            ".item(), .detach() and no_grad() around it",
+            {"others.amax(dim=1)": "others.amax(dim=1).detach()"},
+        ),
+        Mistake(
+            "label-without-gradient",
+            "the logit of y is a plain number here, so the attack never pushes it down: leave out "
+            ".item(), .detach() and no_grad() around it",
+            {".squeeze(1)": ".squeeze(1).detach()"},
+        ),
+        Mistake(
             "largest-against-second",
             "this compares the two largest logits and knows nothing of the label y",
             {
@@ -77,6 +96,8 @@ EXERCISE = Exercise(
             {"    others =": "    logits = logits.softmax(dim=1)\n    others ="},
         ),
     ],
+    differentiable=("logits",),
+    batched=("logits", "y"),
     hints=(
         "Two numbers for each example: the logit of the right class, and the largest among the "
         "others. Which minus which is positive where the model errs?",

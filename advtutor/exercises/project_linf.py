@@ -21,7 +21,8 @@ def project_input(seed: int, batch: int, shape: tuple[int, int, int], eps: float
 
 def scaled_down(x_adv: Tensor, x: Tensor, eps: float) -> Tensor:
     delta = x_adv - x
-    return x + delta * (eps / delta.abs().amax((1, 2, 3), keepdim=True)).clamp(max=1)
+    largest = delta.flatten(1).abs().amax(1).reshape(-1, *[1] * (x.dim() - 1))
+    return x + delta * (eps / largest).clamp(max=1)
 
 
 def into_l2_ball(x_adv: Tensor, x: Tensor, eps: float) -> Tensor:
@@ -34,9 +35,9 @@ EXERCISE = Exercise(
     notebook="02_gradient_sign_crafting",
     number=3,
     cases=[
-        Case(lambda: project_input(11, 4, (1, 6, 6), 0.1), batch=4),
-        Case(lambda: project_input(12, 1, (1, 8, 8), 0.25), batch=1),
-        Case(lambda: project_input(13, 5, (3, 5, 4), 0.03), batch=5),
+        Case(lambda: project_input(11, 4, (1, 6, 6), 0.11), batch=4),
+        Case(lambda: project_input(12, 1, (1, 8, 8), 0.23), batch=1),
+        Case(lambda: project_input(13, 5, (3, 5, 4), 0.037), batch=5),
     ],
     mistakes=[
         Mistake(
@@ -71,6 +72,7 @@ EXERCISE = Exercise(
             "the whole change is scaled down until it fits; in the max-norm each pixel is cut off "
             "by itself",
             {"torch.clamp(x_adv, x - eps, x + eps)": "scaled_down(x_adv, x, eps)"},
+            {"torch.clamp(x_adv, x - eps, x + eps)": "scaled_down(x_adv[None], x[None], eps)[0]"},
         ),
         Mistake(
             "l2-ball",
@@ -96,6 +98,7 @@ EXERCISE = Exercise(
             {".clamp(0, 1)": ""},
         ),
     ],
+    batched=("x_adv", "x"),
     hints=(
         "Two boxes hold the result: x - eps to x + eps, and 0 to 1. Each pixel by itself.",
         "Tensor.clamp takes tensors as bounds too, one for each pixel.",

@@ -12,9 +12,9 @@ EXERCISE = Exercise(
     notebook="01_linear_explanation",
     number=1,
     cases=[
-        Case(lambda: (2, 0.5), batch=1),
-        Case(lambda: (5, 0.1), batch=1),
-        Case(lambda: (300, 0.01), batch=1),
+        Case(lambda: (2, 0.42), batch=1),
+        Case(lambda: (5, 0.17), batch=1),
+        Case(lambda: (300, 0.013), batch=1),
     ],
     mistakes=[
         Mistake(

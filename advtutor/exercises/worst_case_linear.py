@@ -13,9 +13,9 @@ EXERCISE = Exercise(
     notebook="01_linear_explanation",
     number=2,
     cases=[
-        Case(lambda: linear_input(21, 6, 9, 0.25), batch=6),
-        Case(lambda: linear_input(22, 1, 784, 0.1), batch=1),
-        Case(lambda: linear_input(23, 4, 4, 0.03), batch=4),
+        Case(lambda: linear_input(21, 6, 9, 0.23), batch=6),
+        Case(lambda: linear_input(22, 1, 50, 0.13), batch=1),
+        Case(lambda: linear_input(23, 4, 4, 0.037), batch=4),
     ],
     mistakes=[
         Mistake(
@@ -75,6 +75,11 @@ EXERCISE = Exercise(
             {"eps": "2 * eps"},
         ),
     ],
+    says={
+        "shape": "each example gets a step of its own, a row of [N, n]: y[:, None] makes a column "
+        "of the labels, and the weights are the rows",
+    },
+    batched=("y",),
     hints=(
         "Write y * (w.(x + eta) + b) as two terms. Only y * w.eta is yours to choose, and each "
         "entry of eta can be chosen by itself.",

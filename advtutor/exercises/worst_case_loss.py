@@ -15,9 +15,9 @@ EXERCISE = Exercise(
     notebook="01_linear_explanation",
     number=3,
     cases=[
-        Case(lambda: loss_input(31, 6, 9, 0.25), batch=6),
-        Case(lambda: loss_input(32, 1, 49, 0.1), batch=1),
-        Case(lambda: loss_input(33, 4, 4, 0.5), batch=4),
+        Case(lambda: loss_input(31, 6, 9, 0.23), batch=6),
+        Case(lambda: loss_input(32, 1, 50, 0.13), batch=1),
+        Case(lambda: loss_input(33, 4, 4, 0.47), batch=4),
     ],
     mistakes=[
         Mistake(
@@ -76,6 +76,12 @@ EXERCISE = Exercise(
             {" + b)": ")"},
         ),
         Mistake(
+            "offset-outside",
+            "the label multiplies w.x alone: b is part of the score too, y * (w.x + b)",
+            {"y * (x @ w + b)": "y * (x @ w) + b"},
+            {"y * (x @ w + b)": "y * (x @ w) - b"},
+        ),
+        Mistake(
             "no-eps",
             "eps plays no part: the step is as large as eps allows",
             {"eps * w": "w"},
@@ -91,6 +97,7 @@ EXERCISE = Exercise(
             {"F.softplus": "torch.sigmoid"},
         ),
     ],
+    batched=("x", "y"),
     hints=(
         "Take the clean loss softplus(-y * (w.x + b)). By how much does the worst step change "
         "what stands inside?",

@@ -137,3 +137,13 @@ def wrong_raises__used_up(model, x, y, eps, alpha=0.5):
     value = mixed(model, x, fgsm(model, x, y, eps), y, alpha)
     value.backward()
     return value
+
+
+def wrong_gradient__of_the_clean_half(model, x, y, eps, alpha=0.5):
+    with torch.no_grad():
+        clean = loss(model, x, y)
+    return alpha * clean + (1 - alpha) * loss(model, fgsm(model, x, y, eps), y)
+
+
+def wrong_fixed_number(model, x, y, eps, alpha=0.5):
+    return mixed(model, x, fgsm(model, x, y, 0.25), y, alpha)

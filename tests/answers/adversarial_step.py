@@ -126,3 +126,15 @@ def wrong_mode_left(model, optimizer, x, y, eps):
     loss = step(optimizer, objective(model, x, y, eps))
     model.eval()
     return loss
+
+
+def wrong_cleared_too_late(model, optimizer, x, y, eps):
+    loss = objective(model, x, y, eps)
+    loss.backward()
+    optimizer.zero_grad()
+    optimizer.step()
+    return loss.item()
+
+
+def wrong_fixed_number(model, optimizer, x, y, eps):
+    return step(optimizer, objective(model, x, y, 0.25))

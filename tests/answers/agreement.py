@@ -103,3 +103,11 @@ def wrong_in_place(read_a, read_b, y):
     right = right_by_division(read_a, read_b, y)
     read_a[read_a == y] = -1
     return right
+
+
+def wrong_everything__a_tensor(read_a, read_b, y):
+    return (read_a == read_b).float().mean()
+
+
+def wrong_type__each_example(read_a, read_b, y):
+    return (read_a == read_b)[(read_a != y) & (read_b != y)].float()

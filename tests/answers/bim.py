@@ -198,3 +198,50 @@ def wrong_endless(model, x, y, eps, step_size, steps):
     while steps > 0:
         x_adv = box(x_adv + step_size * gradient(model, x_adv, y).sign(), x, eps)
     return x_adv
+
+
+def wrong_late_projection__of_the_ball(model, x, y, eps, step_size, steps):
+    x_adv = x
+    for _ in range(steps):
+        x_adv = (x_adv + step_size * gradient(model, x_adv, y).sign()).clamp(0, 1)
+    return x_adv.clamp(x - eps, x + eps)
+
+
+def wrong_late_projection__of_the_range(model, x, y, eps, step_size, steps):
+    eta = torch.zeros_like(x)
+    for _ in range(steps):
+        eta = (eta + step_size * gradient(model, x + eta, y).sign()).clamp(-eps, eps)
+    return (x + eta).clamp(0, 1)
+
+
+def wrong_early_stop(model, x, y, eps, step_size, steps):
+    x_adv = x
+    for _ in range(steps):
+        if (model(x_adv).argmax(1) != y).all():
+            return x_adv
+        x_adv = box(x_adv + step_size * gradient(model, x_adv, y).sign(), x, eps)
+    return x_adv
+
+
+def wrong_early_stop__each_image(model, x, y, eps, step_size, steps):
+    x_adv = x
+    for _ in range(steps):
+        right = (model(x_adv).argmax(1) == y).float().reshape(-1, 1, 1, 1)
+        x_adv = box(x_adv + right * step_size * gradient(model, x_adv, y).sign(), x, eps)
+    return x_adv
+
+
+def wrong_no_ball__it_moves_in_place(model, x, y, eps, step_size, steps):
+    x_adv = x
+    for _ in range(steps):
+        x_adv += step_size * gradient(model, x_adv, y).sign()
+        x_adv.clamp_(x - eps, x + eps).clamp_(0, 1)
+    return x_adv
+
+
+def wrong_fixed_number(model, x, y, eps, step_size, steps):
+    return walk(model, x, y, eps, steps, lambda grad, x_adv: 0.02 * grad.sign())
+
+
+def wrong_fixed_number__of_steps(model, x, y, eps, step_size, steps):
+    return walk(model, x, y, eps, 10, lambda grad, x_adv: step_size * grad.sign())

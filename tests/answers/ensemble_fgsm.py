@@ -121,3 +121,10 @@ def wrong_param_grads(models, x, y, eps):
 
 def wrong_shape(models, x, y, eps):
     return torch.stack([attacks.fgsm(model, x, y, eps) for model in models])
+
+
+wrong_mean_probabilities__then_their_logarithm = attack(
+    lambda outputs, y: F.nll_loss(
+        (sum(o.softmax(1) for o in outputs) / len(outputs)).log(), y, reduction="sum"
+    )
+)

@@ -100,3 +100,13 @@ def wrong_downhill__sum(loss, x, directions, h):
 
 def wrong_shape__one_image(loss, x, directions, h):
     return averaged(x, slopes_of(loss, x, directions, h), directions)[0]
+
+
+def wrong_times_h(loss, x, directions, h):
+    return averaged(
+        x, [(loss(x + h * v) - loss(x - h * v)) / 2 * h for v in directions], directions
+    )
+
+
+def wrong_fixed_number(loss, x, directions, h):
+    return averaged(x, slopes_of(loss, x, directions, 0.1), directions)

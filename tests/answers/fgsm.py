@@ -343,3 +343,61 @@ def wrong_attached(model, x, y, eps):
     x_in = x.clone().requires_grad_()
     grad = torch.autograd.grad(F.cross_entropy(model(x_in), y), x_in)[0]
     return (x_in + eps * grad.sign()).clamp(0, 1)
+
+
+def wrong_clamped_step(model, x, y, eps):
+    step = (eps * gradient(model, x, y).sign()).clamp(0, 1)
+    return x + step
+
+
+def wrong_divided_by_max__of_the_batch(model, x, y, eps):
+    grad = gradient(model, x, y)
+    return (x + eps * grad / grad.abs().max()).clamp(0, 1)
+
+
+def wrong_fixed_number(model, x, y, eps):
+    return (x + 0.25 * gradient(model, x, y).sign()).clamp(0, 1)
+
+
+def wrong_fixed_number__in_a_helper(model, x, y, eps):
+    return (x + quarter(gradient(model, x, y))).clamp(0, 1)
+
+
+def quarter(grad):
+    return 0.25 * grad.sign()
+
+
+def wrong_argument_ignored__a_quarter(model, x, y, eps):
+    return (x + gradient(model, x, y).sign() / 4).clamp(0, 1)
+
+
+def wrong_argument_ignored(model, x, y, eps):
+    return (x + x.mean() * gradient(model, x, y).sign()).clamp(0, 1)
+
+
+def wrong_minus__with_words(model, x, y, eps):
+    """Take the softmax? No: the loss does it itself."""
+    loss = "softmax( of the logits"  # softmax(model(x)) is not needed
+    assert loss
+    return (x - eps * gradient(model, x, y).sign()).clamp(0, 1)
+
+
+def wrong_no_clip__with_words(model, x, y, eps):
+    # do I need clamp(x - eps, x + eps)?
+    return x + eps * gradient(model, x, y).sign()
+
+
+def wrong_in_place__and_wrong(model, x, y, eps):
+    x += eps * gradient(model, x, y).sign()
+    return (x + 0.3 * eps * gradient(model, x, y).sign()).clamp(0, 1)
+
+
+def wrong_raises__tuple(model, x, y, eps):
+    x_in = x.clone().requires_grad_()
+    grad = torch.autograd.grad(F.cross_entropy(model(x_in), y), x_in)
+    return x + eps * grad.sign()
+
+
+def wrong_several_only(model, x, y, eps):
+    way = 1 if len(x) > 1 else 0.5
+    return (x + way * eps * gradient(model, x, y).sign()).clamp(0, 1)

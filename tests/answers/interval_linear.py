@@ -85,3 +85,13 @@ def wrong_swapped__no_bias(weight, bias, lower, upper):
 
 def wrong_type(weight, bias, lower, upper):
     return torch.stack(right_by_signs(weight, bias, lower, upper))
+
+
+def wrong_sorted_corners(weight, bias, lower, upper):
+    one, other = lower @ weight.T + bias, upper @ weight.T + bias
+    return torch.minimum(one, other), torch.maximum(one, other)
+
+
+def wrong_bias_in_the_width__its_size(weight, bias, lower, upper):
+    low, high = right_by_signs(weight, bias, lower, upper)
+    return low - bias.abs(), high + bias.abs()

@@ -74,3 +74,11 @@ def wrong_in_place(lower, upper):
 
 def wrong_type(lower, upper):
     return torch.stack([lower.relu(), upper.relu()])
+
+
+def wrong_lower_zero(lower, upper):
+    return 0 * lower, upper.relu()
+
+
+def wrong_cut_at_six(lower, upper):
+    return torch.nn.functional.relu6(lower), torch.nn.functional.relu6(upper)

@@ -84,3 +84,26 @@ def wrong_shape__one_loss_each(w, b, x, y, strength):
 
 def wrong_detached(w, b, x, y, strength):
     return F.softplus(-y * (x @ w + b)).mean().detach() + (strength * w.abs().sum()).detach()
+
+
+def wrong_offset_outside(w, b, x, y, strength):
+    return F.softplus(-(y * (x @ w) + b)).mean() + strength * w.abs().sum()
+
+
+def wrong_price_without_gradient(w, b, x, y, strength):
+    return F.softplus(-y * (x @ w + b)).mean() + strength * w.abs().sum().item()
+
+
+def wrong_price_without_gradient__numpy(w, b, x, y, strength):
+    price = abs(w.detach().numpy()).sum()
+    return F.softplus(-y * (x @ w + b)).mean() + strength * float(price)
+
+
+def wrong_loss_without_gradient(w, b, x, y, strength):
+    with torch.no_grad():
+        loss = F.softplus(-y * (x @ w + b)).mean()
+    return loss + strength * w.abs().sum()
+
+
+def wrong_gradient__of_the_offset(w, b, x, y, strength):
+    return F.softplus(-y * (x @ w + b.item())).mean() + strength * w.abs().sum()

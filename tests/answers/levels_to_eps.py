@@ -50,3 +50,11 @@ def wrong_this_networks_units(levels):
 
 def wrong_per_cent(levels):
     return levels / 255 * 100
+
+
+def wrong_values__rounded(levels):
+    return round(levels / 255, 4)
+
+
+def wrong_fixed_number(levels):
+    return 8 / 255

@@ -80,3 +80,7 @@ def wrong_shape(w, b, x, y):
 
 def wrong_type(w, b, x, y):
     return margin(w, b, x, y).relu().div(w.abs().sum()).tolist()
+
+
+def wrong_offset_outside(w, b, x, y):
+    return (y * (x @ w) + b).relu() / w.abs().sum()

@@ -114,3 +114,9 @@ def wrong_bounds_subtracted__no_bias(weight, bias, lower, upper, y):
 def wrong_shape(weight, bias, lower, upper, y):
     middle, rows, radius = parts(weight, bias, lower, upper, y)
     return middle + through(rows.abs(), radius)
+
+
+def wrong_strongest_rival(weight, bias, lower, upper, y):
+    middle, rows, radius = parts(weight, bias, lower, upper, y)
+    rival = middle.scatter(1, y[:, None], -torch.inf).argmax(1)
+    return (middle + through(rows.abs(), radius)).gather(1, rival[:, None]).squeeze(1)

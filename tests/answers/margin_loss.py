@@ -83,3 +83,19 @@ def wrong_shape__mean(logits, y):
 
 def wrong_detached(logits, y):
     return (others_of(logits, y).amax(1) - own(logits, y)).detach()
+
+
+def wrong_masked_with_0(logits, y):
+    return logits.scatter(1, y[:, None], 0.0).amax(1) - own(logits, y)
+
+
+def wrong_rival_without_gradient(logits, y):
+    return others_of(logits.detach(), y).amax(1) - own(logits, y)
+
+
+def wrong_label_without_gradient(logits, y):
+    return others_of(logits, y).amax(1) - own(logits, y).detach()
+
+
+def wrong_downhill__rival_without_gradient(logits, y):
+    return own(logits, y) - others_of(logits, y).amax(1).detach()

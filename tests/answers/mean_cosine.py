@@ -99,3 +99,11 @@ def wrong_type(g, h):
 
 def wrong_values__half(g, h):
     return right_by_torch(g, h) / 2
+
+
+def wrong_absolute__a_tensor(g, h):
+    return F.cosine_similarity(*flat(g, h)).abs().mean()
+
+
+def wrong_type__each_image(g, h):
+    return F.cosine_similarity(*flat(g, h))

@@ -70,3 +70,12 @@ def wrong_no_ball__no_range(x_adv, x, eps):
 
 def wrong_in_place(x_adv, x, eps):
     return x_adv.clamp_(x - eps, x + eps).clamp_(0, 1)
+
+
+def wrong_scaled__over_the_batch(x_adv, x, eps):
+    delta = x_adv - x
+    return (x + delta * min(1.0, eps / delta.abs().max().item())).clamp(0, 1)
+
+
+def wrong_fixed_number(x_adv, x, eps):
+    return x_adv.clamp(x - 0.1, x + 0.1).clamp(0, 1)

@@ -58,3 +58,7 @@ def wrong_per_cent(n, thickness):
 
 def wrong_values__half_the_thickness(n, thickness):
     return 1 - (1 - thickness / 2) ** n
+
+
+def wrong_fixed_number(n, thickness):
+    return 1 - (1 - 0.01) ** n

@@ -76,3 +76,7 @@ def wrong_shape(w, y, eps):
 
 def wrong_shape__turned(w, y, eps):
     return -eps * w.sign()[:, None] * y
+
+
+def wrong_fixed_number(w, y, eps):
+    return -0.25 * y[:, None] * w.sign()

@@ -83,3 +83,16 @@ def wrong_as_printed__no_offset(w, b, x, y, eps):
 
 def wrong_shape__mean(w, b, x, y, eps):
     return F.softplus(eps * w.abs().sum() - y * (x @ w + b)).mean()
+
+
+def wrong_offset_outside(w, b, x, y, eps):
+    return F.softplus(eps * w.abs().sum() - y * (x @ w) + b)
+
+
+def wrong_offset_outside__bracketed(w, b, x, y, eps):
+    margin = y * (x @ w) + b
+    return F.softplus(eps * w.abs().sum() - margin)
+
+
+def wrong_fixed_number(w, b, x, y, eps):
+    return F.softplus(0.25 * w.abs().sum() - y * (x @ w + b))

@@ -1,0 +1,158 @@
+"""Reads what a learner has written: the code alone, never its comments, docstrings or strings."""
+
+import ast
+import functools
+import inspect
+import textwrap
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+Function = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Code:
+    """The syntax trees of a function and of the functions beside it that it calls."""
+
+    trees: tuple[ast.AST, ...]
+
+    @classmethod
+    def of(cls, function: Function) -> "Code":
+        """The code of `function`; without trees where Python does not know its source."""
+        function = _innermost(function)
+        around = getattr(function, "__globals__", {})
+        found: dict[Any, ast.AST] = {}
+        todo = [function]
+        while todo:
+            one = todo.pop()
+            tree = tree_of(one)
+            if tree is None or one in found:
+                continue
+            found[one] = tree
+            named = (around.get(n.id) for n in ast.walk(tree) if isinstance(n, ast.Name))
+            todo += [
+                other
+                for other in map(_innermost, named)
+                if inspect.isfunction(other) and other.__globals__ is around
+            ]
+        return cls(tuple(found.values()))
+
+    def nodes(self) -> Iterator[ast.AST]:
+        """Every node of every tree."""
+        for tree in self.trees:
+            yield from ast.walk(tree)
+
+    def calls(self, *names: str) -> list[ast.Call]:
+        """The calls of functions or methods that are called one of `names`, also as `name_`."""
+        calls = (node for node in self.nodes() if isinstance(node, ast.Call))
+        return [call for call in calls if _last_name(call.func).rstrip("_") in names]
+
+    @property
+    def numbers(self) -> list[float]:
+        """The numbers that are written in it, each once."""
+        values = (node.value for node in self.nodes() if isinstance(node, ast.Constant))
+        numbers = (v for v in values if isinstance(v, int | float) and not isinstance(v, bool))
+        return list(dict.fromkeys(numbers))
+
+
+def calls(*names: str, mentioning: str = "") -> Callable[[Code], bool]:
+    """Whether code calls one of `names`, with the variable `mentioning` among its arguments."""
+
+    def applies(code: Code) -> bool:
+        return any(
+            not mentioning or mentioning in {getattr(n, "id", "") for n in ast.walk(call)}
+            for call in code.calls(*names)
+        )
+
+    return applies
+
+
+def is_stub(function: Function) -> bool:
+    """Whether nobody has begun: a `...` in the place of a value or of a whole block, or nothing.
+
+    A `...` left standing in a function that returns something else makes no stub.
+    """
+    definition = tree_of(function)
+    if not isinstance(definition, ast.FunctionDef):
+        return definition is None and _compiles_to_nothing(function)
+    if any(_is_gap(node) for node in ast.walk(definition)):
+        return True
+    returns = any(isinstance(n, ast.Return) and n.value is not None for n in ast.walk(definition))
+    yields = any(isinstance(n, ast.Yield | ast.YieldFrom) for n in ast.walk(definition))
+    return not returns and not yields and _says_nothing_else(definition)
+
+
+def leftover(function: Function) -> int | None:
+    """The line of the function in which a lone `...` stands, from 1; None where none does."""
+    tree = tree_of(function)
+    found = (n for n in ast.walk(tree) if isinstance(n, ast.Expr) and _is_dots(n)) if tree else ()
+    return next((dots.lineno for dots in found), None)
+
+
+def tree_of(function: Function) -> ast.AST | None:
+    """The definition of a function as a tree; of a lambda, the statement that it stands in."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(_innermost(function))))
+    except (OSError, TypeError, SyntaxError, ValueError):
+        return None
+    return tree.body[0] if tree.body else None
+
+
+def _innermost(function: Any) -> Any:
+    """What a `partial` or a decorated function was made of."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return inspect.unwrap(function) if callable(function) else function
+
+
+def _last_name(node: ast.AST) -> str:
+    """The name by which something is called: `clamp` of x.clamp, and of torch.clamp."""
+    if isinstance(node, ast.Call):  # nn.CrossEntropyLoss()(logits, y)
+        return _last_name(node.func)
+    return getattr(node, "attr", "") or getattr(node, "id", "")
+
+
+def _is_dots(node: ast.AST) -> bool:
+    """`...` as a statement of its own."""
+    return isinstance(node, ast.Expr) and _is_ellipsis(node.value)
+
+
+def _is_gap(node: ast.AST) -> bool:
+    """`...` assigned or returned, or alone in a block below the first: `x[..., 0]` is no gap."""
+    if isinstance(node, ast.Assign | ast.AnnAssign | ast.Return):
+        return _is_ellipsis(node.value)
+    blocks = [getattr(node, name, None) for name in ("body", "orelse", "finalbody")]
+    return any(
+        isinstance(block, list) and any(map(_is_dots, block)) and all(map(_is_empty, block))
+        for block in blocks
+    )
+
+
+def _says_nothing_else(definition: ast.FunctionDef) -> bool:
+    body = definition.body
+    return any(map(_is_dots, body)) or all(map(_is_empty, body))
+
+
+def _is_ellipsis(node: ast.AST | None) -> bool:
+    return isinstance(node, ast.Constant) and node.value is ...
+
+
+def _is_empty(node: ast.AST) -> bool:
+    """`pass`, `...` or a docstring."""
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+        return node.value.value is ... or isinstance(node.value.value, str)
+    return isinstance(node, ast.Pass)
+
+
+def _compiles_to_nothing(function: Function) -> bool:
+    """For a function without source: does it compile to what an empty one compiles to?"""
+
+    def empty() -> None: ...
+
+    def documented() -> None:
+        """Nothing."""
+
+    code = getattr(function, "__code__", None)
+    bodies = [empty.__code__.co_code, documented.__code__.co_code]
+    return code is not None and code.co_code in bodies and not code.co_names
