@@ -479,6 +479,14 @@ def test_otherwise_the_courses_own_comes_back(key: str, capsys: pytest.CaptureFi
     assert checks.fgsm(vars(importlib.import_module("answers.fgsm"))[key]) is right_fgsm
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 1 and re.match(r"[○✗] fgsm: ", lines[0])
+    assert lines[0].endswith("(the notebook goes on with the course's own function)")
+
+
+def test_telling_leaves_the_answer_where_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    """Catches an assignment whose line says that another function than the learner's is used."""
+    assert checks.fgsm.tell(answers("fgsm", "wrong_minus")["wrong_minus"]) is None
+    line = capsys.readouterr().out
+    assert line.startswith("✗ fgsm: the step goes down the loss") and "goes on" not in line
 
 
 def test_the_courses_own_is_no_answer(capsys: pytest.CaptureFixture[str]) -> None:
@@ -774,12 +782,12 @@ def test_in_a_kernel(tmp_path: Any) -> None:
     outputs = [[output.text for output in cell.outputs] for cell in notebook.cells]
     assert outputs[:3] == [
         [],
-        ["○ fgsm: not attempted yet\n"],
-        ["✗ fgsm: still running after 0.5 s: is there an endless loop?\n"],
+        [f"○ fgsm: not attempted yet{engine.GOES_ON}\n"],
+        [f"✗ fgsm: still running after 0.5 s: is there an endless loop?{engine.GOES_ON}\n"],
     ]
     assert outputs[3] == [
         "✗ fgsm: it stops at `return x.wrong` with AttributeError: "
-        "'Tensor' object has no attribute 'wrong'\n"
+        f"'Tensor' object has no attribute 'wrong'{engine.GOES_ON}\n"
     ]
     assert outputs[4][0].startswith("hint 1 of 3: ")
 
