@@ -40,9 +40,8 @@ class Outcome:
 
     @classmethod
     def of(cls, run: Run, same_reach: bool = False) -> "Outcome":
-        modules = run.arguments["model"].modules()
-        asked = sum(len(module.modes) for module in modules if isinstance(module, Probe))
         assert isinstance(run.case, Target)
+        asked = run.seen if isinstance(run.seen, int) else queries(run.arguments["model"])
         return cls(run, asked, run.case.level, same_reach)
 
     @cached_property
@@ -116,6 +115,11 @@ class Outcome:
         return any((split.x == out[:1]).flatten(1).all(dim=1).any().item() for split in mnist())
 
 
+def queries(model: nn.Module) -> int:
+    """How often batches have been put to a model."""
+    return sum(len(module.modes) for module in model.modules() if isinstance(module, Probe))
+
+
 @dataclass(frozen=True)
 class Symptom:
     """A known way to fail: `shows` tells it from what one run did; `when` as in `Mistake`."""
@@ -146,7 +150,9 @@ class Break(Exercise):
         return runs
 
     def look_closer(self, function: Function, runs: list[Run]) -> None:
-        """An attack may draw at random, and is judged by what it breaks: nothing more is needed."""
+        """Note how often each asked its model. It may draw at random: what it breaks counts."""
+        for run in runs:
+            run.seen = queries(run.arguments["model"])
 
     def compare(self, runs: list[Run], wanted: list[Run], function: Function | None) -> None:
         """Name what shows in any run."""

@@ -105,6 +105,10 @@ class Run:
     again: Any = None
 
 
+# Told of each check: the exercise, its runs as far as they went, the verdict.
+watchers: list[Callable[[str, list[Run], Verdict], None]] = []
+
+
 class CheckedInside(BaseException):
     """A function under check has called a check."""
 
@@ -232,7 +236,15 @@ class Exercise:
 
         Only KeyboardInterrupt, the learner's own stop button, passes through.
         """
-        verdict = self.verdict(lambda: self.decide(self.observe(function), function))
+        runs: list[Run] = []
+
+        def search() -> None:
+            runs.extend(self.observe(function))
+            self.decide(runs, function)
+
+        verdict = self.verdict(search)
+        for watch in watchers:
+            watch(self.name, runs, verdict)
         line = leftover(function) if verdict.fault != "stub" else None
         if line is None:
             return verdict
@@ -340,9 +352,8 @@ class Exercise:
 
     def _run(self, function: Function, case: Case, seed: int = 0) -> Run:
         seed_everything(seed)
-        values = case.build()
-        names = inspect.signature(self.reference).parameters
-        arguments = dict(zip(names, values, strict=False))
+        arguments = self.arguments(case)
+        values = list(arguments.values())
         before = note(arguments)
         seed_everything(seed + 1)
         torch.set_grad_enabled(True)  # the run before may have left it off
@@ -351,6 +362,11 @@ class Exercise:
         if not torch.is_grad_enabled():
             changed["grad-off"] = "torch"
         return Run(case, arguments, result, changed)
+
+    def arguments(self, case: Case) -> dict[str, Any]:
+        """A case's arguments, made afresh, by their names."""
+        names = inspect.signature(self.reference).parameters
+        return dict(zip(names, case.build(), strict=False))
 
     @contextlib.contextmanager
     def _named_errors(self, function: Function, runs: Sequence[Run] = ()) -> Iterator[None]:
@@ -610,7 +626,7 @@ def _same(one: Any, other: Any) -> bool:
         return len(one) == len(other) and all(map(_same, one, other))
     if isinstance(one, Tensor):
         return one.shape == other.shape and torch.allclose(
-            one.detach(), other.detach().to(one.dtype), rtol=RTOL, atol=ATOL
+            one.detach().double(), other.detach().double(), rtol=RTOL, atol=ATOL
         )
     if isinstance(one, float | int):
         if math.isnan(one) or math.isnan(other):  # NaN where NaN is due

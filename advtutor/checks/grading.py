@@ -1,50 +1,213 @@
-"""Judges one answer in a process of its own: `python -I -m advtutor.checks.grading fgsm`.
+"""Grades submitted notebooks and files: the verdict is formed where no answer has run.
 
-The source of the answer comes on stdin. A notebook that is graded may have overwritten anything,
-the checks included; here only the answer arrives. Exit status 0 if it is right.
+The answers run in a process of their own (`advtutor.checks.replay`), which returns tensors. Here
+are the inputs, the course's answers and the comparison. No submitted code is run or imported here,
+and nothing is unpickled.
 """
 
-import linecache
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
 import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from advtutor import checks, exercises
+from advtutor.checks.engine import Exercise, Run, Verdict
+from advtutor.checks.replay import unpacked
+
+SECONDS = 600.0  # for one submission, with all its cells
+MOST_BYTES = 64 * 2**20  # of what it returns; the course's own answers take half a megabyte
+AROUND = """import torch
 import torch.nn.functional as F
+from torch import Tensor, nn
 
 from advtutor import attacks, checks
 
 
-def names_around() -> dict[str, object]:
-    """What an answer may use: torch, the attacks, and the answers to the other exercises."""
-    own = {name: getattr(checks, name).reference for name in checks.__all__}
-    around = {"torch": torch, "F": F, "nn": torch.nn, "Tensor": torch.Tensor, "attacks": attacks}
-    return {**around, **own}
+"""
 
 
-def judge(name: str, source: str) -> tuple[bool, str]:
-    """Whether the function that `source` defines is right, and the check's line on it."""
-    file = "<answer>"
-    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-    namespace = names_around()
-    before = namespace.pop(name)
+@dataclass(frozen=True)
+class Grade:
+    """The verdict on the answer to one exercise."""
+
+    exercise: str
+    verdict: Verdict
+
+    @property
+    def right(self) -> bool:
+        """Whether the answer earns its points."""
+        return self.verdict.mark == "✓"
+
+    @property
+    def line(self) -> str:
+        """The check's line, as in the notebook."""
+        return f"{self.verdict.mark} {self.exercise}: {self.verdict.text}"
+
+
+def grade(path: Path, seconds: float = SECONDS) -> list[Grade]:
+    """Grade a submitted notebook (.ipynb), or a Python file with the functions in it.
+
+    A notebook that is called as one of the course has all its exercises graded, another file those
+    that it defines. seconds: for the whole file. Raises ValueError for a file that is neither.
+    """
     try:
-        exec(compile(source, file, "exec"), namespace)
-    except Exception as error:
-        return False, f"✗ {name}: its source cannot be run: {type(error).__name__}: {error}"
-    answer = namespace.get(name)
-    if answer is None or answer is before:
-        return False, f"✗ {name}: no function of this name was handed in"
-    verdict = getattr(checks, name).judge(answer)
-    return verdict.mark == "✓", f"{verdict.mark} {name}: {verdict.text}"
+        text = path.read_text(encoding="utf-8-sig")
+        cells = code_of(json.loads(text)) if path.suffix == ".ipynb" else [python_cell(text)]
+    except (OSError, ValueError, KeyError, TypeError) as fault:
+        raise ValueError(f"{path} cannot be read as a notebook or a Python file: {fault}") from None
+    return grade_cells(cells, expected(path.stem, cells), seconds)
 
 
-def main() -> None:
-    """Judge the answer on stdin to the exercise named on the command line."""
-    if len(sys.argv) != 2 or sys.argv[1] not in checks.__all__:
-        sys.exit(f"name one exercise: {', '.join(checks.__all__)}")
-    right, line = judge(sys.argv[1], sys.stdin.read())
-    print(line)
-    sys.exit(0 if right else 1)
+def grade_cells(cells: list[str], names: list[str], seconds: float = SECONDS) -> list[Grade]:
+    """Run code cells in a process of their own and grade the exercises called `names`."""
+    found, tensors, fate = replayed(cells, names, seconds)
+    return [Grade(name, judged(name, found.get(name), tensors, fate)) for name in names]
 
 
-if __name__ == "__main__":
-    main()
+def code_of(notebook: dict[str, Any]) -> list[str]:
+    """The code cells of a notebook, without those that grade it, with `\\n` between the lines."""
+    return [
+        "".join(cell["source"]).replace("\r\n", "\n")
+        for cell in notebook["cells"]
+        if cell["cell_type"] == "code"
+        and not cell.get("metadata", {}).get("nbgrader", {}).get("grade")
+    ]
+
+
+def python_cell(text: str) -> str:
+    """A file of functions as a cell, with around it what the course's notebooks import."""
+    return AROUND + text
+
+
+def expected(stem: str, cells: list[str]) -> list[str]:
+    """The exercises that a file of this name answers, or has to."""
+    of_course = exercises.by_notebook()
+    if stem in of_course:
+        return list(of_course[stem])
+    code = "\n".join(cells)
+    ordered = [name for names in of_course.values() for name in names]
+    return [name for name in ordered if re.search(rf"(?m)^(def {name}\(|{name}\s*=)", code)]
+
+
+def judged(name: str, found: Any, tensors: dict[str, Tensor], fate: str) -> Verdict:
+    """The verdict on what the other process returned for one exercise."""
+    exercise: Exercise = getattr(checks, name)
+    if found is None:
+        return Verdict("✗", "missing", fate)
+    try:
+        runs = runs_of(exercise, found["runs"], tensors)
+        mark, text = str(found["mark"]), str(found["text"])
+    except (KeyError, TypeError, AttributeError, ValueError):
+        return Verdict("✗", "spoilt", "what it returned cannot be read")
+    if not runs:  # it did not get as far as that, by its own account
+        return Verdict("○" if mark == "○" else "✗", "stopped", text)
+    return exercise.verdict(lambda: exercise.decide(runs))
+
+
+def runs_of(exercise: Exercise, data: list[Any], tensors: dict[str, Tensor]) -> list[Run]:
+    """The runs as the engine knows them, with inputs made here. An answer that stopped has none."""
+    if not data:
+        return []
+    runs = [
+        Run(
+            case,
+            exercise.arguments(case),
+            unpacked(one["result"], tensors),
+            {str(kind): str(what) for kind, what in one["changed"].items()},
+            unpacked(one["seen"], tensors),
+            unpacked(one["again"], tensors),
+        )
+        for case, one in zip(exercise.cases, data, strict=True)
+    ]
+    return runs
+
+
+def replayed(
+    cells: list[str], names: list[str], seconds: float
+) -> tuple[dict[str, Any], dict[str, Tensor], str]:
+    """What the cells' answers returned, as data and tensors, and why it may be incomplete."""
+    with tempfile.TemporaryDirectory(prefix="advtutor-", ignore_cleanup_errors=True) as folder:
+        asked, out = Path(folder, "cells.json"), Path(folder, "out.safetensors")
+        asked.write_text(json.dumps({"cells": cells, "exercises": names}), encoding="utf-8")
+        environment = os.environ | {
+            "PYTHONPATH": os.pathsep.join(part for part in sys.path if part),  # also a user's site
+            "ADVTUTOR_PROGRESS": "off",
+            "MPLBACKEND": "Agg",
+            "IPYTHONDIR": folder,
+        }
+        command = [sys.executable, "-P", "-X", "utf8", "-m", "advtutor.checks.replay"]
+        status = _finished([*command, str(asked), str(out)], folder, environment, seconds)
+        fate = "its notebook ended the process before the answer was checked"
+        if status is None:
+            fate = f"its notebook was still running after {seconds:g} s"
+        if not out.is_file() or out.stat().st_size > MOST_BYTES:
+            return {}, {}, fate
+        try:
+            with safe_open(out, framework="pt") as file:
+                said = file.metadata() or {}
+                found = json.loads(said.get("found", "{}"))
+                tensors = {key: file.get_tensor(key) for key in [*file.keys()]}
+        except (SafetensorError, ValueError, OSError):
+            return {}, {}, "what its notebook returned cannot be read"
+        if said.get("ended") == "True":
+            fate = "no answer of this name was handed in"
+        return (found if isinstance(found, dict) else {}), tensors, fate
+
+
+def _finished(
+    command: list[str], folder: str, environment: dict[str, str], seconds: float
+) -> int | None:
+    """The exit status of a command, or None where it, and what it started, had to be ended."""
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        return process.wait(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        if hasattr(os, "killpg"):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+        process.wait()
+
+
+def mark(notebook: Any) -> None:
+    """Write the grades into the graded cells of a notebook that nbgrader is about to score.
+
+    An error in a cell's output is what nbgrader takes the points for. Whatever the notebook's own
+    kernel has left there goes.
+    """
+    wanted = {
+        cell.metadata.nbgrader.grade_id.removesuffix("-test"): cell
+        for cell in notebook.cells
+        if cell.metadata.get("nbgrader", {}).get("grade")
+    }
+    for one in grade_cells(code_of(notebook), list(wanted)):
+        said = {"output_type": "stream", "name": "stdout", "text": one.line + "\n"}
+        failed = {
+            "output_type": "error",
+            "ename": "AssertionError",
+            "evalue": one.line,
+            "traceback": [one.line],
+        }
+        cell = wanted[one.exercise]
+        cell.outputs = [type(cell)(said if one.right else failed)]

@@ -12,6 +12,7 @@ from rich.markup import escape
 import advtutor
 from advtutor._say import say
 from advtutor.course.audit import audit
+from advtutor.course.grade import grade
 
 app = typer.Typer(
     help="A course in notebooks on adversarial examples.",
@@ -117,6 +118,9 @@ def catch_up(
     if problems:
         raise typer.Exit(1)
     say(f"all that it needs loads; open {start}")
+
+
+app.command()(grade)
 
 
 @app.command()

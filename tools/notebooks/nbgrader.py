@@ -21,12 +21,33 @@ FOLDER = ROOT / "build" / "nbgrader"
 POINTS = 2
 LINK_TO_NEIGHBOUR = re.compile(r"\[([^\]]+)\]\(\w+\.ipynb\)")  # which is not handed out
 
-CONFIG = """# Written by `make nbgrader`. See docs/grading.md.
+CONFIG = '''# Written by `make nbgrader`. See docs/grading.md.
+from nbgrader.preprocessors import (
+    AssignLatePenalties,
+    CheckCellMetadata,
+    NbGraderPreprocessor,
+    SaveAutoGrades,
+)
+
+from advtutor.checks import grading
+
+
+class Judge(NbGraderPreprocessor):
+    """Runs each answer in a process of its own, and writes the grades into the tests' outputs."""
+
+    def preprocess(self, notebook, resources):
+        grading.mark(notebook)
+        return notebook, resources
+
+
 c = get_config()
 c.CourseDirectory.course_id = "advtutor"
 c.ClearSolutions.code_stub = {"python": "..."}
-c.ExecutePreprocessor.timeout = 300
-"""
+# In the place of Execute: no submission runs in a kernel, and none gives itself points.
+c.Autograde.autograde_preprocessors = [
+    Judge, SaveAutoGrades, AssignLatePenalties, CheckCellMetadata
+]
+'''
 
 INTRODUCTION = """# Exercises: {title}
 
@@ -39,16 +60,10 @@ import torch.nn.functional as F
 
 from advtutor import attacks, checks"""
 
-# The answer's source goes to a process of its own: this one may have overwritten the checks.
+# No code of a submission gives points: nbgrader_config.py's Judge replaces this cell's output.
 TEST = """# Your answer to `{name}` is graded here: {points} points.
 ### BEGIN HIDDEN TESTS
-import inspect, subprocess, sys
-assert {name}.__module__ == "__main__", "{name} is not your own function"
-verdict = subprocess.run(
-    [sys.executable, "-I", "-m", "advtutor.checks.grading", "{name}"],
-    input=inspect.getsource({name}), capture_output=True, encoding="utf-8", timeout=120,
-)
-assert verdict.returncode == 0 and verdict.stdout.startswith("✓"), verdict.stdout + verdict.stderr
+raise AssertionError("not graded: use the course's nbgrader_config.py, or `advtutor grade`")
 ### END HIDDEN TESTS"""
 
 
@@ -84,7 +99,7 @@ def solves(cell: NotebookNode, name: str) -> bool:
 def answer_cell(source: str, name: str) -> NotebookNode:
     """The exercise's cell, whose check only speaks: the answer stays what was handed in."""
     spoken, found = re.subn(
-        rf"(?m)^{name} = checks\.{name}\(", f"_ = checks.{name}(", solved(source)
+        rf"(?m)^{name} = checks\.{name}\(", f"checks.{name}.tell(", solved(source)
     )
     if found != 1:
         raise SystemExit(f"nbgrader: the cell of {name} has {found} check lines, not one")
