@@ -1,5 +1,6 @@
 """Progress: which exercises are done, kept in a small file that holds their names and no code."""
 
+import ast
 import contextlib
 import json
 import os
@@ -8,9 +9,29 @@ from pathlib import Path
 
 from platformdirs import user_data_dir
 
-from advtutor import exercises
 from advtutor._files import users_path, whole_file
 from advtutor._say import say
+
+
+def _of_notebooks() -> dict[str, tuple[str, ...]]:
+    """For each notebook its exercises, in the course's order, read from the exercises' files.
+
+    Read and not imported: an exercise brings torch, and stands on a higher floor.
+    """
+    found = []
+    for path in (Path(__file__).parent / "exercises").glob("[a-z]*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            words = node.keywords if isinstance(node, ast.Call) else []
+            said = {k.arg: k.value.value for k in words if isinstance(k.value, ast.Constant)}
+            if "notebook" in said and "number" in said:
+                found.append((said["notebook"], said["number"], path.stem))
+    return {
+        notebook: tuple(name for other, _, name in sorted(found) if other == notebook)
+        for notebook in sorted({notebook for notebook, _, _ in found})
+    }
+
+
+EXERCISES = _of_notebooks()
 
 _here: set[str] = set()  # done in this process, whether or not a file can be written
 
@@ -49,11 +70,10 @@ def show(notebook: str) -> None:
 
     Raises ValueError for a notebook that the course does not have.
     """
-    of_notebooks = exercises.by_notebook()
-    if notebook not in of_notebooks:
-        raise ValueError(f"there is no notebook {notebook!r}; there are {', '.join(of_notebooks)}")
+    if notebook not in EXERCISES:
+        raise ValueError(f"there is no notebook {notebook!r}; there are {', '.join(EXERCISES)}")
     finished = done()
-    marks = [f"{'✓' if name in finished else '○'} {name}" for name in of_notebooks[notebook]]
+    marks = [f"{'✓' if name in finished else '○'} {name}" for name in EXERCISES[notebook]]
     say("exercises of this notebook   " + "   ".join(marks))
 
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from advtutor import checks
 from advtutor.checks import grading
 from advtutor.course.cli import app
-from advtutor.exercises import by_notebook
+from advtutor.progress import EXERCISES
 
 SETUP = "import torch\nimport torch.nn.functional as F\n\nfrom advtutor import attacks, checks"
 STEP = """    a = x.clone().requires_grad_()
@@ -104,7 +104,7 @@ def test_wrong_answers_keep_their_messages() -> None:
 
 def test_every_answer_of_the_course_is_right_elsewhere_too() -> None:
     """Catches something an answer needs that the other process does not hand over."""
-    order = [name for names in by_notebook().values() for name in names]
+    order = [name for names in EXERCISES.values() for name in names]
     cells = [getattr(checks, name).answer for name in order]
     found = grades(cells, *order)
     assert {line[0] for line in found.values()} == {"✓"}, found
@@ -184,7 +184,7 @@ def handed_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "00_start_here.ipynb").write_text(
         nbformat.writes(nbformat.v4.new_notebook(cells=cells)), encoding="utf-8"
     )
-    text = '"""Größer als ε."""\r\n' + answer.replace("\n", "\r\n").replace("255", "256")
+    text = '"""Größe: ε."""\r\n' + answer.replace("\n", "\r\n").replace("255", "256")
     (folder / "somebody.py").write_bytes(text.encode())
     (folder / "broken.ipynb").write_text("{", encoding="utf-8")
     return folder

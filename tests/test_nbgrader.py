@@ -12,7 +12,7 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
-from advtutor.exercises import by_notebook
+from advtutor.progress import EXERCISES
 from tools.notebooks import nbgrader
 from tools.notebooks.source import ROOT
 
@@ -45,7 +45,7 @@ WRONG = {
 
 def own_answer(name: str) -> str:
     """The course's own answer to an exercise, as its notebook has it, without the check."""
-    cells = (cell for notebook in by_notebook() for cell in nbgrader.assignment(notebook).cells)
+    cells = (cell for notebook in EXERCISES for cell in nbgrader.assignment(notebook).cells)
     source = next(cell.source for cell in cells if cell.id == name)
     return re.sub(r"(?m)^ *### (BEGIN|END) SOLUTION\n|^checks\..*", "", source).rstrip()
 
@@ -57,14 +57,14 @@ def with_check(name: str, source: str) -> str:
 # --- the course folder ---
 
 
-@pytest.mark.parametrize("notebook", by_notebook())
+@pytest.mark.parametrize("notebook", EXERCISES)
 def test_an_assignment_holds_each_exercise_and_its_points(notebook: str) -> None:
     """Catches an exercise that is forgotten, a test that can be edited, a check that replaces."""
     page = nbgrader.assignment(notebook)
     nbformat.validate(page)
     marks = {cell.metadata.nbgrader.grade_id: cell.metadata.nbgrader for cell in page.cells}
     assert len(marks) == len(page.cells)
-    for name in by_notebook()[notebook]:
+    for name in EXERCISES[notebook]:
         assert marks[name]["solution"] and not marks[name]["locked"]
         assert marks[f"{name}-test"]["grade"] and marks[f"{name}-test"]["locked"]
         assert marks[f"{name}-test"]["points"] == 2

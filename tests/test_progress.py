@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from advtutor import checks, progress
 from advtutor.course.cli import app
-from advtutor.exercises import by_notebook
+from advtutor.progress import EXERCISES
 from tools.notebooks.source import read_source, source_path
 
 
@@ -103,18 +103,18 @@ def test_the_command_lists_all_notebooks(file: Path) -> None:
     result = CliRunner().invoke(app, ["progress"])
     assert result.exit_code == 0
     lines = {line.split()[0]: line for line in result.output.splitlines() if line[:2].isdigit()}
-    assert lines.keys() == by_notebook().keys()
+    assert lines.keys() == EXERCISES.keys()
     assert "✓ fgsm" in lines["02_gradient_sign_crafting"]
     assert "○ bim" in lines["02_gradient_sign_crafting"]
     assert str(file) in result.output.replace("\n", "")
 
 
-@pytest.mark.parametrize("notebook", by_notebook())
+@pytest.mark.parametrize("notebook", EXERCISES)
 def test_the_list_is_that_of_the_notebooks(notebook: str) -> None:
     """Catches an exercise that is in a notebook and not in the list, and a last cell without it."""
     source = read_source(source_path(notebook))
     in_source = [name for name in checks.__all__ if f"= checks.{name}({name})" in source]
-    assert set(by_notebook()[notebook]) == set(in_source)
+    assert set(EXERCISES[notebook]) == set(in_source)
     last_code = source.rstrip().rsplit("# %%\n", 1)[1]
     assert last_code == f'progress.show("{notebook}")'
 

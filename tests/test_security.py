@@ -39,11 +39,9 @@ def faults(tree: ast.AST) -> Iterator[str]:
                 yield f"line {node.lineno}: calls {name}"
 
 
-# What runs text as code: the course's own answers with a mistake edited in, and nbgrader's hidden
-# tests, in the process nbgrader gives them.
+# What runs text as code: the course's own answers with a mistake edited in.
 ALLOWED = {
     "advtutor/checks/engine.py": "calls exec",
-    "advtutor/checks/grading.py": "calls exec",
 }
 
 

@@ -20,9 +20,10 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from advtutor import checks, exercises
+from advtutor import checks
 from advtutor.checks.engine import Exercise, Run, Verdict
 from advtutor.checks.replay import unpacked
+from advtutor.progress import EXERCISES
 
 SECONDS = 600.0  # for one submission, with all its cells
 MOST_BYTES = 64 * 2**20  # of what it returns; the course's own answers take half a megabyte
@@ -91,11 +92,10 @@ def python_cell(text: str) -> str:
 
 def expected(stem: str, cells: list[str]) -> list[str]:
     """The exercises that a file of this name answers, or has to."""
-    of_course = exercises.by_notebook()
-    if stem in of_course:
-        return list(of_course[stem])
+    if stem in EXERCISES:
+        return list(EXERCISES[stem])
     code = "\n".join(cells)
-    ordered = [name for names in of_course.values() for name in names]
+    ordered = [name for names in EXERCISES.values() for name in names]
     return [name for name in ordered if re.search(rf"(?m)^(def {name}\(|{name}\s*=)", code)]
 
 

@@ -75,11 +75,10 @@ def lab(
 @app.command()
 def progress() -> None:
     """Say which exercises are done, notebook by notebook."""
-    from advtutor.exercises import by_notebook
-    from advtutor.progress import done, progress_file
+    from advtutor.progress import EXERCISES, done, progress_file
 
     finished = done()
-    for notebook, names in by_notebook().items():
+    for notebook, names in EXERCISES.items():
         marks = "  ".join(f"{'✓' if name in finished else '○'} {name}" for name in names)
         say(f"{notebook:<26} {marks}")
     path = progress_file()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def names() -> list[str]:
-    """The names of all exercises, in the order of the alphabet."""
+    """The names of all exercises, from a to z; `progress.EXERCISES` has them by notebook."""
     return sorted(module.name for module in pkgutil.iter_modules(__path__))
 
 
@@ -21,12 +21,3 @@ def load(name: str) -> "Exercise":
     """The exercise called `name`, which is one of `names()`."""
     exercise: Exercise = importlib.import_module(f"{__name__}.{name}").EXERCISE
     return exercise
-
-
-def by_notebook() -> dict[str, tuple[str, ...]]:
-    """For each notebook that has exercises their names, all in the order of the course."""
-    found = sorted((one.notebook, one.number, one.name) for one in map(load, names()))
-    return {
-        notebook: tuple(name for other, _, name in found if other == notebook)
-        for notebook in dict.fromkeys(notebook for notebook, _, _ in found)
-    }

@@ -6,7 +6,7 @@ python -m tools.notebooks.exercise_table
 from pathlib import Path
 
 from advtutor import checks
-from advtutor.exercises import by_notebook
+from advtutor.progress import EXERCISES
 
 TABLE = Path(__file__).resolve().parents[2] / "docs" / "exercises.md"
 
@@ -31,7 +31,7 @@ that falls short is told how many it breaks, how many noise does, and how many a
 def table() -> str:
     """The page as Markdown, in the notebooks' order."""
     parts = [HEAD]
-    for notebook, names in by_notebook().items():
+    for notebook, names in EXERCISES.items():
         parts.append(f"## {notebook}\n")
         for name in names:
             exercise = getattr(checks, name)

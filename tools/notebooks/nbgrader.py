@@ -14,7 +14,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from advtutor import exercises
-from advtutor.exercises import by_notebook
+from advtutor.progress import EXERCISES
 from tools.notebooks.source import ROOT, read_source, solved, source_path
 
 FOLDER = ROOT / "build" / "nbgrader"
@@ -75,7 +75,7 @@ def assignment(notebook: str) -> NotebookNode:
         marked(nbformat.v4.new_markdown_cell(INTRODUCTION.format(title=title)), "introduction"),
         marked(nbformat.v4.new_code_cell(SETUP), "setup"),
     ]
-    for name in by_notebook()[notebook]:
+    for name in EXERCISES[notebook]:
         place = next(i for i, cell in enumerate(cells) if solves(cell, name))
         text = LINK_TO_NEIGHBOUR.sub(r"\1", cells[place - 1].source)
         made.append(marked(nbformat.v4.new_markdown_cell(text), f"{name}-text"))
@@ -128,7 +128,7 @@ def marked(
 def write_course(folder: Path) -> None:
     """Write the course folder anew."""
     shutil.rmtree(folder, ignore_errors=True)
-    for notebook in by_notebook():
+    for notebook in EXERCISES:
         path = folder / "source" / notebook / f"{notebook}.ipynb"
         path.parent.mkdir(parents=True)
         nbformat.write(assignment(notebook), path)
@@ -142,7 +142,7 @@ def main() -> None:
     if folder.exists() and not (folder / "nbgrader_config.py").exists() and any(folder.iterdir()):
         sys.exit(f"nbgrader: {folder} holds something else; name a new folder")
     write_course(folder)
-    print(f"wrote {len(by_notebook())} assignments to {folder}; next: docs/grading.md")
+    print(f"wrote {len(EXERCISES)} assignments to {folder}; next: docs/grading.md")
 
 
 if __name__ == "__main__":
