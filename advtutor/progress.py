@@ -18,13 +18,14 @@ def _of_notebooks() -> dict[str, tuple[str, ...]]:
 
     Read and not imported: an exercise brings torch, and stands on a higher floor.
     """
-    found = []
+    found: list[tuple[str, int, str]] = []
     for path in (Path(__file__).parent / "exercises").glob("[a-z]*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             words = node.keywords if isinstance(node, ast.Call) else []
             said = {k.arg: k.value.value for k in words if isinstance(k.value, ast.Constant)}
-            if "notebook" in said and "number" in said:
-                found.append((said["notebook"], said["number"], path.stem))
+            match said.get("notebook"), said.get("number"):
+                case str(notebook), int(number):
+                    found.append((notebook, number, path.stem))
     return {
         notebook: tuple(name for other, _, name in sorted(found) if other == notebook)
         for notebook in sorted({notebook for notebook, _, _ in found})
