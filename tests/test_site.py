@@ -10,11 +10,12 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+import yaml
 from nbformat import from_dict
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from advtutor.claims import ledger
-from tools.pages.website import MODULES, alt_text, for_the_site, kept_links
+from tools.pages.website import MODULES, SITE, alt_text, for_the_site, kept_links
 
 ROOT = Path(__file__).resolve().parent.parent
 NEEDED = ("sphinx", "myst_nb", "pydata_sphinx_theme")
@@ -217,3 +218,16 @@ def test_a_link_to_a_file_that_is_no_page_keeps_its_words() -> None:
     stays = "[ledger](ledger.md#x), [own](#own), [out](https://example.org), [lost](lost.md)"
     stays += ", ![picture](images/start.png), [00](../notebooks/00_start_here.ipynb)"
     assert kept_links(f"{cut}, {stays}", page) == f"the licence, README, {stays}"
+
+
+def test_what_publishes_the_site_runs_here_too() -> None:
+    """Catches a workflow that does by itself what no make target does."""
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "pages.yml").read_text("utf-8"))
+    (job,) = workflow["jobs"].values()
+    targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    commands = [step["run"] for step in job["steps"] if "run" in step]
+    assert commands
+    for command in commands:
+        assert command.split()[0] == "make" and command.split()[1] in targets
+    (uploaded,) = [step for step in job["steps"] if "upload" in step.get("uses", "")]
+    assert ROOT / uploaded["with"]["path"] == SITE
