@@ -200,6 +200,8 @@ def test_a_row_of_two_kinds_is_judged_run_by_run() -> None:
     assert row("S6-at-fgsm", *TWO_KINDS, **{**claim, "target": 0.41}).verdict == "partly"
     assert row("S6-at-fgsm", *TWO_KINDS, **{**claim, "target": None}).verdict == "reproduced"
     assert row("S6-at-fgsm", *TWO_KINDS, **{**claim, "high": 0.412}).verdict == "not reproduced"
+    near_on_both_sides = (0.36, 0.42, 0.421, 0.422, 0.4205)
+    assert row("S6-at-fgsm", *near_on_both_sides, **{**claim, "target": 0.39}).verdict == "partly"
     first, second = ledger.as_markdown([mixed]).splitlines()[2:]
     assert "| 21.00 % | 1 of 5 | partly |" in first
     assert "| 41.23 ± 0.35 % | 4 of 5 |" in second and "partly" not in second
