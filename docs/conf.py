@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 from docutils import nodes
-from latex2mathml.converter import convert
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
@@ -13,6 +12,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 import advtutor  # noqa: E402
+from tools.pages.formulas import mathml  # noqa: E402
 
 project = "advtutor"
 author = "the advtutor authors"
@@ -62,24 +62,23 @@ html_math_renderer = "mathml"
 logger = logging.getLogger(__name__)
 
 
-def mathml(tex: str, display: str) -> str:
+def translated(tex: str, display: str) -> str:
     """The formula tex as MathML; one that cannot be translated is a warning, so `-W` stops."""
-    try:
-        return convert(tex.strip(), display=display)
-    except Exception as fault:  # the library raises what its tables raise
-        logger.warning("no MathML for %r: %r", tex, fault)
-        return ""
+    found = mathml(tex, display)
+    if found is None:
+        logger.warning("no MathML for %r", tex)
+    return found or ""
 
 
 def visit_math(translator: nodes.NodeVisitor, node: nodes.math) -> None:
     """A formula in the text."""
-    translator.body.append(mathml(node.astext(), "inline"))
+    translator.body.append(translated(node.astext(), "inline"))
     raise nodes.SkipNode
 
 
 def visit_math_block(translator: nodes.NodeVisitor, node: nodes.math_block) -> None:
     """A formula on its own line, which scrolls by itself where the screen is narrow."""
-    body = mathml(node.astext(), "block")
+    body = translated(node.astext(), "block")
     translator.body.append(f'<div class="formula" tabindex="0">{body}</div>')
     raise nodes.SkipNode
 

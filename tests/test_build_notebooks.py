@@ -175,7 +175,7 @@ def test_nothing_is_built_twice(folder: Path) -> None:
 def test_a_change_is_built(folder: Path, change: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Catches a stale notebook that is taken for current."""
     ran = []
-    monkeypatch.setattr(tool, "execute", lambda made, *_: ran.append(made) or made)
+    monkeypatch.setattr(tool, "execute", lambda made, *_: ran.append(made) or 1.0)
     path = sources.notebook_path(NAME, "learner", folder)
     if change == "source":
         sources.source_path(NAME, folder).write_text(SOURCE + "\n# %%\nseen\n", encoding="utf-8")

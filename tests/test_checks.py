@@ -763,7 +763,7 @@ def test_in_a_kernel(tmp_path: Any) -> None:
     import nbformat
     from jupyter_client.manager import AsyncKernelManager
 
-    from tools.notebooks.build import ThisPython
+    from tools.notebooks.execution import ThisPython
 
     cells = [
         "from advtutor import checks\nfrom advtutor.checks import engine\nengine.SECONDS = 0.5",

@@ -28,7 +28,7 @@ from advtutor import _torchvision, data, models
 from advtutor.course import doctor, lab, workspace
 from advtutor.course.cli import app
 from advtutor.course.doctor import Finding
-from tools.notebooks import run
+from tools.pages import formulas
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON_3 = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
@@ -400,5 +400,5 @@ def test_the_pages_need_no_network(pages: tuple[Path, subprocess.CompletedProces
 
 def test_a_formula_that_cannot_be_translated_stays_legible(monkeypatch: pytest.MonkeyPatch) -> None:
     """Catches a page lost, or a formula swallowed, for a command that the library lacks."""
-    monkeypatch.setattr(run, "convert", lambda *_, **__: {}["\\unknown"])
-    assert run.mathml("a < b", "inline") == "<code>a &lt; b</code>"
+    monkeypatch.setattr(formulas, "convert", lambda *_, **__: {}["\\unknown"])
+    assert formulas.legible("a < b", "inline") == "<code>a &lt; b</code>"

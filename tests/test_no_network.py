@@ -12,7 +12,7 @@ import pytest
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 
-from tools.notebooks.build import ThisPython
+from tools.notebooks.execution import ThisPython
 
 OUTSIDE = "192.0.2.1"  # an address kept for documentation: nobody answers there
 

@@ -9,21 +9,14 @@ import argparse
 import math
 import os
 import re
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import nbformat
-from ipykernel.kernelspec import RESOURCES, get_kernel_dict
-from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
-from jupyter_client.manager import AsyncKernelManager
-from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from tqdm import tqdm
 
-from advtutor._threads import share_cores
+from tools.notebooks.execution import RunError, execute
 from tools.notebooks.rules import all_faults, pair_faults
 from tools.notebooks.source import (
     NOTEBOOKS,
@@ -37,7 +30,6 @@ from tools.notebooks.source import (
 )
 
 CELL_SECONDS = 300  # a cell that takes longer hangs
-ANSI = re.compile(r"\x1b\[[0-9;]*m")
 PROGRESS_BAR = re.compile(r"\s*(\S.*: +)?\d+%\|")  # tqdm's text, which is stored at 0 %
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 KINDS: tuple[Kind, ...] = ("learner", "solution")
@@ -45,13 +37,6 @@ KINDS: tuple[Kind, ...] = ("learner", "solution")
 
 class BuildError(RuntimeError):
     """A notebook that could not be built; the message names it, the cell and the error."""
-
-
-class ThisPython(KernelSpecManager):
-    """Starts kernels with this interpreter, whatever kernels are installed beside it."""
-
-    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-        return KernelSpec(resource_dir=RESOURCES, **get_kernel_dict())
 
 
 def course_version() -> str:
@@ -70,58 +55,6 @@ def is_current(path: Path, made: NotebookNode) -> bool:
     except Exception:  # a broken file, of whatever kind, is built again
         return False
     return all(stamp.get(key) == value for key, value in made.metadata.advtutor.items())
-
-
-def execute(notebook: NotebookNode, name: str, folder: Path, bar: tqdm) -> NotebookNode:
-    """Run `notebook` in a fresh kernel, from its own folder, and return it with its outputs.
-
-    Raises BuildError, with the notebook, the cell and the error.
-    """
-    started, spent = 0.0, 0.0
-
-    def start(**_: object) -> None:
-        nonlocal started
-        started = time.perf_counter()
-
-    def stop(**_: object) -> None:
-        nonlocal spent
-        spent += time.perf_counter() - started
-        bar.update()
-
-    # A backend chosen outside would keep the figures out of the cells.
-    environment = {key: value for key, value in os.environ.items() if key != "MPLBACKEND"}
-    share_cores(environment)
-    environment["ADVTUTOR_PROGRESS"] = "off"  # the solutions are not the builder's own
-    client = NotebookClient(
-        notebook,
-        km=AsyncKernelManager(kernel_name="python3", kernel_spec_manager=ThisPython()),
-        timeout=CELL_SECONDS,
-        store_widget_state=False,
-        record_timing=False,
-        resources={"metadata": {"path": str(folder)}},
-        on_cell_start=start,
-        on_cell_executed=stop,
-    )
-    try:
-        # What the kernel itself grumbles is not for the reader; a cell's stderr comes another way.
-        client.execute(env=environment, stderr=subprocess.DEVNULL)
-    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-        raise BuildError(f"{name}, {failure(notebook, error)}") from error
-    notebook.metadata.advtutor["seconds"] = math.ceil(spent)
-    return notebook
-
-
-def failure(notebook: NotebookNode, error: Exception) -> str:
-    """The cell that stopped a run and what it said: 'cell 4: NameError: …'."""
-    for index, cell in enumerate(notebook.cells):
-        for output in cell.get("outputs", []):
-            if output.output_type == "error":
-                last = ANSI.sub("", "\n".join(output.traceback[-3:]))
-                return f"cell {index}: {output.ename}: {output.evalue}\n{last}"
-    code = [index for index, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
-    run = [index for index in code if notebook.cells[index].execution_count is not None]
-    stuck = code[min(len(run), len(code) - 1)]
-    return f"cell {stuck}: {type(error).__name__}: {error}"
 
 
 def normalise(notebook: NotebookNode) -> NotebookNode:
@@ -199,7 +132,12 @@ def build(
         for label, made, path in work:
             bar.set_description(label)
             path.parent.mkdir(parents=True, exist_ok=True)  # the kernel starts in it
-            write(normalise(execute(made, label, path.parent, bar)), path)
+            try:
+                seconds = execute(made, path.parent, CELL_SECONDS, bar.update)
+            except RunError as error:
+                raise BuildError(f"{label}, {error}\n{error.tail}") from error
+            made.metadata.advtutor["seconds"] = math.ceil(seconds)
+            write(normalise(made), path)
     return [path for _, _, path in work]
 
 

@@ -4,8 +4,6 @@ The pages need no network: formulas become MathML, which browsers show by themse
 is taken from anywhere. The notebooks themselves are only read.
 """
 
-import html
-import os
 import re
 import time
 from dataclasses import dataclass
@@ -14,23 +12,18 @@ from typing import Annotated
 
 import nbformat
 import typer
-from latex2mathml.converter import convert
-from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbconvert.exporters.html import HTMLExporter
-from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat import NotebookNode
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from tqdm import tqdm
 
-from advtutor._threads import share_cores
+from tools.notebooks.execution import RunError, code_cells, execute
+from tools.pages.formulas import offline_markdown
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS_PER_CELL = 600
-SKIPPED = "nbval-skip"
-COLOUR_CODE = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclass(frozen=True)
@@ -70,88 +63,15 @@ def run(path: Path, output: Path) -> Run:
     notebook = nbformat.read(path, as_version=4)
     started = time.monotonic()
     with tqdm(total=len(code_cells(notebook)), desc=path.stem, unit="cell") as bar:
-        failure = execute(notebook, path.parent, bar)
+        try:
+            execute(notebook, path.parent, SECONDS_PER_CELL, bar.update)
+            failure = ""
+        except RunError as error:
+            failure = str(error)
     seconds = time.monotonic() - started
     page = output / f"{path.stem}.html"
     page.write_text(page_of(notebook, path.stem), encoding="utf-8")
     return Run(path.stem, seconds, page, failure)
-
-
-def execute(notebook: NotebookNode, folder: Path, bar: tqdm) -> str:
-    """Fill notebook's outputs by running it in folder; what stopped it, or nothing.
-
-    Cells are counted from 1, as the page numbers them: code only, and none that is left out.
-    """
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
-    share_cores(os.environ)
-    os.environ["ADVTUTOR_PROGRESS"] = "off"
-    started: list[int] = []
-    client = NotebookClient(
-        notebook,
-        kernel_name="python3",
-        timeout=SECONDS_PER_CELL,
-        resources={"metadata": {"path": str(folder)}},
-        store_widget_state=False,
-        skip_cells_with_tag=SKIPPED,
-        # The kernel's warnings on its own start would tear the progress bar.
-        extra_arguments=["--IPKernelApp.log_level=ERROR"],
-        on_cell_execute=lambda cell_index, **_: started.append(cell_index),
-        on_cell_executed=lambda **_: bar.update(),
-    )
-    try:
-        client.execute()
-    except CellExecutionError as fault:
-        failure = f"{fault.ename}: {COLOUR_CODE.sub('', fault.evalue)}"
-    except CellTimeoutError:
-        failure = f"not done after {SECONDS_PER_CELL} s"
-    except DeadKernelError:
-        failure = "the kernel died, perhaps for want of memory"
-    else:
-        return ""
-    return f"cell {len(started)}: {failure}"
-
-
-def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
-    """The cells that a run executes: code, not empty, not left out of runs by its tag."""
-    return [
-        cell
-        for cell in notebook.cells
-        if cell.cell_type == "code"
-        and cell.source.strip()
-        and SKIPPED not in cell.metadata.get("tags", [])
-    ]
-
-
-class OfflineRenderer(IPythonRenderer):
-    """Markdown whose formulas are MathML; one that cannot be translated stays legible as TeX."""
-
-    def block_math(self, body: str) -> str:
-        """A formula on its own line."""
-        return mathml(body, "block")
-
-    def inline_math(self, body: str) -> str:
-        """A formula in the text."""
-        return mathml(body, "inline")
-
-    def latex_environment(self, name: str, body: str) -> str:
-        """An environment such as align, outside dollar signs."""
-        return mathml(rf"\begin{{{name}}}{body}\end{{{name}}}", "block")
-
-
-def mathml(tex: str, display: str) -> str:
-    """The formula tex as MathML, or as code where latex2mathml does not know it."""
-    try:
-        return convert(tex.strip(), display=display)
-    except Exception:  # the library raises what its tables raise: KeyError, IndexError, its own
-        return f"<code>{html.escape(tex)}</code>"
-
-
-def offline_markdown(source: str) -> str:
-    """Markdown as HTML, formulas included: the filter in the place of nbconvert's own."""
-    renderer = OfflineRenderer(escape=False, exclude_anchor_links=True)
-    return MarkdownWithMath(renderer=renderer).render(source)
 
 
 # nbconvert's page without the scripts that it would take from the network.

@@ -12,8 +12,8 @@ import nbformat
 from nbconvert.filters.highlight import Highlight2HTML
 from nbformat import NotebookNode
 
-from tools.notebooks.run import offline_markdown
 from tools.notebooks.source import NOTEBOOKS, ROOT
+from tools.pages.formulas import offline_markdown
 
 Kind = Literal[
     "title",

@@ -14,7 +14,6 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tools.notebooks.run import offline_markdown
 from tools.notebooks.source import ROOT
 from tools.pages.blocks import (
     CHECKED,
@@ -26,6 +25,7 @@ from tools.pages.blocks import (
     linked,
     stored,
 )
+from tools.pages.formulas import offline_markdown
 
 TEMPLATES = ROOT / "tools" / "pages" / "templates"
 ROOM = 560  # pixels of a slide of 720 below its heading
