@@ -60,7 +60,7 @@ class Plan:
     def of(cls, budget: float) -> "Plan":
         """The plan for a budget: 1 is the usual one, 0.25 about a quarter of its work."""
         usual = {"steps": 20, "restarts": 2, "queries": 500, "lessons": 300, "curve": 100}
-        least = {"steps": 20, "restarts": 2, "queries": 80, "lessons": 80, "curve": 40}
+        least = {"steps": 20, "restarts": 1, "queries": 80, "lessons": 80, "curve": 40}
         return cls(**{name: max(least[name], round(usual[name] * budget)) for name in usual})
 
     def stages(self, case: Case) -> dict[str, int]:
