@@ -20,8 +20,20 @@ NO_NETWORK = ROOT / "tests" / "no_network"
 MOST_WORKERS = 4  # each takes some 2 GB, with the kernel of its notebook
 # Test files that take longer than ten seconds. What is begun last has to be short.
 SECONDS = {
-    "test_mutants": 90,
-    "test_checks": 80,
+    "test_peers": 50,
+    "test_mutants": 50,
+    "test_reproduce": 50,
+    "test_nbgrader": 45,
+    "test_live": 45,
+    "test_checks": 30,
+    "test_setup": 25,
+    "test_site": 15,
+    "test_widgets": 15,
+    "test_torchvision_guard": 15,
+    "test_cli": 15,
+    "test_lint": 12,
+    "test_experiments": 12,
+    "test_imagenet": 12,
 }
 
 

@@ -100,6 +100,15 @@ def test_an_arrow_upstairs_is_found(tmp_path: Path, module: str, line: str, faul
     assert fault is None or fault in found[0]
 
 
+def test_the_picture_shows_the_rooms_and_arrows_that_there_are() -> None:
+    """Catches a picture of the package as it was."""
+    graph = architecture.public(architecture.rooms(architecture.module_imports()))
+    shown = architecture.drawn(architecture.PICTURE.read_text(encoding="utf-8"))
+    assert shown == (set(graph), architecture.arrows(graph)), (
+        "run python -m tools.pictures.architecture (it needs graphviz)"
+    )
+
+
 @pytest.mark.parametrize("module", PUBLIC)
 def test_public_names_can_be_imported(module: str) -> None:
     """Catches a public name that moved or went without a word."""
