@@ -165,11 +165,13 @@ def test_the_first_screen_shows_both_networks_under_twenty_steps(visit) -> None:
 
 def test_it_is_fast_enough(visit) -> None:
     """Catches a slider that limps: the best of twelve, since others work on this machine too."""
-    frame, everything = visit().evaluate(TIMES)
+    page = visit()
+    first = page.evaluate("performance.getEntriesByName('the first picture')[0].startTime")
+    frame, everything = page.evaluate(TIMES)
     assert frame < 16
     if os.getloadavg()[0] > os.cpu_count():
-        pytest.skip(f"{everything:.0f} ms for all, on a machine that is busy with other things")
-    assert everything < 150
+        pytest.skip(f"this machine is busy: first picture {first:.0f}, twenty {everything:.0f} ms")
+    assert everything < 150 and first < 2000, (everything, first)
 
 
 def test_the_keyboard_reaches_and_moves_everything(visit) -> None:

@@ -267,6 +267,7 @@ function redraw() {
       drawCell(name, "noise");
       drawFlag(name);
     }
+    if (page.dataset.state === "loading") performance.mark("the first picture");
     page.dataset.state = "working";
     again = true;
     if (!work) go(slowWork());
