@@ -59,13 +59,17 @@ def arrows(graph: dict[str, set[str]]) -> set[tuple[str, str]]:
     """The graph's arrows, without one that a longer way says too: what a picture has to draw."""
 
     def reached(room: str) -> set[str]:
-        return graph[room].union(*map(reached, graph[room]))
+        found, new = set(), {room}
+        while new:
+            new = set().union(*(graph[one] for one in new)) - found
+            found |= new
+        return found
 
     return {
         (room, other)
         for room, others in graph.items()
         for other in others
-        if not any(other in reached(way) for way in others - {other})
+        if not any(other in reached(way) and room not in reached(way) for way in others - {other})
     }
 
 
