@@ -216,7 +216,10 @@ def _slack(box: Interval, size: Tensor, terms: int) -> Tensor:
 
 @_rules.register
 def _(layer: Affine, box: Interval) -> Interval:
-    scale, mean = (torch.as_tensor(number).to(box.lower) for number in (layer.scale, layer.mean))
+    scale, mean = (
+        torch.as_tensor(number, dtype=box.lower.dtype, device=box.lower.device)
+        for number in (layer.scale, layer.mean)
+    )
     middle, spread = scale * (box.centre - mean), scale.abs() * box.radius
     if box.rounding:
         size = scale.abs() * (box.centre.abs() + box.radius + mean.abs())

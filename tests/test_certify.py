@@ -1,13 +1,18 @@
 """Certificates: exact on linear models, sound on all others, and tight where they can be."""
 
 import math
+import re
+import warnings
+from collections.abc import Callable
 from functools import partial
 
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from torch.nn.modules import module as _hooks
+from torch.nn.utils import parametrizations, parametrize, prune
 
 from advtutor import attacks, certify, data, models, training
 
@@ -161,7 +166,24 @@ LAYERS = {
     "dropout": (lambda: nn.Dropout(0.5), (6,)),
     "identity": (nn.Identity, (6,)),
     "two logits": (models.TwoLogits, (1,)),
+    "affine": (lambda: models.Affine(0.4, -3.0), (2, 4, 4)),
+    "plain dropout": (lambda: models.BrighterMaxout.pixel_dropout(0.2), (6,)),
+    "convolutional maxout": (lambda: models.ConvMaxoutLayer(2, 3, 2, size=3), (2, 4, 4)),
+    "gaussians": (lambda: wide(models.Gaussians(6, 4)), (6,)),
+    "isotropic gaussians": (lambda: wide(models._LowRank(6, 4, rank=0)), (6,)),
+    "gaussians of low rank": (lambda: wide(models._LowRank(6, 4, rank=3)), (6,)),
+    "gaussians under a softmax": (lambda: models.SoftmaxRBF(6, 4), (6,)),
+    "normalised weights": (lambda: parametrizations.weight_norm(nn.Linear(6, 4)), (6,)),
+    "spectral norm": (lambda: parametrizations.spectral_norm(nn.Linear(6, 4)), (6,)),
 }
+
+
+def wide(layer: nn.Module) -> nn.Module:
+    """The layer with random numbers that matter."""
+    with torch.no_grad():
+        for number in layer.parameters():
+            number.normal_()
+    return layer
 
 
 def used(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> nn.Module:
@@ -195,6 +217,23 @@ def test_an_interval_holds_the_layers_results_and_no_rule_is_idle(build, shape):
             point = certify._propagate([layer], certify.Interval(centre, centre.clone()))
             torch.testing.assert_close(point.lower, layer(centre))
             torch.testing.assert_close(point.upper, layer(centre))
+
+
+@pytest.mark.parametrize("name", ["gaussians", "isotropic gaussians", "gaussians of low rank"])
+def test_bells_are_bounded_for_what_float32_computes(name):
+    """Catches bounds without room for the squares that cancel."""
+    build, shape = LAYERS[name]
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        for scale in (0.1, 1.0, 10.0):
+            layer, x = build(), scale * torch.randn(50, *shape)
+            rounding = torch.finfo(torch.float32).eps
+            with torch.no_grad():
+                out = certify._propagate(
+                    [layer], certify.Interval(x.double(), x.double(), rounding)
+                )
+                assert (out.lower <= layer(x)).all() and (layer(x) <= out.upper).all()
+        assert name == "gaussians" or (out.upper > out.lower).all()
 
 
 def test_an_affine_layers_interval_is_reached():
@@ -245,6 +284,251 @@ def test_layers_that_cannot_be_bounded_one_by_one_are_refused():
         model(x)
         with pytest.raises(TypeError, match=name):
             certify.certified_error(model, x, labels(2, 2), 0.1)
+
+
+# ---------------------------------------------------------------------------------------------
+# What the layers do not show.
+
+
+class Louder(nn.Linear):
+    def forward(self, x: Tensor) -> Tensor:
+        return 20 * super().forward(x)
+
+
+class Hollow(nn.Conv2d):
+    def _conv_forward(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        return 20 * super()._conv_forward(x, weight, bias)
+
+
+class Called(nn.ReLU):
+    def __call__(self, x: Tensor) -> Tensor:
+        return 20 * super().__call__(x)
+
+
+class Smallest(models.MaxoutLayer):
+    def largest(self, values: Tensor) -> Tensor:
+        return -20 * super().largest(values)
+
+
+class NeverStill(nn.Dropout):
+    training = property(lambda self: True, lambda self, value: None)
+
+
+class Skipping(nn.Sequential):
+    def __iter__(self):
+        return iter(list(self._modules.values())[:1])
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in self._modules.values():
+            x = layer(x)
+        return x
+
+
+class Doubling(nn.Module):
+    """A parametrization, and one that gives another weight each time."""
+
+    def __init__(self, noise: float = 0.0) -> None:
+        super().__init__()
+        self.noise = noise
+
+    def forward(self, weight: Tensor) -> Tensor:
+        return 2 * weight + self.noise * torch.randn_like(weight)
+
+
+def loud(*_: object) -> Tensor:
+    return 20 * _[-1]  # of a forward hook the output
+
+
+def loud_inputs(module: nn.Module, inputs: tuple[Tensor]) -> Tensor:
+    return 20 * inputs[0]
+
+
+def masked(module: nn.Module, inputs: tuple[Tensor], output: Tensor) -> Tensor | None:
+    """Acts in the ball only: at the images that are looked at, it is not to be seen."""
+    clean = CLEAN.get(len(inputs[0]))
+    return None if clean is not None and torch.equal(inputs[0], clean) else -output
+
+
+CLEAN: dict[int, Tensor] = {}
+
+
+def network() -> nn.Sequential:
+    """A network on `[N, 2, 6, 6]`."""
+    return nn.Sequential(
+        nn.Conv2d(2, 3, 3),
+        nn.ReLU(),
+        nn.Flatten(),
+        models.MaxoutLayer(48, 6, 2),
+        nn.Dropout(0.2),
+        nn.Linear(6, 4),
+    )
+
+
+def replaced(model: nn.Sequential, place: int, layer: nn.Module) -> None:
+    layer.load_state_dict(model[place].state_dict())
+    model[place] = layer
+
+
+def shadow(layer: nn.Module, name: str) -> None:
+    own = getattr(layer, name)
+    setattr(layer, name, lambda *a: -own(*a))
+
+
+def randomly(layer: nn.Module) -> None:
+    parametrize.register_parametrization(layer, "weight", Doubling(0.1))
+
+
+# What a network may do that its layers do not show; where it gives one, it is the new network.
+HIDDEN: dict[str, Callable[[nn.Sequential], object]] = {
+    "forward hook": lambda m: m[1].register_forward_hook(loud),
+    "masked hook": lambda m: m[5].register_forward_hook(masked),
+    "pre-hook": lambda m: m[3].register_forward_pre_hook(loud_inputs),
+    "hook inside a layer": lambda m: m[3].linear.register_forward_hook(loud),
+    "hook on the whole": lambda m: m.register_forward_hook(loud),
+    "hook with keywords": lambda m: m[0].register_forward_hook(lambda *a: -a[-1], with_kwargs=True),
+    "old weight norm": lambda m: nn.utils.weight_norm(m[5]) and None,
+    "old spectral norm": lambda m: nn.utils.spectral_norm(m[5]) and None,
+    "pruned": lambda m: prune.l1_unstructured(m[5], "weight", 0.5) and None,
+    "subclass": lambda m: replaced(m, 5, Louder(6, 4)),
+    "subclass in a helper": lambda m: replaced(m, 0, Hollow(2, 3, 3)),
+    "subclass in its call": lambda m: replaced(m, 1, Called()),
+    "subclass of maxout": lambda m: replaced(m, 3, Smallest(48, 6, 2)),
+    "subclass inside a layer": lambda m: setattr(m[3], "linear", Louder(48, 12)),
+    "subclass of the chain": lambda m: Skipping(*m),
+    "own forward": lambda m: shadow(m[5], "forward"),
+    "own helper": lambda m: shadow(m[0], "_conv_forward"),
+    "own forward of the whole": lambda m: shadow(m, "forward"),
+    "never in eval mode": lambda m: replaced(m, 4, NeverStill(0.5)),
+    "random weights": lambda m: randomly(m[5]),
+}
+# These take long to make, or cannot be asked.
+MORE: dict[str, Callable[[nn.Sequential], object]] = {
+    "compiled": lambda m: torch.compile(m, backend="eager"),
+    "compiled in place": lambda m: m[5].compile(backend="eager"),
+    "scripted": lambda m: torch.jit.trace(m.eval(), torch.rand(1, 2, 6, 6)),
+    "pieces in two dtypes": lambda m: m[5].double() and None,
+}
+
+
+def with_hidden(name: str | None) -> nn.Module:
+    model = network()
+    result = (HIDDEN | MORE)[name](model) if name else None
+    return result if isinstance(result, nn.Module) else model
+
+
+@pytest.mark.parametrize("name", [*HIDDEN, *MORE])
+@pytest.mark.filterwarnings("ignore")
+def test_what_the_layers_do_not_show_is_refused(name):
+    """Catches an unsound bound: what changes a layer's output, and stands in no rule."""
+    model = with_hidden(name)
+    x, y = images(4, 2, 6, 6), labels(4, 4)
+    with pytest.raises(TypeError) as refused:
+        certify.margin_bounds(model, x, y, 0.01)
+    words = {"subclass": "Louder", "own forward": r"layer 5 \(Linear\) has forward of its own"}
+    assert re.search(words.get(name, "layer|logits|model computes in"), str(refused.value))
+    with pytest.raises(TypeError):
+        certify.certified_error(model, x, y, 0.01)
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        assert not certify.certified(model, x, y, 0.01).any()
+    assert [w.category for w in seen if "nothing is proved: " in str(w.message)] == [
+        certify.CertificateWarning
+    ]
+
+
+def test_global_hooks_are_refused():
+    """Catches a hook on all modules, which no module shows."""
+    model, x, y = models.MLP((4,), inputs=4), images(2, 1, 2, 2), labels(2, 10)
+    for register in (_hooks.register_module_forward_hook, _hooks.register_module_forward_pre_hook):
+        handle = register(lambda *_: None)
+        try:
+            with pytest.raises(TypeError, match="global forward hook"):
+                certify.margin_bounds(model, x, y, 0.1)
+            with pytest.raises(TypeError, match="global forward hook"):
+                certify.linear_epsilon(models.SoftmaxRegression(4), x, y)
+        finally:
+            handle.remove()
+    certify.margin_bounds(model, x, y, 0.1)
+
+
+def test_a_layer_whose_class_was_changed_is_refused(monkeypatch):
+    """Catches a forward that was replaced for all layers of a class."""
+    own = nn.ReLU.forward
+    monkeypatch.setattr(nn.ReLU, "forward", lambda self, x: 20 * own(self, x))
+    with pytest.raises(TypeError, match="ReLU"):
+        certify.margin_bounds(models.MLP((4,), inputs=4), images(2, 4), labels(2, 10), 0.1)
+
+
+def test_autocast_is_refused():
+    """Catches a proof for float32 of what is computed in bfloat16."""
+    model, x, y = models.MLP((40,), inputs=36), images(4, 1, 6, 6), labels(4, 10)
+    with torch.autocast("cpu", dtype=torch.bfloat16), pytest.raises(TypeError, match="autocast"):
+        certify.margin_bounds(model, x, y, 0.1)
+
+
+def test_what_changes_nothing_is_let_in():
+    """Catches refusals without need: backward hooks, wrappers and parametrizations with a rule, a
+    subclass that adds a name, a model in train mode."""
+    x, y = images(4, 1, 2, 2), labels(4, 3)
+
+    class Named(nn.Linear):
+        purpose = "the last layer"
+
+        def extra_repr(self) -> str:
+            return self.purpose
+
+    def plain() -> nn.Sequential:
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Flatten(), nn.Linear(4, 5), nn.ReLU(), Named(5, 3))
+
+    expected = certify.margin_bounds(plain(), x, y, 0.1)
+    model = plain()
+    model[1].register_full_backward_hook(lambda *_: None)
+    model.register_full_backward_pre_hook(lambda *_: None)
+    for same in (model, nn.DataParallel(plain()), nn.Sequential(plain()), plain().train()):
+        assert torch.equal(certify.margin_bounds(same, x, y, 0.1), expected)
+    parametrize.register_parametrization(model[1], "weight", Doubling())
+    doubled = plain()
+    doubled[1].weight.data *= 2
+    assert torch.equal(
+        certify.margin_bounds(model, x, y, 0.1), certify.margin_bounds(doubled, x, y, 0.1)
+    )
+
+
+@pytest.mark.filterwarnings("ignore")
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    phases=[Phase.explicit, Phase.generate],
+)
+@given(
+    name=st.sampled_from([None, None, *HIDDEN]),
+    seed=st.integers(0, 10**6),
+    eps=st.sampled_from([1e-4, 0.003, 0.01, 0.05]),
+    norm=st.sampled_from([None, parametrizations.weight_norm, parametrizations.spectral_norm]),
+    train=st.booleans(),
+)
+def test_no_hidden_change_makes_a_proof_that_an_attack_breaks(name, seed, eps, norm, train):
+    """Catches any change of a network that the proof misses and the strongest attack finds."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = with_hidden(name).train(train)
+        if norm and name is None:
+            norm(model[3].linear)
+            norm(model[5])
+        x = images(8, 2, 6, 6, seed=seed)
+        CLEAN.clear()
+        if name == "masked hook":
+            with attacks.eval_mode(model), torch.no_grad():
+                CLEAN[len(x)] = model[:5](x)
+        with attacks.eval_mode(model), torch.no_grad():
+            y = model(x).argmax(dim=1)
+        proved = certify.certified(model, x, y, eps)
+        assert name is None or not proved.any()
+        x_adv = attacks.worst_case(model, x, y, eps, steps=5, queries=20, generator=generator(seed))
+        with attacks.eval_mode(model), torch.no_grad():
+            assert not (proved & (model(x_adv).argmax(dim=1) != y)).any()
 
 
 # ---------------------------------------------------------------------------------------------

@@ -470,10 +470,16 @@ def test_parts_of_a_model_in_two_threads() -> None:
 @pytest.mark.parametrize("wrap", [lambda m: m.forward, lambda m: partial(m), lambda m: m.__call__])
 def test_a_method_of_a_model_is_asked_in_eval_mode(wrap) -> None:
     """Catches dropout that stays on because the model came as its forward."""
-    model = nn.Sequential(nn.Dropout(0.99), MODEL).train()
-    assert evaluate(wrap(model), X, Y).error == 0
-    assert model.training
-    MODEL.eval()
+    modes = []
+
+    class Spy(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            modes.append(self.training)
+            return MODEL(x)
+
+    model = Spy().train()
+    evaluate(wrap(model), X, Y, FGSM)
+    assert modes and not any(modes) and model.training
 
 
 class NoFloat64(TorchFunctionMode):

@@ -60,7 +60,7 @@ def check_model(model: object) -> None:
     if isinstance(model, type):
         raise TypeError(f"model is the class {model.__name__}; build one: {model.__name__}()")
     no_forward = isinstance(model, nn.Module) and (
-        type(model).forward is nn.Module.forward and "forward" not in vars(model)
+        getattr(type(model), "forward", None) is nn.Module.forward and "forward" not in vars(model)
     )
     if no_forward or not callable(model):
         raise TypeError(
