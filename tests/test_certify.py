@@ -133,6 +133,21 @@ def test_linear_certificate_through_two_layers_and_wrappers():
     torch.testing.assert_close(certify.linear_epsilon(models.Sigmoids(flat), x, y), expected)
 
 
+@each_clip
+def test_linear_certificate_through_a_normalisation(clip):
+    """Catches a scale on the wrong side, and eps in the units of the normalised image."""
+    x, y = images(9, 1, 4, 4).double(), labels(9, 3)
+    flat = models.SoftmaxRegression(16, 3).double()
+    whole = nn.Sequential(models.Affine(0.3, -4.0), flat, models.Affine(0.1, 2.0))
+    folded = models.SoftmaxRegression(16, 3).double()
+    with torch.no_grad():
+        folded.linear.weight.copy_(2 * -4 * flat.linear.weight)
+        shift = -4 * (-0.3) * flat.linear.weight.sum(dim=1) + flat.linear.bias
+        folded.linear.bias.copy_(2 * (shift - 0.1))
+    expected = certify.linear_epsilon(folded, x, y, clip=clip)
+    torch.testing.assert_close(certify.linear_epsilon(whole, x, y, clip=clip), expected)
+
+
 def test_linear_certificate_refuses_what_is_not_linear():
     """Catches a certificate that ignores a ReLU, and an index error for a label out of range."""
     with pytest.raises(TypeError, match=r"ReLU.*certified_error"):
@@ -398,7 +413,7 @@ HIDDEN: dict[str, Callable[[nn.Sequential], object]] = {
     "own forward": lambda m: shadow(m[5], "forward"),
     "own helper": lambda m: shadow(m[0], "_conv_forward"),
     "own forward of the whole": lambda m: shadow(m, "forward"),
-    "never in eval mode": lambda m: replaced(m, 4, NeverStill(0.5)),
+    "never in eval mode": lambda m: replaced(m, 4, NeverStill(1e-6)),
     "random weights": lambda m: randomly(m[5]),
 }
 # These take long to make, or cannot be asked.

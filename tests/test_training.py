@@ -1,5 +1,10 @@
 """The training loop and its objectives."""
 
+import functools
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -333,6 +338,156 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path):
     file.write_bytes(b"no checkpoint")
     with pytest.raises(ValueError, match="cannot be read"):
         fit(small(), X, Y, **settings(checkpoint=file))
+
+
+def penalised(strength):
+    return lambda model, x, y: (
+        training.clean(model, x, y) + strength * weights(model).square().sum()
+    )
+
+
+STRENGTH = 0.1
+
+
+class Penalty:
+    """An objective that is an object; `fit` sets its `progress`, which is no setting."""
+
+    def __init__(self, strength):
+        self.strength, self.progress = strength, 1.0
+
+    def __call__(self, model, x, y):
+        return penalised(self.strength)(model, x, y)
+
+
+def with_global(model, x, y):
+    return penalised(STRENGTH)(model, x, y)
+
+
+def with_default(model, x, y, strength=0.1):
+    return penalised(strength)(model, x, y)
+
+
+def with_another_default(model, x, y, strength=0.2):
+    return penalised(strength)(model, x, y)
+
+
+with_another_default.__qualname__ = with_default.__qualname__
+
+
+class Squeezed(models.SoftmaxRegression):
+    def forward(self, x):
+        return super().forward(x).tanh()
+
+
+class Stretched(models.SoftmaxRegression):
+    def forward(self, x):
+        return 2 * super().forward(x)
+
+
+Stretched.__name__, Stretched.__qualname__ = Squeezed.__name__, Squeezed.__qualname__
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "what"),
+    [
+        ({"objective": penalised(0.1)}, {"objective": penalised(0.2)}, "objective"),
+        ({"objective": Penalty(0.1)}, {"objective": Penalty(0.2)}, "objective"),
+        ({"objective": with_default}, {"objective": with_another_default}, "objective"),
+        (
+            {"objective": functools.partial(with_default, strength=torch.tensor(0.1))},
+            {"objective": functools.partial(with_default, strength=torch.tensor(0.2))},
+            "objective",
+        ),
+        (
+            {"objective": lambda model, x, y: training.clean(model, x, y)},
+            {"objective": lambda model, x, y: training.clean(model, 1 - x, y)},
+            "objective",
+        ),
+        ({"objective": training.Noise(0.1)}, {"objective": training.Noise(0.2)}, "objective"),
+        ({"x": X}, {"x": 1 - X}, "images and labels"),
+        ({"y": Y}, {"y": 1 - Y}, "images and labels"),
+        ({"model": Squeezed}, {"model": Stretched}, "model"),
+        ({"seed": 0}, {"seed": 1}, "numbers"),
+        ({"optimizer": training.one_cycle_adam}, {"optimizer": training.falling_sgd}, "optimizer"),
+    ],
+)
+def test_a_checkpoint_of_something_else_is_refused(tmp_path, first, second, what):
+    """Catches an edited function of the same name, a value that a function has from around it, and
+    other data of the same shape: the old weights would come back without a word."""
+
+    def train(model=models.SoftmaxRegression, x=X, y=Y, **changes):
+        fit(model(16, 2), x, y, **settings(checkpoint=tmp_path / "run.pt", **changes))
+
+    train(**first)
+    train(**first)
+    with pytest.raises(ValueError, match=rf"other settings \({what}\)"):
+        train(**second)
+
+
+def test_a_checkpoint_knows_the_values_that_an_objective_reads(tmp_path, monkeypatch):
+    """Catches a global that was changed between two runs of a cell."""
+    changes = {"objective": with_global, "checkpoint": tmp_path / "run.pt"}
+    fit(small(), X, Y, **settings(**changes))
+    monkeypatch.setitem(globals(), "STRENGTH", 0.2)
+    with pytest.raises(ValueError, match="objective"):
+        fit(small(), X, Y, **settings(**changes))
+
+
+def test_the_model_and_the_progress_are_no_settings(tmp_path):
+    """Catches a run that cannot go on because training changed what its objective holds."""
+    model = small()
+
+    class Own(Penalty):
+        def __call__(self, _, x, y):
+            return super().__call__(model, x, y)
+
+    changes = {"objective": Own(0.1), "checkpoint": tmp_path / "run.pt"}
+    fit(model, X, Y, **settings(**changes))
+    assert changes["objective"].progress < 1
+    fit(model, X, Y, **settings(**changes))
+
+
+def test_a_checkpoint_holds_in_another_process(tmp_path):
+    """Catches a fingerprint of where things lie, or of the order of a set."""
+    program = (
+        "import torch\nfrom advtutor import models, training\nfrom advtutor.fingerprint import *\n"
+        "names = {'a', 'b', 'c', 'd'}\n"
+        "def inner(x): return x if 'a' in names else None\n"
+        "f = lambda model, x, y, k=torch.ones(2): inner(x) * k\n"
+        "print(fingerprint([f, training.Noise(0.1), {'a': 1.5}]), form(models.MLP()))"
+    )
+    runs = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(runs) == 1
+
+
+@pytest.mark.parametrize("size", [1, 19, 95])
+def test_batch_norm_and_a_last_batch_of_one(size):
+    """Catches torch's words in the middle of an epoch, and a refusal where there is no need."""
+    flat = nn.Sequential(nn.Flatten(), nn.Linear(16, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
+    before = weights(flat)
+    with pytest.raises(ValueError, match=r"^with batch_size=.* BatchNorm 2 .*another batch_size"):
+        fit(flat, X, Y, **settings(batch_size=size))
+    assert torch.equal(weights(flat), before)
+    wide = nn.Sequential(nn.BatchNorm2d(1), nn.Flatten(), nn.Linear(16, 2))
+    fit(wide, X, Y, **settings(batch_size=size, epochs=1))
+    fit(flat, X, Y, **settings(batch_size=48, epochs=1))
+    assert not flat[2]._forward_pre_hooks
+
+
+@pytest.mark.parametrize("model", [lambda x: x.flatten(1), nn.Flatten(), nn.Identity()])
+def test_a_model_without_weights_is_refused(model):
+    """Catches a StopIteration for what cannot be trained."""
+    with pytest.raises(TypeError, match="without weights that could be trained"):
+        fit(model, X, Y, **settings())
 
 
 def test_a_checkpoint_that_cannot_be_written_does_not_cost_the_training(tmp_path):
