@@ -1,0 +1,129 @@
+"""The exercise on the control: noise of the same length as the step."""
+
+import torch
+
+from advtutor.checks.engine import Case, Exercise, Mistake
+from advtutor.checks.inputs import pictures
+
+
+def matched_noise(x, x_adv, noise):
+    step, change = x_adv - x, (x + noise).clamp(0, 1) - x
+    ratio = step.flatten(1).norm(dim=1) / change.flatten(1).norm(dim=1)
+    return x + change * ratio[:, None, None, None]
+
+
+def noise_input(seed: int, batch: int, shape: tuple[int, int, int]) -> tuple:
+    torch.random.default_generator.manual_seed(seed)
+    x, _ = pictures(batch, shape, 2)
+    reach = torch.linspace(0.05, 0.2, batch).reshape(-1, 1, 1, 1)  # steps of unequal lengths
+    x_adv = (x + reach * torch.randn_like(x)).clamp(0, 1)
+    return x, x_adv, (2 * torch.rand_like(x) - 1).sign() * 0.5
+
+
+EXERCISE = Exercise(
+    matched_noise,
+    notebook="06_bug_or_feature",
+    number=3,
+    cases=[
+        Case(lambda: noise_input(98, 4, (1, 6, 6)), batch=4),
+        Case(lambda: noise_input(99, 1, (1, 8, 8)), batch=1),
+        Case(lambda: noise_input(100, 5, (3, 5, 4)), batch=5),
+    ],
+    mistakes=[
+        Mistake(
+            "no-clip",
+            "the length is right, but pixels leave [0, 1], which the steps do not: clip x + noise "
+            "before you shorten its change",
+            {".clamp(0, 1)": ""},
+        ),
+        Mistake(
+            "clip-last",
+            "the noise is shortened first and clipped afterwards: the clip takes from its length, "
+            "and the control is smaller than the step; clip first",
+            {
+                "(x + noise).clamp(0, 1) - x": "noise",
+                "x + change * ratio[:, None, None, None]": (
+                    "(x + change * ratio[:, None, None, None]).clamp(0, 1)"
+                ),
+            },
+        ),
+        Mistake(
+            "not-shortened",
+            "the noise is as long as it came: bring each change to the length of its own step",
+            {" * ratio[:, None, None, None]": ""},
+        ),
+        Mistake(
+            "step-itself",
+            "it is the step that is scaled: scale the change that the noise makes",
+            {"x + change *": "x + step *"},
+        ),
+        Mistake(
+            "on-top",
+            "the noise is added to x_adv, which still holds the step: the control takes the noise "
+            "instead of it",
+            {"return x + change": "return x_adv + change"},
+        ),
+        Mistake(
+            "change-alone",
+            "this is the change alone: add x to it again",
+            {"return x + change": "return change"},
+        ),
+        Mistake(
+            "mean-length",
+            "all changes get the mean length of the steps; each image is to have that of its own",
+            {
+                "step.flatten(1).norm(dim=1) /": "step.flatten(1).norm(dim=1).mean() /",
+            },
+        ),
+        Mistake(
+            "one-length",
+            "one ratio is used for the whole batch: each image has a step and a change of its own",
+            {
+                "step.flatten(1).norm(dim=1) / change.flatten(1).norm(dim=1)": (
+                    "(step.norm() / change.norm()).expand(len(x))"
+                )
+            },
+        ),
+        Mistake(
+            "inverted",
+            "the ratio is upside down: it is the length of the step over that of the change",
+            {
+                "step.flatten(1).norm(dim=1) / change.flatten(1).norm(dim=1)": (
+                    "change.flatten(1).norm(dim=1) / step.flatten(1).norm(dim=1)"
+                )
+            },
+        ),
+        Mistake(
+            "squared-lengths",
+            "the ratio is that of the squared lengths: take its root",
+            {"ratio[:, None, None, None]": "ratio.square()[:, None, None, None]"},
+        ),
+        Mistake(
+            "l1-lengths",
+            "the lengths are sums of absolute values; the Euclidean one is the root of the sum of "
+            "squares",
+            {
+                "step.flatten(1).norm(dim=1) / change.flatten(1).norm(dim=1)": (
+                    "step.flatten(1).norm(p=1, dim=1) / change.flatten(1).norm(p=1, dim=1)"
+                )
+            },
+        ),
+        Mistake(
+            "largest-pixels",
+            "the largest change of a pixel is made equal, not the length of the whole",
+            {
+                "step.flatten(1).norm(dim=1) / change.flatten(1).norm(dim=1)": (
+                    "step.abs().amax((1, 2, 3)) / change.abs().amax((1, 2, 3))"
+                )
+            },
+        ),
+    ],
+    hints=(
+        "Two changes of x: the step, x_adv - x, and what is left of the noise after the clip, "
+        "(x + noise).clamp(0, 1) - x. The second gets the length of the first.",
+        "Multiply by the ratio of the two lengths, one for each image: "
+        "step.flatten(1).norm(dim=1) / change.flatten(1).norm(dim=1).",
+        "x + change * ratio[:, None, None, None] stays in [0, 1], since it lies between x and "
+        "x + change.",
+    ),
+)

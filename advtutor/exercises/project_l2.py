@@ -1,0 +1,108 @@
+"""The exercise on the way back into the Euclidean ball."""
+
+import torch
+
+from advtutor.checks.engine import Case, Exercise, Mistake
+from advtutor.checks.inputs import pictures
+
+
+def project_l2(x_adv, x, eps):
+    step = x_adv - x
+    length = step.flatten(1).norm(dim=1)
+    factor = (eps / length).clamp(max=1)
+    return (x + step * factor[:, None, None, None]).clamp(0, 1)
+
+
+def project_input(seed: int, batch: int, shape: tuple[int, int, int], eps: float) -> tuple:
+    torch.random.default_generator.manual_seed(seed)
+    x, _ = pictures(batch, shape, 2)
+    # The first step is shorter than eps, the others longer; a few pixels take most of it.
+    step = torch.randn_like(x) ** 3
+    reach = eps * torch.linspace(0.6, 3, batch) / step.flatten(1).norm(dim=1)
+    return x + step * reach[:, None, None, None], x, eps
+
+
+EXERCISE = Exercise(
+    project_l2,
+    notebook="06_bug_or_feature",
+    number=2,
+    cases=[
+        Case(lambda: project_input(95, 4, (1, 6, 6), 0.2), batch=4),
+        Case(lambda: project_input(96, 1, (1, 8, 8), 0.3), batch=1),
+        Case(lambda: project_input(97, 5, (3, 5, 4), 0.5), batch=5),
+    ],
+    mistakes=[
+        Mistake(
+            "no-ball",
+            "the result is in [0, 1] but further than eps from x: shorten the step too",
+            {"step * factor[:, None, None, None]": "step"},
+        ),
+        Mistake(
+            "each-pixel",
+            "each pixel is cut off at eps by itself, which is the max-norm; here the length of the "
+            "whole step may be eps",
+            {"step * factor[:, None, None, None]": "step.clamp(-eps, eps)"},
+        ),
+        Mistake(
+            "to-the-surface",
+            "every step is brought to the length eps; one that is shorter has to stay as it is",
+            {".clamp(max=1)": ""},
+        ),
+        Mistake(
+            "lengthened",
+            "short steps are made longer and long ones are left: the factor may be at most 1, not "
+            "at least",
+            {"max=1": "min=1"},
+        ),
+        Mistake(
+            "one-length",
+            "this is the length of the whole batch taken together: each image has a step of its "
+            "own, with its own length",
+            {"step.flatten(1).norm(dim=1)": "step.norm().expand(len(x))"},
+        ),
+        Mistake(
+            "squared-length",
+            "eps is compared with the square of the length: take the root",
+            {"norm(dim=1)": "square().sum(dim=1)"},
+        ),
+        Mistake(
+            "l1-length",
+            "the length is a sum of absolute values; the Euclidean one is the root of the sum of "
+            "squares",
+            {"norm(dim=1)": "abs().sum(dim=1)"},
+        ),
+        Mistake(
+            "around-zero",
+            "the image itself is shortened to eps; it is its distance to x that may be at most eps",
+            {"step = x_adv - x": "step = x_adv", "(x + step": "(step"},
+        ),
+        Mistake(
+            "swapped",
+            "the step points from x_adv to x: take x_adv - x",
+            {"x_adv - x": "x - x_adv"},
+        ),
+        Mistake(
+            "step-alone",
+            "this is the shortened step alone: add x to it again",
+            {"(x + step": "(step"},
+        ),
+        Mistake(
+            "range-first",
+            "it clips to [0, 1] first and shortens then: inside both bounds too, but another "
+            "point; shorten first, clip at the end",
+            {"step = x_adv - x": "step = x_adv.clamp(0, 1) - x"},
+        ),
+        Mistake(
+            "no-range",
+            "the result is in the ball but leaves [0, 1]: clip it to the range of an image as well",
+            {".clamp(0, 1)": ""},
+        ),
+    ],
+    hints=(
+        "Look at the step, x_adv - x. If it is longer than eps, multiply it by eps / length; "
+        "otherwise by 1.",
+        "length = step.flatten(1).norm(dim=1), one number for each image. "
+        "(eps / length).clamp(max=1) is the factor in both cases.",
+        "(x + step * factor[:, None, None, None]).clamp(0, 1): the clip comes last.",
+    ),
+)

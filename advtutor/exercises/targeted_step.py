@@ -1,0 +1,126 @@
+"""The exercise on the step of a given length towards a class."""
+
+import torch
+
+from advtutor.checks.engine import Case, Exercise, Mistake
+from advtutor.checks.inputs import (
+    attack_input,
+    dropout_network,
+    frozen_network,
+    tanh_network,
+)
+
+
+def targeted_step(model, x, t, size):
+    x = x.detach().clone().requires_grad_()
+    loss = torch.nn.functional.cross_entropy(model(x), t, reduction="sum")
+    (gradient,) = torch.autograd.grad(loss, x)
+    length = gradient.flatten(1).norm(dim=1)
+    return (x - size * gradient / length[:, None, None, None]).detach()
+
+
+MEAN = {', reduction="sum"': ""}  # where the gradient's length counts, so does the way to add up
+
+EXERCISE = Exercise(
+    targeted_step,
+    notebook="06_bug_or_feature",
+    number=1,
+    cases=[
+        Case(lambda: (*attack_input(91, tanh_network, 4, (1, 6, 6), 3), 0.3), batch=4),
+        Case(lambda: (*attack_input(92, tanh_network, 1, (1, 8, 8), 10), 0.6), batch=1),
+        Case(lambda: (*attack_input(93, frozen_network, 5, (3, 5, 4), 4), 0.1), batch=5),
+        Case(lambda: (*attack_input(94, dropout_network, 3, (1, 7, 7), 5), 1.0), batch=3),
+    ],
+    mistakes=[
+        Mistake(
+            "away",
+            "the step goes up the loss of t, away from the class t: did you write plus for minus?",
+            {"x - size": "x + size"},
+        ),
+        Mistake(
+            "prediction",
+            "the loss is that of the predicted class, which the model reads already: take the loss "
+            "of t",
+            {"model(x), t": "model(x), model(x).argmax(1)"},
+        ),
+        Mistake(
+            "softmax-twice",
+            "the softmax is applied twice: F.cross_entropy takes the model's logits as they are",
+            {"model(x), t": "model(x).softmax(1), t"},
+        ),
+        Mistake(
+            "logit",
+            "this climbs the logit of t alone; F.cross_entropy also pushes the other classes down",
+            {"cross_entropy": "nll_loss"},
+        ),
+        Mistake(
+            "sign",
+            "every pixel moves by size: that is the step of FGSM; here the whole step is size "
+            "long, so divide the gradient by its own length",
+            {"gradient / length[:, None, None, None]": "gradient.sign()"},
+        ),
+        Mistake(
+            "sign-shortened",
+            "the step has the right length, but all its pixels move alike: take the gradient "
+            "itself, and not its sign",
+            {
+                "gradient.flatten(1)": "gradient.sign().flatten(1)",
+                "size * gradient": "size * gradient.sign()",
+            },
+        ),
+        Mistake(
+            "no-length",
+            "the gradient goes in as it is, whatever its length: divide it by its length, so that "
+            "the step is size long",
+            {" / length[:, None, None, None]": ""},
+            {" / length[:, None, None, None]": "", **MEAN},
+        ),
+        Mistake(
+            "one-length",
+            "the gradient is divided by the length of the whole batch, so no step is size long: "
+            "each image has a length of its own",
+            {"gradient.flatten(1).norm(dim=1)": "gradient.norm().expand(len(x))"},
+        ),
+        Mistake(
+            "squared-length",
+            "the gradient is divided by the square of its length: take the root",
+            {"norm(dim=1)": "square().sum(dim=1)"},
+            {"norm(dim=1)": "square().sum(dim=1)", **MEAN},
+        ),
+        Mistake(
+            "l1-length",
+            "the length is a sum of absolute values; the Euclidean one is the root of the sum of "
+            "squares",
+            {"norm(dim=1)": "abs().sum(dim=1)"},
+        ),
+        Mistake(
+            "largest-pixel",
+            "the gradient is divided by its largest entry, so it is one pixel that moves by size: "
+            "divide by the Euclidean length",
+            {"norm(dim=1)": "abs().amax(dim=1)"},
+        ),
+        Mistake(
+            "step-alone",
+            "this is the step alone: add the image to it",
+            {"(x - size": "(-size"},
+        ),
+        Mistake(
+            "clipped",
+            "the result is clipped to [0, 1] here already, which shortens the step: leave that to "
+            "project_l2, which comes next",
+            {"None]).detach()": "None]).clamp(0, 1).detach()"},
+        ),
+    ],
+    says={
+        "nan": "the result holds NaN: an image has no gradient, and 0 is divided by 0; take the "
+        "loss over all images of the batch",
+    },
+    hints=(
+        "As in FGSM you need the gradient of the cross-entropy in x, but of class t, and you go "
+        "down. Instead of its sign take the gradient itself, brought to the length size.",
+        "gradient.flatten(1).norm(dim=1) has one length for each image, [N]; "
+        "length[:, None, None, None] divides images by it.",
+        "With gradient from torch.autograd.grad(F.cross_entropy(model(x), t), x): "
+        "x - size * gradient / length[:, None, None, None], detached and not clipped.",
+    ),
+)

@@ -1,0 +1,98 @@
+"""Answers to `project_l2`."""
+
+import torch
+
+
+def right_by_where(x_adv, x, eps):
+    delta = x_adv - x
+    length = delta.square().sum((1, 2, 3), keepdim=True).sqrt()
+    return torch.where(length > eps, x + delta / length * eps, x_adv).clip(0, 1)
+
+
+def right_by_renorm(x_adv, x, eps):
+    delta = (x_adv - x).flatten(1).renorm(2, 0, eps)
+    return torch.clamp(x + delta.reshape(x.shape), 0, 1)
+
+
+def right_one_by_one(x_adv, x, eps):
+    made = []
+    for after, before in zip(x_adv, x, strict=True):
+        length = (after - before).norm().item()
+        if length > eps:
+            after = before + (after - before) * eps / length
+        made.append(after.clamp(0, 1))
+    return torch.stack(made)
+
+
+def stub(x_adv, x, eps):
+    """Into the ball."""
+    ...
+
+
+def per_image(values):
+    return values.reshape(-1, 1, 1, 1)
+
+
+def lengths(step, p=2):
+    return step.flatten(1).norm(p=p, dim=1)
+
+
+def shortened(x, step, length, eps):
+    return (x + step * per_image(torch.clamp(eps / length, max=1))).clamp(0, 1)
+
+
+def wrong_no_ball(x_adv, x, eps):
+    return x_adv.clamp(0, 1)
+
+
+def wrong_each_pixel(x_adv, x, eps):
+    return torch.clamp(x_adv, x - eps, x + eps).clamp(0, 1)
+
+
+def wrong_to_the_surface(x_adv, x, eps):
+    step = x_adv - x
+    return (x + eps * step / per_image(lengths(step))).clamp(0, 1)
+
+
+def wrong_lengthened(x_adv, x, eps):
+    step = x_adv - x
+    return (x + step * per_image((eps / lengths(step)).clamp(min=1))).clamp(0, 1)
+
+
+def wrong_one_length(x_adv, x, eps):
+    step = x_adv - x
+    return (x + step * min(1, eps / step.norm().item())).clamp(0, 1)
+
+
+def wrong_squared_length(x_adv, x, eps):
+    step = x_adv - x
+    return shortened(x, step, step.flatten(1).square().sum(dim=1), eps)
+
+
+def wrong_l1_length(x_adv, x, eps):
+    return shortened(x, x_adv - x, lengths(x_adv - x, p=1), eps)
+
+
+def wrong_around_zero(x_adv, x, eps):
+    return shortened(torch.zeros_like(x), x_adv, lengths(x_adv), eps)
+
+
+def wrong_swapped(x_adv, x, eps):
+    return shortened(x, x - x_adv, lengths(x - x_adv), eps)
+
+
+def wrong_step_alone(x_adv, x, eps):
+    return shortened(torch.zeros_like(x), x_adv - x, lengths(x_adv - x), eps)
+
+
+def wrong_range_first(x_adv, x, eps):
+    step = x_adv.clamp(0, 1) - x
+    return x + step * per_image((eps / lengths(step)).clamp(max=1))
+
+
+def wrong_no_range(x_adv, x, eps):
+    return x + (x_adv - x).flatten(1).renorm(2, 0, eps).reshape(x.shape)
+
+
+def wrong_no_ball__no_range(x_adv, x, eps):
+    return x_adv.clone()
