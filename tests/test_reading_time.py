@@ -13,7 +13,6 @@ NOT_YET = {  # written before the formula; each leaves this list with its next e
     "05_why_examples_transfer",
     "07_proof_not_promise",
     "08_the_paper_in_numbers",
-    "00_start_here",
 }
 
 

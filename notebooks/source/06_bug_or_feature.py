@@ -101,7 +101,7 @@ def fooled(x_adv, t):
 
 x_adv = moved(t)
 kept = fooled(x_adv, t)
-print(f"the teacher reads {kept.sum():,} of 20,000 digits as their target")
+print(f"measured {kept.sum():,} of 20,000 digits, now read as their target")
 
 # %% [markdown]
 # Keep only the digits that the teacher read rightly before the steps and reads as their target now. Each gets its target as its label. So in this training set every label is wrong.
@@ -179,7 +179,7 @@ plots.matrix(
 # %% [markdown]
 # ## 3. Is it the steps?
 #
-# A control keeps everything but the one thing in question: the same pictures, the same labels, and in place of the step noise of the same length.
+# A control keeps everything but the one thing in question: the same digits, the same labels, and noise of the same length instead of the step.
 #
 # **Exercise.** Write it. Each picture's noise gets the length of *its own* step. Mind the order: the noise leaves $[0, 1]$, and a clip shortens it.
 
@@ -212,7 +212,7 @@ claim(
     with_noise[-1],
     high=0.25,
     unit="%",
-    statement="the same labels on pictures with noise of the same length teach next to nothing",
+    statement="with noise of the same length a student ends near guessing",
 )
 
 # %%
@@ -226,7 +226,7 @@ plots.curves(
 )
 
 # %% [markdown]
-# **What it shows.** The two sets differ in nothing but the steps, and with noise instead of them the student learns next to nothing. So it learns because of the steps. In this sense they are **features**: they go with a label, and they help on digits that nobody has touched.
+# **What it shows.** The two sets differ in nothing but the steps, and with noise instead of them the student ends near guessing. So the first one reads because of the steps. In this sense they are **features**: they go with a label, and they help on digits that nobody has touched. If the second curve rises on the way, that is not the noise: the teacher chose which digit keeps which label, and this alone teaches something for a while.
 
 # %% [markdown]
 # ## 4. Your objection
@@ -257,6 +257,7 @@ def mistakes():
     return others[wrong], reads[wrong]
 
 
+# %%
 any_class = torch.randint(0, 10, y.shape, generator=torch.Generator().manual_seed(0))
 objections = {
     "steps on other pictures": lambda: student(*elsewhere()),
@@ -316,16 +317,16 @@ claim(
 #
 # Dense and even linear students learn most of it. So much of what the steps carry is a sum over pixels, and the linear explanation of [notebook 01](01_linear_explanation.ipynb) is not refuted. With random targets a third of the labels or more are right, and the student is no better for it. With targets shifted by one the digit's own shape predicts the label, and the student wavers. Short steps succeed on a few hundred digits only, which teach about as much; adding the digits on which the step failed does harm.
 #
-# And the last row: digits that a linear network misreads, with its mistakes as their labels and **no steps at all**, teach as much. So the result is not peculiar to adversarial steps. A network's mistakes are not drawn at random: they say how it reads.
+# And the last row: digits that a linear network misreads, with its mistakes as their labels and **no steps at all**, teach as much. So the result is not peculiar to adversarial steps: which digits a network takes for what says how it reads.
 
 # %% [markdown]
 # ## 5. Features of the digits, or of the teacher?
 #
 # That last row asks a deeper question. Did the student learn about *digits*, or about *this teacher*? Perhaps pictures and labels pass on how the teacher reads, whether or not that says anything about digits.
 #
-# Take a teacher that knows nothing of digits: a network that has learnt 2,000 digits by heart, with labels drawn at random. Of other digits it reads a tenth rightly. Make steps with it as above, on 18,000 other digits, and train a student on those that succeed.
+# Take a teacher that knows nothing of digits: a network that has learnt 2,000 digits by heart, with labels drawn at random. Make steps with it as above, on 18,000 other digits, and train a student on those that succeed.
 #
-# **Your prediction:** the share of test digits on which that student and its teacher read the same class. (Two networks that have nothing to do with each other would agree on a tenth.)
+# **Your prediction:** the share of test digits on which that student and its teacher read the same class. (Strangers agree on a tenth.)
 
 # %%
 heart_guess = predict("by-heart", low=0, high=1, unit="%")
@@ -336,7 +337,7 @@ heart_guess
 
 # %%
 heart = {key[1]: sum(values) / 3 for key, values in shipped.items() if key[0] == "by heart"}
-heart_guess.compare(heart["test digits that the student reads as its teacher"], unit="%")
+heart_guess.compare(heart["test digits that the student reads as the teacher"], unit="%")
 for measure, value in heart.items():
     print(f"{value:6.1%}  {measure}")
 again = {key[1]: values for key, values in shipped.items() if key[0] == "the teacher's mistakes"}
@@ -345,14 +346,14 @@ for measure, values in again.items():
     print(*(f"{value:6.1%}" for value in values), "", measure)
 
 # %% [markdown]
-# **What it shows.** With the steps the student reads as its teacher about twice as often as without them, and there is nothing true to learn. So steps do pass on the network that they were made with, right or wrong. The last two lines speak for the other side: in section 2 the student repeats the teacher's mistakes, but no more often than another network that learnt from right labels.
+# **What it shows.** With the steps the student reads as its teacher more than twice as often as without them, and there is nothing true to learn. So steps do pass on the network that they were made with, right or wrong. The last two lines speak for the other side: in section 2 the student repeats the teacher's mistakes, but no more often than another network that learnt from right labels.
 #
 # **What it does not show.** How much of section 2 is the digits, how much the teacher. The teacher reads nearly all digits rightly, so the two agree there. "Feature" means no more than this: a pattern that the teacher uses, and that serves on clean digits.
 
 # %% [markdown]
 # ## 6. What does it say about transfer?
 #
-# [Notebook 05](05_why_examples_transfer.ipynb) asked why an example made for one network fools another. Here is an answer to try: both use the same features, and a step against a feature hurts everybody who relies on it. The student has its features from the teacher's steps alone. Make examples of length 1.5 for the *student*, and show them to the teacher, on 2,000 test digits.
+# Perhaps an example fools two networks because both use the same features. The student has its features from the teacher's steps alone. Make examples of length 1.5 for the *student*, and show them to the teacher, on 2,000 test digits.
 
 # %%
 few, few_labels = x_test[:2000], y_test[:2000]
@@ -376,20 +377,20 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** They travel, though the student was told nothing but wrong labels: what it has in common with the teacher came through the steps. **What it does not show.** That this is all of transfer: examples made for another network, trained as usual on the same digits, the teacher misreads more often.
+# **What it shows.** They travel, though the student was told nothing but wrong labels. **What it does not show.** That this is all of transfer: examples made for another network, trained as usual on the same digits, fool the teacher more often.
 
 # %% [markdown]
 # ## What you take with you
 #
-# - Another network can learn to read clean digits from the steps that fool the first, with wrong labels only. From noise of the same length it cannot.
+# - A network can learn to read clean digits from the steps that fool another, with wrong labels only; from noise it cannot.
 # - A control differs in one thing. A step on another picture is another lesson.
-# - A network's own mistakes teach as much as its steps do. So the experiment shows that both carry its way of reading, and not whose features those are.
+# - A network's own mistakes teach as much. Both carry its way of reading; whose features those are stays open.
 #
 # **Misconceptions.** *"Adversarial steps are noise."* Section 3. *"Wrong labels teach wrong answers."* Section 2. *"Then the linear explanation is refuted."* Section 4. *"The features are in the data, whoever makes the steps."* Section 5.
 #
 # **What did not come back.** The paper also makes *robustified* pictures, which hold only what a hardened network sees, and training on them makes its networks more robust. Our small attempt (5,000 digits, 40 steps, one seed; in the file) did not: its student fell to PGD more often than one trained on the digits.
 #
-# **Further reading.** Ilyas, Santurkar, Tsipras, Engstrom, Tran, Madry, *Adversarial Examples Are Not Bugs, They Are Features* (2019, arXiv 1905.02175), section 3. The discussion of it by Engstrom and others, *A Discussion of 'Adversarial Examples Are Not Bugs, They Are Features'* (Distill, 2019), with Nakkiran's steps that are no features, and Wallace's networks that learn from mistakes alone.
+# **Further reading.** Ilyas and others, *Adversarial Examples Are Not Bugs, They Are Features* (2019, arXiv 1905.02175), section 3. Engstrom and others, *A Discussion* of it (Distill, 2019), with Nakkiran's steps that are no features, and Wallace's networks that learn from mistakes alone.
 #
 # Next: [Can robustness be proved?](07_proof_not_promise.ipynb)
 
