@@ -30,7 +30,7 @@ fit = partial(training.fit, objective=training.clean, lr=3e-3, progress=False)
 # %% [markdown]
 # ## 1. Pictures whose labels are all wrong
 #
-# So far a step was something that spoils a picture. Ilyas and others (2019) asked whether another network can *learn* from it. Their experiment needs pictures with wrong labels.
+# So far a step spoils a picture. Ilyas and others (2019) asked whether another network can *learn* from it.
 #
 # Train a convolutional network on 20,000 digits, as usual. It is the **teacher**. Then draw for each digit a **target** $t$, one of the nine classes that are wrong.
 
@@ -174,7 +174,7 @@ plots.matrix(
 # %% [markdown]
 # **What it shows.** Each picture that the student saw showed one digit and had the label of another. It reads most clean digits rightly all the same. Whatever it learnt from, clean digits have it too.
 #
-# **What it does not show.** That it learnt from the steps. The labels, or the choice of the pictures, might have told it something.
+# **What it does not show.** That it learnt from the steps, and not from the choice of the pictures.
 
 # %% [markdown]
 # ## 3. Is it the steps?
