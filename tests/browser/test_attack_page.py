@@ -169,7 +169,7 @@ def test_it_is_fast_enough(visit) -> None:
     first = page.evaluate("performance.getEntriesByName('the first picture')[0].startTime")
     frame, everything = page.evaluate(TIMES)
     assert frame < 16
-    if os.getloadavg()[0] > os.cpu_count():
+    if everything >= 150 and os.getloadavg()[0] > os.cpu_count():
         pytest.skip(f"this machine is busy: first picture {first:.0f}, twenty {everything:.0f} ms")
     assert everything < 150 and first < 2000, (everything, first)
 
