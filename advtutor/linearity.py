@@ -22,22 +22,6 @@ from advtutor.attacks.query import answer, differentiable, eval_mode_with_grad
 # High dimension.
 
 
-def shell_share(n: int | Tensor, thickness: float | Tensor) -> Tensor:
-    """The share of a ball's volume in its outermost `thickness`: `1 - (1 - thickness)^n`.
-
-    `thickness` is a fraction of the radius, between 0 and 1, `n` the dimension; tensors are
-    combined number by number. Exact for the ball of any norm, because shrinking a body in every
-    direction by `1 - thickness` multiplies its volume by `(1 - thickness)^n`.
-    """
-    n, thickness = (
-        doubled(value) if isinstance(value, Tensor) else torch.tensor(value, dtype=torch.float64)
-        for value in (n, thickness)
-    )
-    if (n < 1).any() or not ((thickness >= 0) & (thickness <= 1)).all():
-        raise ValueError(f"n is {n}, thickness {thickness}; give n >= 1 and 0 <= thickness <= 1")
-    return -torch.expm1(n * torch.log1p(-thickness))  # exact for the smallest thickness, too
-
-
 def aligned_change(weight: Tensor, eps: float) -> Tensor:
     """What the step `eps * sign(w)` adds to `w . x`: `eps * ||w||_1`; `[..., n]` to `[...]`.
 

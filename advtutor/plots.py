@@ -215,17 +215,26 @@ def curves(
 
 
 def _looks(names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Colour, dash and mark of each series; a known model's colour is nobody else's."""
-    models = {n: c for n in names for known, c in _COLOUR_OF.items() if n.startswith(known)}
-    attacks = {n: d for n in names for known, d in _DASH_OF.items() if n.endswith(known)}
-    others = iter([c for c in _CYCLE if c not in models.values()])
+    """Colour, dash and mark of each series; a known model's colour is nobody else's.
+
+    Where some of the names share what stands before their last comma, as "usual, noise" and
+    "usual, one step" do, that part has the colour and the rest has the dash.
+    """
+    parts = {name: tuple(name.rsplit(", ", 1)) for name in names}
+    heads = [part[0] for part in parts.values()]
+    if len(set(heads)) == len(heads):  # nothing is shared: each name stands for itself
+        parts = {name: (name, name) for name in names}
+    heads, tails = ([*dict.fromkeys(part[end] for part in parts.values())] for end in (0, -1))
+    models = {h: c for h in heads for known, c in _COLOUR_OF.items() if h.startswith(known)}
+    kept = _COLOUR_OF.values() if models else ()
+    others = iter([c for c in _CYCLE if c not in kept])
+    colours = {head: models.get(head) or next(others) for head in heads}
+    known = {t: d for t in tails for attack, d in _DASH_OF.items() if t.endswith(attack)}
+    free = iter([d for d in _DASHES if d not in known.values()])
+    dashes = {tail: known.get(tail) or next(free) for tail in tails}
     return {
-        name: {
-            "color": models.get(name) or next(others),
-            "linestyle": attacks.get(name) or _DASHES[i],
-            "marker": _MARKERS[i],
-        }
-        for i, name in enumerate(names)
+        name: {"color": colours[head], "linestyle": dashes[tail], "marker": _MARKERS[i]}
+        for i, (name, (head, *_, tail)) in enumerate((n, (*p, p[-1])) for n, p in parts.items())
     }
 
 
@@ -384,15 +393,20 @@ def surface(
     xlabel: str,
     ylabel: str,
     zlabel: str,
+    limits: tuple[float, float] | None = None,
     title: str = "surface",
 ) -> Figure:
-    """Numbers `[len(y), len(x)]` over a plane, as colours with contour lines."""
+    """Numbers `[len(y), len(x)]` over a plane, as colours with contour lines.
+
+    `limits` are the ends of the colour scale, for figures that are to be compared.
+    """
     values = values.detach().cpu().double().numpy()
+    levels = torch.linspace(*(limits or (float(values.min()), float(values.max()))), 17).tolist()
     with mpl.rc_context(_STYLE | {"axes.grid": False}):
         figure = Figure(figsize=(6, 4.4), layout="constrained")
         axis = figure.add_subplot()
-        filled = axis.contourf(x, y, values, levels=16, cmap="cividis")
-        axis.contour(x, y, values, levels=16, colors="white", linewidths=0.4)
+        filled = axis.contourf(x, y, values, levels=levels, cmap="cividis", extend="both")
+        axis.contour(x, y, values, levels=levels, colors="white", linewidths=0.4)
         if x[0] <= 0 <= x[-1] and y[0] <= 0 <= y[-1]:  # where one stands
             axis.plot(0, 0, marker="o", color="white", markeredgecolor="black", markersize=9)
         figure.colorbar(filled, label=zlabel)

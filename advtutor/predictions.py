@@ -28,12 +28,16 @@ class Prediction(W.VBox):
     def _remember(self, change: dict[str, object]) -> None:
         self._value = _ANSWERS[self._name] = change["new"]
 
-    def compare(self, measured: Any, *, unit: str = "") -> None:
+    def compare(self, measured: Any, *, unit: str = "", reveal: bool = True) -> None:
         """Print the prediction beside what came out.
 
         `measured` is one of the choices, or a number; `unit="%"` shows fractions as percentages.
+        With `reveal=False` what came out stays hidden until there is a prediction, for a riddle
+        whose stored output must not give it away.
         """
-        if isinstance(measured, str):
+        if self.value is None and not reveal:
+            pass
+        elif isinstance(measured, str):
             say(f"it came out: {measured}")
         else:
             say(f"measured {_shown(float(measured), unit)}")

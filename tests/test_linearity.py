@@ -16,37 +16,6 @@ def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-@pytest.mark.parametrize(
-    "n, thickness, share",
-    [(1, 0.25, 0.25), (2, 0.5, 0.75), (3072, 0.01, 1 - 0.99**3072), (784, 1.0, 1.0), (9, 0.0, 0.0)],
-)
-def test_shell_share_in_closed_form(n, thickness, share):
-    """Catches an inner share given for the outer one, and a power that is off by one."""
-    assert linearity.shell_share(n, thickness).item() == pytest.approx(share, abs=1e-12)
-
-
-def test_shell_share_by_counting_points():
-    """Catches a formula that is not of volumes: 20,000 points of a cube are counted."""
-    points = torch.rand(20_000, 5, generator=generator()) * 2 - 1
-    outside = (points.abs().amax(dim=1) > 0.9).double().mean().item()
-    assert linearity.shell_share(5, 0.1).item() == pytest.approx(outside, abs=0.02)
-
-
-def test_shell_share_keeps_the_smallest_thickness():
-    """Catches cancellation in `1 - (1 - t)^n`, which gives 0 here."""
-    assert linearity.shell_share(3, 1e-18).item() == pytest.approx(3e-18, rel=1e-9, abs=0)
-
-
-def test_shell_share_takes_tensors_and_refuses_nonsense():
-    """Catches an answer for a shell thicker than the ball."""
-    shares = linearity.shell_share(torch.tensor([2, 10, 784]), 0.01)
-    assert shares.shape == (3,) and (shares.diff() > 0).all()
-    with pytest.raises(ValueError, match="thickness"):
-        linearity.shell_share(3, 1.5)
-    with pytest.raises(ValueError, match="n >= 1"):
-        linearity.shell_share(0, 0.5)
-
-
 def test_aligned_change_is_what_the_step_does():
     """Catches the 2-norm in place of the 1-norm, and a step that some other step beats."""
     weight = torch.randn(4, 50, generator=generator(), dtype=torch.float64)

@@ -21,7 +21,7 @@ def bim(model, x, y, eps, step_size, steps):
 EXERCISE = Exercise(
     bim,
     notebook="02_gradient_sign_crafting",
-    number=2,
+    number=3,
     cases=attack_cases((0.043, 5), (0.087, 4), (0.013, 4), (0.031, 3)),
     mistakes=[
         Mistake(

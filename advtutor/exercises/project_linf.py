@@ -33,7 +33,7 @@ def into_l2_ball(x_adv: Tensor, x: Tensor, eps: float) -> Tensor:
 EXERCISE = Exercise(
     project_linf,
     notebook="02_gradient_sign_crafting",
-    number=3,
+    number=2,
     cases=[
         Case(lambda: project_input(11, 4, (1, 6, 6), 0.11), batch=4),
         Case(lambda: project_input(12, 1, (1, 8, 8), 0.23), batch=1),

@@ -11,7 +11,7 @@ def worst_case_linear(w, y, eps):
 EXERCISE = Exercise(
     worst_case_linear,
     notebook="01_linear_explanation",
-    number=2,
+    number=1,
     cases=[
         Case(lambda: linear_input(21, 6, 9, 0.23), batch=6),
         Case(lambda: linear_input(22, 1, 50, 0.13), batch=1),

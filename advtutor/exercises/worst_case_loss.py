@@ -13,7 +13,7 @@ def worst_case_loss(w, b, x, y, eps):
 EXERCISE = Exercise(
     worst_case_loss,
     notebook="01_linear_explanation",
-    number=3,
+    number=2,
     cases=[
         Case(lambda: loss_input(31, 6, 9, 0.23), batch=6),
         Case(lambda: loss_input(32, 1, 50, 0.13), batch=1),

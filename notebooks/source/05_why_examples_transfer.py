@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Why does one example fool many models?
 #
-# **You will fool networks that the attacker never saw, and measure what they share that makes it possible.**
+# **Fool networks that the attacker never saw, and measure what they share.**
 #
-# *40 minutes. You need [does the defence hold?](04_does_the_defence_hold.ipynb). After this notebook you can*
+# *55 minutes. You need [does the defence hold?](04_does_the_defence_hold.ipynb). After this notebook you can*
 #
 # - *measure how far an example travels, and whether its victims see the same wrong class;*
 # - *compare the directions of two networks' gradients with the right control;*
@@ -30,13 +30,13 @@ fgsm = partial(attacks.fgsm, eps=eps)
 # %% [markdown]
 # ## 1. How far does an example travel?
 #
-# Make an example for one model, the **source**, and show it to another, the **victim**. If the victim misreads it, the example **transfers**. Nobody asked the victim for its gradient. Six models take both parts in turn:
+# Make an example for one model, the **source**, and show it to another, the **victim**. If the victim misreads it, the example **transfers**. Six models take both parts in turn:
 #
 # - **softmax:** softmax regression, one linear layer.
 # - **maxout:** two hidden layers of 60 units, each the largest of three linear functions. The paper's is larger, with 240 units, and trained far longer. Ours sees the digits twice.
-# - **RBF:** a bell around one centre for each class, $p(k\mid x) = \exp\bigl(-\sum_i b_{ki}(x_i-\mu_{ki})^2\bigr)$ with trained centres $\mu_k$ and weights $b_k$. Its classes do not share a softmax; it is trained on ten yes-or-no answers.
+# - **RBF:** a bell around one centre for each class; its classes do not share a softmax ([notebook 01](01_linear_explanation.ipynb), section 7).
 # - **conv** and **conv 2:** the convolutional network, twice, with other weights at the start and another order of the digits.
-# - **robust:** the same network after adversarial training, one epoch of it.
+# - **hardened:** the same network after one epoch of adversarial training.
 #
 # All train on the first 40,000 digits. Some of the others belong to the attacker of section 5.
 
@@ -49,7 +49,7 @@ def six_models():
         "RBF": models.RBF(),
         "conv": models.ConvNet(seed=0),
         "conv 2": models.ConvNet(seed=1),
-        "robust": models.ConvNet(seed=2),
+        "hardened": models.ConvNet(seed=2),
     }
 
 
@@ -57,7 +57,7 @@ def yes_or_no(model, x, y):
     return models.binary_cross_entropy(model(x), y).mean()
 
 
-objectives = {"RBF": yes_or_no, "robust": training.Adversarial(eps)}
+objectives = {"RBF": yes_or_no, "hardened": training.Adversarial(eps)}
 epochs = {"softmax": 3, "maxout": 2, "RBF": 3}
 rates = {"RBF": 1e-2}
 train = partial(training.fit, x=x_train, y=y_train, progress=False)
@@ -74,16 +74,16 @@ for seed, (name, model) in enumerate(tqdm(zoo.items(), desc="six models")):
     )
 
 # %% [markdown]
-# The victims are tested on every second test digit, 5,000 of them, here and below, unless a line says otherwise. Every step climbs the softmax cross-entropy of the source's logits, for RBF too (whose logits are the log-odds of its ten answers).
+# The victims are tested on every second test digit, 5,000 of them, here and below, unless a line says otherwise. Every step climbs the softmax cross-entropy of the source's logits, for RBF too.
 #
-# **Your prediction:** every one of these digits takes one FGSM step ($\epsilon = 0.25$) against softmax regression. Which share does the convolutional network misread?
+# **Your prediction:** every one of these digits takes one FGSM step ($\epsilon = 0.25$) against softmax regression. What share does the convolutional network misread?
 
 # %%
 travel_guess = predict("softmax-to-conv", low=0, high=1, unit="%")
 travel_guess
 
 # %% [markdown]
-# The control is the coin of [notebook 02](02_gradient_sign_crafting.ipynb): the same change in every pixel, with random signs. It stands in the last row. Read the table column by column: above a victim's name stands what it makes of each source's examples, and on the diagonal of its own. A number says something about transfer only where it is far above the last one of its column.
+# The control is the coin of [notebook 02](02_gradient_sign_crafting.ipynb), in the last row. Read the table column by column: above a victim's name stands its error on each source's examples, and on the diagonal on its own (*white box*). A number says something about transfer only where it is far above the last one of its column.
 
 # %%
 transfer = transfer_matrix(zoo, x, y, fgsm)
@@ -141,53 +141,34 @@ claim(
     statement="the least that any pair of the first five adds to the error under noise",
     unit="%",
 )
-
-# %% [markdown]
-# The paper measures the same between a network and its adversarially trained twin. The way there is harder than the way back.
-
-# %%
 claim(
     "S6-transfer-orig-to-at",
-    error["conv", "robust"],
+    error["conv", "hardened"],
     low=0.12,
     high=0.45,
-    statement="error of the robust network on examples made for conv (ours: small, clipped)",
+    statement="error of the hardened network on examples made for conv (ours: small, clipped)",
 )
 claim(
-    "S6-transfer-at-to-orig",
-    error["robust", "conv"],
-    low=0.35,
-    high=0.9,
-    statement="error of conv on examples made for the robust network (ours: small, clipped)",
-)
-
-# %%
-claim(
-    "there-and-back",
-    error["robust", "conv"] - error["conv", "robust"],
-    low=0.15,
-    statement="the second above the first",
-    unit="%",
-)
-claim(
-    "robust-is-hard-to-reach",
-    max(error[source, "robust"] for source in plain),
-    high=0.5,
-    statement="the most that any of the first five reaches on the robust network",
+    "not-its-own",
+    error["conv", "hardened"] - error["hardened", "hardened"],
+    low=-0.03,
+    statement="by how much that exceeds its error on its own FGSM examples",
     unit="%",
 )
 
 # %% [markdown]
-# **What it shows.** A linear model with one layer makes examples that break a convolutional network. Each of the five models with usual training makes examples that the other four misread far more often than noise. Softmax regression and maxout err often under the coin, too: for them a part of the column is not transfer. The robust network is hard to reach: its column is pale.
+# **What it shows.** A linear model with one layer makes examples that break a convolutional network. Each of the five models with usual training makes examples that the other four misread far more often than noise. Softmax regression and maxout err often under the coin, too: for them a part of the column is not transfer.
 #
-# **What it does not show.** That the robust network is safe. Its column comes from single steps; [notebook 04](04_does_the_defence_hold.ipynb) shows how little that says.
+# Examples made for conv, which knows nothing of the hardened network, break about as many of its digits as its own do, or more. An attack with the gradient should beat one without it: this is the masked gradient of [notebook 04](04_does_the_defence_hold.ipynb).
+#
+# **What it does not show.** That the hardened network is safe, pale as its column is. All these examples are single steps.
 
 # %% [markdown]
 # ## 2. Do they make the same mistake?
 #
 # A victim may stumble over a strange picture in any of nine ways. If it stumbles in the *same* way as the source, the two have something in common.
 #
-# **Exercise.** Write the **agreement** of two models: of the examples that both misread, the share on which both see the same class. Where they misread no example in common there is no share; return NaN, "not a number".
+# **Exercise.** Write the **agreement** of two models: of the examples that both misread, the share on which both see the same class. Return a Python number (`.item()`), and NaN, "not a number", where they misread no example in common.
 
 
 # %%
@@ -229,37 +210,29 @@ def same_as_maxout(name):
 agree_guess.compare(agreement(read["maxout"], read["softmax"], y), unit="%")
 
 # %% [markdown]
-# The paper counts twice. First over all examples that fool maxout:
+# The paper counts twice: over all examples that fool maxout, and over those that the second model misreads as well, which is your `agreement`. Beside its numbers, ours (small networks, clipped, 5,000 digits):
 
 # %%
-claim(
-    "S8-agree-softmax",
-    same_as_maxout("softmax"),
-    low=0.5,
-    high=0.75,
-    statement="softmax sees maxout's wrong class (ours: small, clipped, 5,000 digits)",
+both = {name: agreement(read["maxout"], read[name], y) for name in ("softmax", "RBF")}
+counted = [
+    [0.546, same_as_maxout("softmax"), 0.846, both["softmax"]],
+    [0.16, same_as_maxout("RBF"), 0.543, both["RBF"]],
+]
+plots.matrix(
+    torch.tensor(counted),
+    ["softmax", "RBF"],
+    ["all, paper", "all, here", "both wrong, paper", "both wrong, here"],
+    xlabel="agreement with maxout",
+    ylabel="",
+    percent=True,
+    title="who sees maxout's wrong class on maxout's examples",
 )
-claim(
-    "S8-agree-rbf",
-    same_as_maxout("RBF"),
-    low=0.12,
-    high=0.4,
-    statement="RBF sees maxout's wrong class (ours: small, clipped, 5,000 digits)",
-)
-
-# %% [markdown]
-# Then only over those that the second model misreads as well, which is your `agreement`. The third line compares RBF with softmax, on the same examples.
 
 # %%
-softmax_both = agreement(read["maxout"], read["softmax"], y)
-rbf_both = agreement(read["maxout"], read["RBF"], y)
-rbf_softmax = agreement(read["softmax"], read["RBF"], y)
-claim("S8-agree-softmax-both", softmax_both, 0.5, 0.75, statement="softmax and maxout, both wrong")
-claim("S8-agree-rbf-both", rbf_both, 0.25, 0.55, statement="RBF and maxout, both wrong")
-claim("S8-agree-rbf-softmax", rbf_softmax, 0.35, 0.65, statement="RBF and softmax, both wrong")
+claim("S8-agree-softmax-both", both["softmax"], 0.5, 0.75, statement="softmax agrees with maxout")
 claim(
     "rbf-agrees-less",
-    softmax_both - rbf_both,
+    both["softmax"] - both["RBF"],
     low=0.1,
     statement="by how much softmax agrees with maxout more than RBF does, where both err",
     unit="%",
@@ -302,41 +275,20 @@ plots.matrix(
     title="same wrong class where both err",
 )
 
-# %%
-claim(
-    "twins-agree",
-    transfer.agreement[names.index("conv"), names.index("conv 2")],
-    low=0.7,
-    statement="agreement of conv and conv 2 on examples made for conv",
-    unit="%",
-)
-claim(
-    "softmax-misreads-maxouts",
-    error["maxout", "softmax"],
-    low=0.9,
-    statement="error of softmax regression on examples made for maxout",
-    unit="%",
-)
-
 # %% [markdown]
-# **What it shows.** Softmax regression repeats maxout's very mistake on more than half of the digits, far above the control. On these examples the RBF network, with bells in the place of planes, agrees less. That is the paper's order. It belongs to maxout's examples: in the other rows of the table RBF need not stand behind. conv and conv 2, the same network trained twice, agree on most.
+# **What it shows.** Softmax regression repeats maxout's very mistake on more than half of the digits, far above the control. The RBF network, with bells instead of planes, agrees less: the paper's order. This holds for maxout's examples only; in the other rows RBF does not come last. conv and conv 2, the same network trained twice, agree on most.
 #
-# **What it does not show.** The paper's numbers. Its softmax classifier reads about a third of maxout's examples rightly, so the restriction to common mistakes lifts 54.6 % to 84.6 %. Our maxout network is small and our pictures are clipped: softmax regression misreads nearly all of them, and the restriction has little left to remove.
+# **What it does not show.** The paper's numbers. Our softmax regression misreads nearly all of maxout's examples, the paper's about two thirds, so counting only common mistakes changes little here and much there.
 
 # %% [markdown]
 # ## 3. What do they share?
 #
 # The paper's answer: a direction. Models that learn the same task from different digits end up with nearly the same weights, and so with the same worst step. Test it where weights can be compared: two softmax regressions, with different seeds, on *disjoint* halves of the training digits. No picture is seen by both.
 #
-# The measure is the cosine: 1 for the same direction, 0 for a right angle. It needs a control. **Your prediction.** Two directions drawn at random in 784 dimensions have a cosine of mostly …
-
-# %%
-random_guess = predict("random-cosine", ["within ±0.1", "within ±0.5", "anything from -1 to 1"])
-random_guess
+# The measure is the cosine: 1 for the same direction, 0 for a right angle.
 
 # %%
 halves = [models.SoftmaxRegression(seed=seed) for seed in (10, 11)]
-before = [model.linear.weight.detach().clone() for model in halves]
 for seed, model in enumerate(halves):
     part = slice(20000 * seed, 20000 * (seed + 1))
     train(model, x=x_train[part], y=y_train[part], objective=training.clean, epochs=3, lr=3e-3)
@@ -347,9 +299,7 @@ halves_names = [f"digit {digit}, {half} half" for digit in (3, 7) for half in ("
 plots.weights(w, halves_names, columns=4, title="weights learnt from disjoint halves")
 
 # %% [markdown]
-# Orange pixels speak for the digit, purple ones against it. The first two pictures are the weights of the three, the last two those of the seven, and no training picture went into both of a pair. How alike are they, in one number? That is the cosine.
-#
-# You need the cosine for whole batches, because a network's direction, its gradient, differs from picture to picture.
+# No training picture went into both of a pair. How alike are they, in one number? Networks have no such weights to compare, but each has a gradient $\nabla_x J(x, y)$ at every picture, so you need the cosine for whole batches.
 #
 # **Exercise.** Write it. Each picture is one vector, whatever its channels, height and width.
 
@@ -365,26 +315,8 @@ def mean_cosine(g, h):
 
 mean_cosine = checks.mean_cosine(mean_cosine)
 
-# %%
-as_pictures = (10, 1, 28, 28)
-weights_cosine = [mean_cosine(*(w.reshape(as_pictures) for w in pair)) for pair in (before, after)]
-claim(
-    "halves-before",
-    weights_cosine[0],
-    low=-0.1,
-    high=0.1,
-    statement="mean cosine of the ten weight vectors before training",
-)
-claim(
-    "halves-after",
-    weights_cosine[1],
-    low=0.85,
-    high=0.97,
-    statement="the same after training on disjoint halves",
-)
-
 # %% [markdown]
-# Networks have no such weights to compare, but each has a gradient $\nabla_x J(x, y)$ at every picture, and its sign is the step. **Your prediction:** the mean cosine between the gradients of the convolutional network and of softmax regression, on 2,000 of those digits, clean.
+# **Your prediction:** the mean cosine between the gradients of conv and conv 2, the same network trained twice, on 2,000 clean test digits.
 
 # %%
 gradient_guess = predict("gradient-cosine", low=-1, high=1)
@@ -392,88 +324,70 @@ gradient_guess
 
 
 # %%
-def input_gradient(model, x, y):
-    x = x.detach().clone().requires_grad_()
-    loss = torch.nn.functional.cross_entropy(model(x), y, reduction="sum")
-    return torch.autograd.grad(loss, x)[0]
-
-
-gradients = {name: input_gradient(model, x[:2000], y[:2000]) for name, model in zoo.items()}
-generator = torch.Generator().manual_seed(0)
-pair = [torch.randn(2000, 1, 28, 28, generator=generator) for _ in range(2)]
+def input_gradient(model):
+    images = x[:2000].detach().clone().requires_grad_()
+    loss = torch.nn.functional.cross_entropy(model(images), y[:2000], reduction="sum")
+    return torch.autograd.grad(loss, images)[0]
 
 
 def cosines(g, h):
-    return torch.nn.functional.cosine_similarity(g.flatten(1), h.flatten(1), eps=1e-20)
+    return torch.tensor([mean_cosine(a[None], b[None]) for a, b in zip(g, h, strict=True)])
 
 
-conv, linear = gradients["conv"], gradients["softmax"]
+conv, conv_2, linear = (input_gradient(zoo[name]) for name in ("conv", "conv 2", "softmax"))
+random_pair = torch.randn(2, 2000, 1, 28, 28, generator=torch.Generator().manual_seed(0))
 shown = {
-    "random directions": cosines(*pair),
+    "random directions": cosines(*random_pair),
+    "conv, conv 2": cosines(conv, conv_2),
     "conv, softmax": cosines(conv, linear),
-    "conv, conv 2": cosines(conv, gradients["conv 2"]),
-    "other picture": cosines(conv, exchanged_within(torch.zeros(2000), linear)),
+    "conv, conv 2 at another picture": cosines(conv, exchanged_within(torch.zeros(2000), conv_2)),
+    "the same, of that digit": cosines(conv, exchanged_within(y[:2000], conv_2)),
 }
-plots.histogram(shown, xlabel="cosine of two gradients", title="shared directions")
+plots.histogram(shown, xlabel="cosine of two gradients", title="shared directions, 2,000 digits")
 
 # %%
-random_guess.compare("within ±0.1")
-gradient_guess.compare(mean_cosine(gradients["conv"], gradients["softmax"]))
+mean = {name: values.mean() for name, values in shown.items()}
+gradient_guess.compare(mean["conv, conv 2"])
 claim(
-    "random-cosine",
-    shown["random directions"].std() * 784**0.5,
-    low=0.95,
-    high=1.05,
-    statement="standard deviation of the cosine of random directions, times the root of 784",
-)
-
-# %%
-claim(
-    "conv-softmax-cosine",
-    mean_cosine(gradients["conv"], gradients["softmax"]),
-    low=0.35,
-    high=0.65,
-    statement="mean cosine of the gradients of conv and softmax regression (2,000 test digits)",
+    "halves-after",
+    mean_cosine(*(w.reshape(10, 1, 28, 28) for w in after)),
+    low=0.85,
+    high=0.97,
+    statement="mean cosine of the ten weight vectors that two halves of the digits left",
 )
 claim(
     "conv-conv2-cosine",
-    mean_cosine(gradients["conv"], gradients["conv 2"]),
-    low=0.5,
-    high=0.85,
-    statement="mean cosine of the gradients of conv and conv 2",
+    mean["conv, conv 2"],
+    0.5,
+    0.85,
+    statement="of conv's and conv 2's gradients",
 )
-
-# %%
-same_digit = exchanged_within(y[:2000], linear)
+claim("conv-softmax-cosine", mean["conv, softmax"], 0.35, 0.65, statement="of conv's and softmax's")
 claim(
     "cosine-exchanged",
-    shown["other picture"].mean(),
+    mean["conv, conv 2 at another picture"],
     low=-0.1,
     high=0.1,
-    statement="the mean cosine of conv's and softmax's gradients at two different pictures",
+    statement="conv at one picture, conv 2 at another",
 )
 claim(
     "cosine-same-digit",
-    mean_cosine(conv, same_digit) / mean_cosine(conv, linear),
-    low=0.7,
-    high=0.95,
+    mean["the same, of that digit"] / mean["conv, conv 2"],
+    low=0.45,
+    high=0.8,
     unit="%",
-    statement="what is left of their mean cosine at two different pictures of one digit",
+    statement="what is left of conv's and conv 2's cosine at two pictures of one digit",
 )
 
 # %% [markdown]
-# **What it shows.** Random directions in 784 dimensions stand nearly at right angles: their cosine spreads around 0 by $1/\sqrt{784} = 1/28$. The gradients of a convolutional network and of a linear model, which share no weight and no architecture, keep a cosine many times that. Before training, two softmax regressions have nothing in common; afterwards, from different digits, they point nearly the same way. What they share comes from the task.
+# **What it shows.** Random directions in 784 dimensions stand nearly at right angles: their cosines spread around 0 by about $1/\sqrt{784} = 1/28$. The gradients of two networks trained from other starting weights, and even of a network and a linear model, keep a cosine many times that. At another picture it is gone, unless that picture shows the same digit: then more than half is left. So a good part of what the two share is one direction for each digit, and the rest belongs to the picture. The paper says that the direction matters most, rather than the point in space.
 #
-# The fourth histogram, *other picture*, is a control that random directions are not: the same gradients of conv and softmax regression, each pair taken at two pictures drawn at random. They lie to both sides of 0, with a mean close to it: gradients are not alike by themselves. But pair only pictures of the same digit, and most of the cosine is left. What the two models share is for the larger part one direction for each digit, and not something about the one picture. The paper says so: it is the direction that matters most, rather than the point in space.
-#
-# **What it does not show.** That the direction is all there is to it. A cosine of a half is far from 1. And why the task leaves this direction, and no other, is the paper's conjecture; a cosine does not prove it.
+# **What it does not show.** Why the task leaves this direction and no other. [Notebook 06](06_bug_or_feature.ipynb) takes up one answer.
 
 # %% [markdown]
 # ## 4. Is a committee harder to fool?
 #
-# Put several networks together and let the mean of their logits decide: an **ensemble**. An attacker would have to move that mean, and may know one of the networks only.
-#
-# The paper takes twelve maxout networks. Take four, with one hidden layer of 40 units each and one epoch of training, different only in their seeds.
+# Put several networks together and let the mean of their logits decide: an **ensemble**. The paper takes twelve maxout networks. Take four, with one hidden layer of 40 units each and one epoch of training, different only in their seeds.
 
 # %%
 members = [models.Maxout(40, 3, dropout=(0.2, 0.3), seed=seed) for seed in range(4)]
@@ -500,7 +414,7 @@ ensemble_fgsm = checks.ensemble_fgsm(ensemble_fgsm)
 # %% [markdown]
 # Now attack the ensemble twice: whole, and through its first member alone, as if the other three were unknown.
 #
-# **Your prediction.** At $\epsilon = 0.1$ the whole attack makes the ensemble err on a certain share of the digits. The attack through one member reaches this part of that share:
+# **Your prediction.** At $\epsilon = 0.1$, what fraction of the whole attack's error does the attack through one member reach?
 
 # %%
 member_guess = predict("one-member", low=0, high=1, unit="%")
@@ -544,20 +458,6 @@ plots.curves(
 whole, one, shaken = errors.values()
 member_guess.compare(one[2] / whole[2], unit="%")
 claim(
-    "S9-ensemble-all",
-    whole[-1],
-    low=0.97,
-    statement="error of an ensemble of four, attacked whole (clipped)",
-)
-claim(
-    "S9-ensemble-one",
-    one[-1],
-    low=0.95,
-    statement="error of an ensemble of four, attacked through one (clipped)",
-)
-
-# %%
-claim(
     "ensemble-one-of-all",
     one[2] / whole[2],
     low=0.8,
@@ -569,23 +469,14 @@ claim(
     "ensemble-above-noise",
     one[2] - shaken[2],
     low=0.25,
-    statement="the error through one member above that under noise (eps=0.1)",
-    unit="%",
-)
-alone = evaluate(members[0], x, y, partial(attacks.fgsm, eps=0.1)).error
-claim(
-    "ensemble-against-member",
-    alone - whole[2],
-    low=-0.05,
-    high=0.15,
-    statement="what the ensemble spares, against a member attacked by itself (eps=0.1)",
+    statement="by how much the error through one member exceeds that under noise (eps=0.1)",
     unit="%",
 )
 
 # %% [markdown]
-# **What it shows.** The two attacks' curves lie close together, and both far above noise. Four networks are nearly as easy to fool as one, and knowing a quarter of them is nearly enough.
+# **What it shows.** The two attacks' curves lie close together, and both far above noise: knowing a quarter of the ensemble is nearly enough.
 #
-# **What it does not show.** At $\epsilon = 0.25$ both errors are near 100 %, above the paper's 91.1 % and 87.9 %: our networks are small, few and briefly trained. And these four differ in nothing but their seeds; a committee of different kinds is another experiment, and the matrix of section 1 says what to expect of it.
+# **What it does not show.** The paper's 91.1 % and 87.9 %: our networks are small, few and briefly trained, and at $\epsilon = 0.25$ both errors are near 100 %. A committee of different kinds is another experiment.
 
 # %% [markdown]
 # ## 5. What if the attacker sees only answers?
@@ -597,7 +488,7 @@ claim(
 # - **Power:** $\epsilon = 0.25$, clipped.
 # - **Cost:** each picture sent is a **query**.
 #
-# The victim is conv. The attacker trains a **substitute** on the victim's answers and attacks that, hoping for the transfer you have measured. The attacker guesses that whoever reads pictures does so with convolutions, and takes such a network. The guess happens to be right here; the row of softmax in section 1 shows that it need not be.
+# This is a *black box*. The victim is conv. The attacker trains a **substitute** on the victim's answers and attacks that, hoping for the transfer you have measured. The attacker guesses that whoever reads pictures does so with convolutions, and takes such a network. Here the guess is right; the row of softmax in section 1 shows that it need not be. Each substitute gets the same number of updates, about 105, whatever it has to learn from.
 
 
 # %%
@@ -614,7 +505,8 @@ class Victim:
 
 def substitute_for(owned, answers):
     model = models.ConvNet(seed=77)
-    train(model, x=owned, y=answers, objective=training.clean, epochs=15, lr=3e-3)
+    epochs = 105 // -(-len(owned) // 128)  # of batches of 128
+    train(model, x=owned, y=answers, objective=training.clean, epochs=epochs, lr=3e-3)
     return model
 
 
@@ -662,63 +554,42 @@ plots.curves(
     xlabel="queries to the victim",
     ylabel="victim's error on 5,000 digits",
     percent=True,
+    log="x",
     title="a black-box attack against its number of queries",
 )
 
 # %%
 black_box_guess.compare(own_errors[-1], unit="%")
-claim("queries-own", own.queries, high=800, statement="queries of the first attacker")
-claim("queries-made", made.queries, high=800, statement="queries of the second attacker")
-claim("white-box", white_box, low=0.95, statement="white-box FGSM on the same victim", unit="%")
-
-# %%
 claim(
-    "black-box-200",
-    own_errors[2],
-    low=0.5,
-    statement="the victim's error through a substitute trained on 200 answers",
-    unit="%",
+    "queries",
+    max(own.queries, made.queries),
+    high=800,
+    statement="queries that either attacker made",
 )
 claim(
     "black-box-own",
     own_errors[-1],
     low=0.6,
-    statement="the same after 800 answers on digits of the attacker's own",
+    statement="the victim's error through a substitute trained on 800 answers",
     unit="%",
 )
-claim(
-    "answers-help",
-    own_errors[-1] - own_errors[0],
-    low=0.1,
-    statement="what 800 answers add to 50",
-    unit="%",
-)
-
-# %%
 claim(
     "black-box-50",
     made_errors[-1],
     low=0.5,
-    statement="the same after 800 answers on 50 digits and what was made of them",
-    unit="%",
-)
-claim(
-    "made-against-own",
-    own_errors[-1] - made_errors[-1],
-    high=0.2,
-    statement="what the second attacker falls short of the first",
+    statement="the same on 50 digits and what was made of them",
     unit="%",
 )
 
 # %% [markdown]
-# **What it shows.** Two hundred answers, without one gradient, break most digits; 800 reach most of what full knowledge reaches. Noise of the same size, which asks nothing, stays far below. The attacker who owned 50 digits and made the rest ends up close to the one who owned them all. Hiding the weights hides little.
+# **What it shows.** Without one gradient of the victim, a few hundred answers break most digits; noise of the same size, which asks nothing, stays far below. The attacker who owned 50 digits and made the rest gets most of the way, too. Hiding the weights hides little.
 #
-# **What it does not show.** That every victim gives in so cheaply: digits are small and alike, and the substitute had the victim's architecture. It shows no defence either. A victim that counts its queries, or refuses odd pictures, changes the rules and has to be attacked anew.
+# **What it does not show.** That every victim gives in so cheaply: digits are small and alike. It shows no defence either. A victim that counts its queries, or refuses odd pictures, changes the rules and has to be attacked anew.
 
 # %% [markdown]
 # ## What you take with you
 #
-# - An example made for one model fools others, often into the same class, because models trained on the same task share directions.
+# - An example made for one model fools others, often into the same class. Models trained on the same task share directions, much of it one for each digit.
 # - Measure a shared direction against its controls: random directions, and the same gradients at other pictures.
 # - Transfer is a weapon: it breaks ensembles through one member, and hidden models through a substitute.
 #
@@ -726,7 +597,7 @@ claim(
 #
 # **Further reading.** Goodfellow, Shlens, Szegedy, *Explaining and Harnessing Adversarial Examples* (2015, arXiv 1412.6572), sections 8 and 9. Papernot, McDaniel, Goodfellow and others, *Practical Black-Box Attacks against Machine Learning* (2016, arXiv 1602.02697), section 4, for the substitute. Tramèr, Papernot, Goodfellow, Boneh, McDaniel, *The Space of Transferable Adversarial Examples* (2017, arXiv 1704.03453), for how many directions two models share.
 #
-# Next: [Can robustness be proved?](07_proof_not_promise.ipynb)
+# Next: [Bug or feature?](06_bug_or_feature.ipynb)
 
 # %%
 progress.show("05_why_examples_transfer")

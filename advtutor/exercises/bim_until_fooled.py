@@ -1,0 +1,118 @@
+"""The exercise on repeating the step until the model errs."""
+
+import torch
+
+from advtutor.checks.engine import Case, Exercise, Mistake
+from advtutor.checks.inputs import attack_input, dropout_network, frozen_network, tanh_network
+
+
+def bim_until_fooled(model, x, y, eps, step_size, steps):
+    x_adv = x.detach().clone()
+    for _ in range(steps):
+        x_adv.requires_grad_()
+        logits = model(x_adv)
+        still_right = (logits.argmax(dim=1) == y)[:, None, None, None]
+        (gradient,) = torch.autograd.grad(torch.nn.functional.cross_entropy(logits, y), x_adv)
+        stepped = x_adv.detach() + step_size * gradient.sign()
+        stepped = torch.clamp(stepped, x - eps, x + eps).clamp(0, 1)
+        x_adv = torch.where(still_right, stepped, x_adv.detach())
+    return x_adv.detach()
+
+
+def walk_case(seed, network, batch, shape, classes, *more):
+    """Pictures that the model reads rightly, all but the last: some fall early, some never."""
+
+    def build():
+        model, x, _ = attack_input(seed, network, batch, shape, classes)
+        with torch.no_grad():
+            y = model(x).argmax(dim=1)
+        if batch > 1:
+            y[-1] = (y[-1] + 1) % classes
+        return model, x, y, *more
+
+    return Case(build, batch=batch)
+
+
+EXERCISE = Exercise(
+    bim_until_fooled,
+    notebook="02_gradient_sign_crafting",
+    number=4,
+    cases=[
+        walk_case(61, tanh_network, 6, (1, 6, 6), 3, 0.1, 0.02, 6),
+        walk_case(62, tanh_network, 1, (1, 8, 8), 10, 0.2, 0.015, 5),
+        walk_case(63, frozen_network, 5, (3, 5, 4), 4, 0.07, 0.012, 7),
+        walk_case(64, dropout_network, 7, (1, 7, 7), 5, 0.15, 0.03, 6),
+    ],
+    mistakes=[
+        Mistake(
+            "never-stops",
+            "a picture that is misread already walks on: it has to stay as it is from then on",
+            {"torch.where(still_right, stepped, x_adv.detach())": "stepped"},
+        ),
+        Mistake(
+            "waits-for-all",
+            "all pictures walk on until the last of them is misread: each stops by itself",
+            {"where(still_right,": "where(still_right.any(),"},
+        ),
+        Mistake(
+            "stops-with-the-first",
+            "all pictures stop as soon as one of them is misread: each stops by itself",
+            {"where(still_right,": "where(still_right.all(),"},
+        ),
+        Mistake(
+            "wrong-ones-walk",
+            "the pictures that are misread take the step, and the others stay: the other way round",
+            {"where(still_right,": "where(~still_right,"},
+        ),
+        Mistake(
+            "asks-at-the-start",
+            "whether a picture is still read rightly is asked of x, where it began; ask it of "
+            "x_adv, in each round",
+            {"(logits.argmax(dim=1)": "(model(x).argmax(dim=1)"},
+        ),
+        Mistake(
+            "back-to-the-start",
+            "a picture that is misread goes back to x, where it was read rightly: let it stay "
+            "where it is",
+            {"stepped, x_adv.detach())": "stepped, x)"},
+        ),
+        Mistake(
+            "minus",
+            "the step goes down the loss, towards the right class: did you write minus for plus?",
+            {"x_adv.detach() + step_size": "x_adv.detach() - step_size"},
+        ),
+        Mistake(
+            "no-sign",
+            "the gradient goes in as it is, and is far too small: take its sign, grad.sign()",
+            {".sign()": ""},
+        ),
+        Mistake(
+            "eps-steps",
+            "each step is as long as the whole ball, eps: a step is step_size long",
+            {"step_size *": "eps *"},
+        ),
+        Mistake(
+            "one-step-less",
+            "one step is missing: range(steps) already counts from 0 to steps - 1",
+            {"range(steps)": "range(steps - 1)"},
+        ),
+        Mistake(
+            "no-ball",
+            "the steps add up to more than eps: after each one, back into the ball around x",
+            {"torch.clamp(stepped, x - eps, x + eps)": "stepped"},
+        ),
+        Mistake(
+            "no-range",
+            "the result leaves the range of an image: after each step, clamp it to [0, 1]",
+            {".clamp(0, 1)": ""},
+        ),
+    ],
+    hints=(
+        "It is bim with a question in each round: which pictures does the model still read as y? "
+        "The answer is one boolean for each picture.",
+        "model(x_adv).argmax(dim=1) == y says it. Compute the step for all of them, and keep it "
+        "only where the answer is yes.",
+        "still_right = (logits.argmax(dim=1) == y)[:, None, None, None]; "
+        "x_adv = torch.where(still_right, stepped, x_adv.detach())",
+    ),
+)

@@ -1,0 +1,148 @@
+"""Answers to `bim_until_fooled`."""
+
+import torch
+import torch.nn.functional as F
+
+from advtutor.attacks import bim as bim_of_the_package
+
+
+def right_by_the_package(model, x, y, eps, step_size, steps):
+    settings = {"step_size": step_size, "steps": steps, "early_stop": True}
+    return bim_of_the_package(model, x, y, eps, **settings)
+
+
+def right_by_index(model, x, y, eps, step_size, steps):
+    x_adv = x.clone()
+    for _ in range(steps):
+        open_ = (model(x_adv).argmax(1) == y).nonzero()[:, 0]
+        if len(open_) == 0:
+            break
+        slope = gradient(model, x_adv, y)[open_]
+        x_adv[open_] = box(x_adv[open_] + step_size * slope.sign(), x[open_], eps)
+    return x_adv
+
+
+def right_one_by_one(model, x, y, eps, step_size, steps):
+    done = []
+    for image, label in zip(x.split(1), y.split(1), strict=True):
+        x_adv = image
+        for _ in range(steps):
+            if model(x_adv).argmax(1).item() != label.item():
+                break
+            x_adv = box(x_adv + step_size * gradient(model, x_adv, label).sign(), image, eps)
+        done.append(x_adv)
+    return torch.cat(done)
+
+
+def stub(model, x, y, eps, step_size, steps): ...
+
+
+def gradient(model, x, y):
+    x_in = x.clone().detach().requires_grad_()
+    return torch.autograd.grad(F.cross_entropy(model(x_in), y, reduction="sum"), x_in)[0]
+
+
+def box(x_adv, x, eps):
+    return x_adv.clamp(x - eps, x + eps).clamp(0, 1)
+
+
+def walk(model, x, y, steps, step, open_):
+    x_adv = x
+    for _ in range(steps):
+        go = open_(x_adv).reshape(-1, 1, 1, 1)
+        x_adv = torch.where(go, step(x_adv, gradient(model, x_adv, y)), x_adv)
+    return x_adv
+
+
+def still_right(model, y):
+    return lambda x_adv: model(x_adv).argmax(1) == y
+
+
+def wrong_never_stops(model, x, y, eps, step_size, steps):
+    return bim_of_the_package(model, x, y, eps, step_size=step_size, steps=steps)
+
+
+def wrong_waits_for_all(model, x, y, eps, step_size, steps):
+    x_adv = x
+    for _ in range(steps):
+        if (model(x_adv).argmax(1) != y).all():
+            break
+        x_adv = box(x_adv + step_size * gradient(model, x_adv, y).sign(), x, eps)
+    return x_adv
+
+
+def wrong_stops_with_the_first(model, x, y, eps, step_size, steps):
+    x_adv = x
+    for _ in range(steps):
+        if (model(x_adv).argmax(1) != y).any():
+            break
+        x_adv = box(x_adv + step_size * gradient(model, x_adv, y).sign(), x, eps)
+    return x_adv
+
+
+def wrong_wrong_ones_walk(model, x, y, eps, step_size, steps):
+    def step(x_adv, slope):
+        return box(x_adv + step_size * slope.sign(), x, eps)
+
+    return walk(model, x, y, steps, step, lambda x_adv: model(x_adv).argmax(1) != y)
+
+
+def wrong_asks_at_the_start(model, x, y, eps, step_size, steps):
+    def step(x_adv, slope):
+        return box(x_adv + step_size * slope.sign(), x, eps)
+
+    right = model(x).argmax(1) == y
+    return walk(model, x, y, steps, step, lambda x_adv: right)
+
+
+def wrong_back_to_the_start(model, x, y, eps, step_size, steps):
+    x_adv = x
+    for _ in range(steps):
+        go = still_right(model, y)(x_adv).reshape(-1, 1, 1, 1)
+        stepped = box(x_adv + step_size * gradient(model, x_adv, y).sign(), x, eps)
+        x_adv = torch.where(go, stepped, x)
+    return x_adv
+
+
+def wrong_minus(model, x, y, eps, step_size, steps):
+    def step(x_adv, slope):
+        return box(x_adv - step_size * slope.sign(), x, eps)
+
+    return walk(model, x, y, steps, step, still_right(model, y))
+
+
+def wrong_no_sign(model, x, y, eps, step_size, steps):
+    x_adv = x
+    for _ in range(steps):
+        go = still_right(model, y)(x_adv).reshape(-1, 1, 1, 1)
+        stepped = box(x_adv + step_size * gradient(model, x_adv, y) / len(x), x, eps)
+        x_adv = torch.where(go, stepped, x_adv)
+    return x_adv
+
+
+def wrong_eps_steps(model, x, y, eps, step_size, steps):
+    def step(x_adv, slope):
+        return box(x_adv + eps * slope.sign(), x, eps)
+
+    return walk(model, x, y, steps, step, still_right(model, y))
+
+
+def wrong_one_step_less(model, x, y, eps, step_size, steps):
+    def step(x_adv, slope):
+        return box(x_adv + step_size * slope.sign(), x, eps)
+
+    return walk(model, x, y, steps - 1, step, still_right(model, y))
+
+
+def wrong_no_ball(model, x, y, eps, step_size, steps):
+    def step(x_adv, slope):
+        return (x_adv + step_size * slope.sign()).clamp(0, 1)
+
+    return walk(model, x, y, steps, step, still_right(model, y))
+
+
+def wrong_no_range(model, x, y, eps, step_size, steps):
+    def step(x_adv, slope):
+        return (x_adv + step_size * slope.sign()).clamp(x - eps, x + eps)
+
+    return walk(model, x, y, steps, step, still_right(model, y))

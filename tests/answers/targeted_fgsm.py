@@ -1,0 +1,78 @@
+"""Answers to `targeted_fgsm`."""
+
+import torch
+import torch.nn.functional as F
+
+from advtutor.attacks import fgsm as fgsm_of_the_package
+
+
+def right_by_the_package(model, x, target, eps):
+    def nearness(logits, y):
+        return -F.cross_entropy(logits, y, reduction="none")
+
+    return fgsm_of_the_package(model, x, target, eps, loss=nearness)
+
+
+def right_up_the_likelihood(model, x, target, eps):
+    copy = x.clone().requires_grad_()
+    gain = model(copy).log_softmax(1)[torch.arange(len(x)), target].sum()
+    return (x + eps * torch.autograd.grad(gain, copy)[0].sign()).clamp(0, 1)
+
+
+def right_by_delta(model, x, target, eps):
+    delta = torch.zeros_like(x, requires_grad=True)
+    loss = F.cross_entropy(model(x + delta), target, reduction="sum")
+    (slope,) = torch.autograd.grad(loss, delta)
+    return torch.min(torch.max(x - eps * slope.sign(), torch.zeros(())), torch.ones(()))
+
+
+def stub(model, x, target, eps): ...
+
+
+def gradient(model, x, y):
+    copy = x.clone().detach().requires_grad_()
+    return torch.autograd.grad(F.cross_entropy(model(copy), y), copy)[0]
+
+
+def wrong_uphill(model, x, target, eps):
+    return (x + eps * gradient(model, x, target).sign()).clamp(0, 1)
+
+
+def wrong_step_alone(model, x, target, eps):
+    return (-eps * gradient(model, x, target).sign()).clamp(0, 1)
+
+
+def wrong_from_prediction(model, x, target, eps):
+    seen = model(x).argmax(dim=1)
+    return (x + eps * gradient(model, x, seen).sign()).clamp(0, 1)
+
+
+def wrong_no_sign(model, x, target, eps):
+    return (x - eps * gradient(model, x, target)).clamp(0, 1)
+
+
+def wrong_softmax_twice(model, x, target, eps):
+    copy = x.clone().detach().requires_grad_()
+    loss = F.cross_entropy(F.softmax(model(copy), dim=1), target)
+    (slope,) = torch.autograd.grad(loss, copy)
+    return (x - eps * slope.sign()).clamp(0, 1)
+
+
+def wrong_first_only(model, x, target, eps):
+    copy = x.clone().detach().requires_grad_()
+    loss = F.cross_entropy(model(copy)[:1], target[:1])
+    (slope,) = torch.autograd.grad(loss, copy)
+    return (x - eps * slope.sign()).clamp(0, 1)
+
+
+def wrong_eps_twice(model, x, target, eps):
+    step = eps * gradient(model, x, target).sign()
+    return (x - 2 * step).clamp(0, 1)
+
+
+def wrong_no_eps(model, x, target, eps):
+    return (x - gradient(model, x, target).sign()).clamp(0, 1)
+
+
+def wrong_no_clip(model, x, target, eps):
+    return x - eps * gradient(model, x, target).sign()
