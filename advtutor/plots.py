@@ -133,18 +133,23 @@ def step(
 ) -> Figure:
     """One image `[C, H, W]`, the step magnified until it is seen, and the result.
 
-    The step is shown on a scale from `-eps` (purple) over 0 (white) to `eps` (orange), summed over
-    the colours by the one that moves most.
+    The step of a grey image is shown from `-eps` (purple) over 0 (white) to `eps` (orange). That of
+    a colour image is shown in its own three colours, with grey where nothing moves.
     """
     figure, (left, middle, right) = _grid(1, 3, cell=(7 / 3, 7 / 3 + 0.9))
     moved = (x_adv - x).detach().cpu()
-    strongest = moved.gather(0, moved.abs().argmax(dim=0, keepdim=True))[0]
     _show(left, x, before)
-    middle.imshow(strongest.numpy(), cmap=SIGNED, vmin=-eps, vmax=eps, interpolation="nearest")
+    if len(moved) == 1:
+        look: dict[str, Any] = {"cmap": SIGNED, "vmin": -eps, "vmax": eps}
+        middle.imshow(moved[0].numpy(), interpolation="nearest", **look)
+        _signed_key(figure, f"darker by {eps:g}", "unchanged", f"lighter by {eps:g}")
+    else:
+        middle.imshow((0.5 + moved / (2 * eps)).clamp(0, 1).permute(1, 2, 0).numpy())
+        words = f"red, green and blue each move up or down by at most {eps:g}; grey: unchanged"
+        figure.supxlabel(words, fontsize=11)
     middle.set_title(f"the step\nmagnified {1 / (2 * eps):.0f} times", fontsize=12)
     middle.set_axis_off()
     _show(right, x_adv, after)
-    _signed_key(figure, f"darker by {eps:g}", "unchanged", f"lighter by {eps:g}")
     alt = f"Left: {before}. Middle: the step, at most {eps:g} in each pixel. Right: {after}."
     return described(figure, title, alt.replace("\n", " "))
 

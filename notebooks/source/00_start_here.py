@@ -1,11 +1,12 @@
 # %% [markdown]
 # # Start here
 #
-# **Can a change that nobody can see fool a real network? You will try it on this machine.**
+# **Can a change that nobody can see fool a real network? Try it, on this machine.**
 #
-# *15 minutes. You need Python and a little PyTorch. After this notebook you can*
+# *18 minutes. You need Python and a little PyTorch. After this notebook you can*
 #
-# - *make a network misread a photo by changes of less than two grey levels, and show that noise does not;*
+# - *change a photo by less than two grey levels and make an ImageNet network misread it;*
+# - *show that the same amount of noise does nothing;*
 # - *use the course's predictions, exercises and claims.*
 #
 # Everything runs on this computer. Nothing is downloaded.
@@ -14,7 +15,7 @@
 import torch
 import torch.nn.functional as F
 
-from advtutor import attacks, checks, data, models, plots, progress
+from advtutor import checks, data, models, plots, progress
 from advtutor.claims import claim
 from advtutor.claims.weights import pretrained
 from advtutor.predictions import predict
@@ -28,40 +29,41 @@ network, photo.shape
 # %% [markdown]
 # ## 1. What does the network see?
 #
-# EfficientNet-Lite0 was trained on over a million photos in 1,000 classes. It gives each class a probability; the largest is its **confidence**. Pixels are numbers between 0 (black) and 1 (full light), in three colour channels of 224 × 224.
-#
-# A line with ✓ is a **claim**: a statement, the band in which its number has to fall on any machine, and what yours measured.
+# The network is EfficientNet-Lite0, trained on ImageNet: over a million photos in 1,000 classes. The photo shows a cup of coffee. Pixels are numbers between 0 (dark) and 1 (light), in three colour channels of 224 × 224.
 
 
 # %%
 def read(image):
-    """The most likely class of one image [1, 3, H, W], and its probability."""
+    """The most likely class of one image [1, 3, H, W], and its probability: the confidence."""
     with torch.no_grad():
         probability, index = network(image).softmax(dim=1)[0].max(dim=0)
     return names[index], probability.item()
 
 
 before, sure_before = read(photo)
-claim("photo-clean", sure_before, low=0.9, unit="%", statement=f"the network is sure of {before!r}")
+claim(
+    "photo-clean",
+    sure_before,
+    low=0.9,
+    unit="%",
+    statement=f"the network reads '{before}' with a confidence of",
+)
 plots.images(photo, [f"{before} ({sure_before:.0%} sure)"], columns=2, title="the photo")
 
 # %% [markdown]
 # ## 2. What would you have to change?
 #
-# You may change each pixel by at most $\epsilon = 0.007$ in each channel. A screen shows 255 steps from black to full light; $0.007$ is less than two.
+# You may change every pixel by at most $\epsilon = 0.007$. A screen shows 255 steps from dark to light; $0.007$ is less than two of them.
 #
-# **Your prediction.** One such change, made with the network's gradient, takes its confidence in "espresso" from over 90 % to …
+# The network's *loss* $J(x, y)$ says how badly it reads the picture $x$ if $y$ is the truth. Its gradient $\nabla_x J$ says, for each pixel and colour, whether more or less light makes the loss larger. Take only the sign, so that everything moves by the same small amount, and keep the pixels in $[0, 1]$:
+#
+# $$x_{\mathrm{adv}} = x + \epsilon\,\mathrm{sign}(\nabla_x J(x, y)).$$
+#
+# Such a picture is called an *adversarial example*. **Your prediction.** The network's confidence in "espresso" falls from over 90 % to …
 
 # %%
 guess = predict("photo", low=0, high=1, unit="%")
 guess
-
-# %% [markdown]
-# The loss $J(x, y)$ is large where the network gives class $y$ little probability. Its gradient $\nabla_x J$ says for each pixel whether more or less light makes $J$ larger. Take only the sign, so that every pixel moves by the same $\epsilon$, and for $y$ what the network reads now:
-#
-# $$x_{\mathrm{adv}} = x + \epsilon\,\mathrm{sign}(\nabla_x J(x, y)).$$
-#
-# That is an *adversarial example*. The code also keeps the pixels in $[0, 1]$.
 
 
 # %%
@@ -72,65 +74,96 @@ def gradient_sign_step(image, label, eps):
 
 
 label = torch.tensor([names.index(before)])
-photo_adv = gradient_sign_step(photo, label, eps=0.007)
-after, sure_after = read(photo_adv)
-step = 0.5 + (photo_adv - photo) / (2 * 0.007)
-plots.images(
-    torch.cat([photo, step, photo_adv]),
-    [f"{before} ({sure_before:.0%} sure)", "the step", f"{after} ({sure_after:.0%} sure)"],
-    columns=3,
-    title="the photo, the step (71 times as strong), and the sum",
+one_step = gradient_sign_step(photo, label, eps=0.007)
+after, sure_after = read(one_step)
+left = network(one_step).softmax(dim=1)[0, label].item()
+guess.compare(left, unit="%")
+print(f"It reads {after!r} instead of {before!r}.")
+claim(
+    "photo-step",
+    left,
+    high=0.5,
+    unit="%",
+    statement="confidence in 'espresso' after one step of 0.007",
 )
 
 # %% [markdown]
-# In the middle a red pixel got more red, and less green and blue; so for the other colours.
+# Now aim: ten shorter steps *down* the loss of a class of your choice, never further than $0.007$ from the photo. Change `"goldfish"` if you like.
 
 # %%
-guess.compare(network(photo_adv).detach().softmax(dim=1)[0, label], unit="%")
-after_one = f"after one step the network reads {after!r}, with a confidence of"
-claim("F1-imagenet", sure_after, low=0.15, high=0.5, unit="%", statement=after_one)
-
-# %% [markdown]
-# Soup for coffee may seem a small mistake. So *aim*: 20 short steps towards a class of your choice, within the same $0.007$.
+wanted = torch.tensor([names.index("goldfish")])
+aimed = photo
+for _ in range(10):
+    step = gradient_sign_step(aimed, wanted, eps=-0.002)  # a negative step goes down the loss
+    aimed = step.clamp(photo - 0.007, photo + 0.007).clamp(0, 1)
+seen, sure = read(aimed)
+plots.step(
+    photo[0],
+    aimed[0],
+    f"{before}\n({sure_before:.0%} sure)",
+    f"{seen}\n({sure:.0%} sure)",
+    eps=0.007,
+    title="the photo, what was added to it, and the sum",
+)
 
 # %%
-goal = "goldfish"  # or another of `names`
-aimed = torch.tensor([names.index(goal)])
-photo_aimed = attacks.bim(network, photo, aimed, 0.007, steps=20, targeted=True)
-sure_aimed = network(photo_aimed).detach().softmax(dim=1)[0, aimed]
-after_all = "after 20 aimed steps the network's confidence in the class you chose"
-claim("photo-aimed", sure_aimed, low=0.9, unit="%", statement=after_all)
+claim(
+    "photo-aimed",
+    sure,
+    low=0.9,
+    unit="%",
+    statement=f"confidence in '{seen}' after ten aimed steps within 0.007",
+)
 
 # %% [markdown]
-# **What it shows.** To you the two photos look the same. The network reads another class after one step, and the one that you chose after 20. The paper that this course follows (Goodfellow, Shlens and Szegedy, 2015) took a panda for a gibbon.
+# **What it shows.** Left and right look the same to you; this network reads the right one as whatever was asked for. The paper that this course follows (Goodfellow, Shlens and Szegedy, 2015) turns a panda into a gibbon with one step of this size, on another network.
 #
 # **What it does not show.** That *any* tiny change would do it. Perhaps the network is simply nervous.
 
 # %% [markdown]
 # ## 3. Is the network nervous?
 #
-# Move every pixel by the same $0.007$, but toss a coin for the direction. Do that 50 times, each time with new coins.
+# Move every pixel by the same $0.007$, but toss a coin for the direction. Do that 20 times.
 
 # %%
 torch.manual_seed(0)
-as_before = 0
-for _ in range(50):
+draws = []
+for _ in range(20):
     coins = torch.randint(0, 2, photo.shape) * 2 - 1
-    as_before += read((photo + 0.007 * coins).clamp(0, 1))[0] == before
-after_coins = f"the share of 50 random steps after which the network still reads {before!r}"
-claim("photo-noise", as_before / 50, low=0.98, unit="%", statement=after_coins)
+    draws.append(read((photo + 0.007 * coins).clamp(0, 1)))
+
+claim(
+    "photo-noise",
+    sum(name == before for name, _ in draws) / len(draws),
+    low=0.95,
+    unit="%",
+    statement="share of 20 random steps after which it still reads 'espresso'",
+)
 
 # %% [markdown]
-# **What it shows.** After random steps of the same size the network reads this photo as before. So it is not the size that counts, but the direction.
+# **What it shows.** Noise of the same size leaves the answer as it was. The network is not nervous; it is over-sensitive in particular directions, and the gradient points in one of them. **What it does not show.** Why such directions exist, or how common they are: one photo, one network. [The next notebook](01_linear_explanation.ipynb) begins with that.
 #
-# **What it does not show.** That it is so for other photos and networks, or why: that is the question of [the next notebook](01_linear_explanation.ipynb).
+# Move the slider to see how little is enough. Each position makes one step with that $\epsilon$. (With the keyboard: Tab to the slider, then the arrow keys.)
+
+# %%
+photo_explorer(network, names, photo, label, eps=0.002)
+
+# %%
+quarter = network(gradient_sign_step(photo, label, eps=0.001)).softmax(dim=1)[0, label].item()
+claim(
+    "photo-quarter",
+    quarter,
+    high=0.6,
+    unit="%",
+    statement="confidence in 'espresso' after a step of 0.001, a quarter of a grey level",
+)
 
 # %% [markdown]
 # ## 4. How much is 0.007?
 #
-# Three units are in use. We measure pixels in $[0, 1]$. Files store 0 to 255. Networks often see pixels shifted and scaled: this one divides the bytes by 128 inside.
+# Pixels are in $[0, 1]$ here; files store 0 to 255. Mixing up the two is a common mistake in this field.
 #
-# **Exercise.** Convert grey levels of a file to $\epsilon$ in $[0, 1]$. Put your code in the place of the `...`.
+# **Exercise.** Write the conversion from grey levels of a file to $\epsilon$. Put your code in the place of the `...` and run the cell. An untouched exercise never stops a notebook: the check hands you the course's own function and you go on. `checks.levels_to_eps.hint()` gives a hint, and each further call a stronger one; `checks.levels_to_eps.solution()` shows the answer.
 
 
 # %%
@@ -141,34 +174,14 @@ def levels_to_eps(levels):
 
 levels_to_eps = checks.levels_to_eps(levels_to_eps)
 
-# %% [markdown]
-# Stuck? `checks.levels_to_eps.hint()` gives a hint, each further call a stronger one, and `.solution()` the answer. Here is the ruler:
-
 # %%
-print("grey levels   in [0, 1]   inside this network")
-for levels in (1, 2, 4, 8, 16):
-    eps = levels_to_eps(levels)
-    print(f"{levels:11d}   {eps:9.4f}   {eps * 255 / 128:19.4f}")
+for levels in (1, 2, 4, 8, 64):
+    print(f"{levels:3d} grey levels are {levels_to_eps(levels):.4f}")
 
 # %% [markdown]
-# ## 5. Where does it tip over?
+# ## 5. Does it work on your handwriting?
 #
-# Move the slider: each position makes one step with that $\epsilon$. (With the keyboard: Tab, then the arrow keys.)
-
-# %%
-photo_explorer(network, names, photo, label, eps=0.002)
-
-# %%
-tipped, _ = read(gradient_sign_step(photo, label, eps=0.0015))
-print(f"after one step of 0.0015, less than half a grey level, it reads {tipped!r}")
-
-# %% [markdown]
-# Look between 0.003 and 0.004: a longer step is not always a better one.
-
-# %% [markdown]
-# ## 6. Does it work on your handwriting?
-#
-# Draw a digit with the mouse, a finger or a pen. (Or take a sample; or Tab to the canvas and draw with Space and the arrow keys.) Two small networks read along, the *usual* one, and the *hardened* one, which was trained on such examples. *Attack it* takes 20 short steps against each, and looks for the smallest $\epsilon$ that changes its mind.
+# Draw a digit with the mouse, a finger or a pen; or take one of the samples; or Tab to the canvas and draw with Space and the arrow keys. Two small networks read along: one was trained as usual, the other on pictures with such steps in them. *Attack it* changes your digit by at most $\epsilon$ in each pixel, in 20 short steps against each network, and looks for the smallest $\epsilon$ that changes the network's mind.
 
 # %%
 readers = {"usual": pretrained("maxout"), "hardened": pretrained("maxout-adversarial")}
@@ -178,22 +191,22 @@ DrawDigit(readers, data.mnist().test.x[:5], eps=0.1)
 # **What one drawing does not show** is which network is safer: that takes many digits, and more attacks than one.
 
 # %% [markdown]
-# ## 7. How this course works
+# ## 6. How this course works
 #
 # - **Predictions** come before a measurement. Nobody sees them; they make the result stick.
-# - **Checks** print ○ not attempted yet, ✓ right, or ✗ with the mistake they found. After ○ and ✗ the notebook goes on with the course's own function.
-# - **Claims** that do not hold stop the notebook. Where numbers were measured elsewhere, it says so.
-# - **Progress**: `advtutor progress` in a terminal shows which exercises you have solved. A small file keeps their names; `ADVTUTOR_PROGRESS=off` switches it off.
-# - **When something fails**, run `advtutor doctor` in a terminal. *Kernel → Restart Kernel and Run All Cells* runs a notebook afresh.
+# - **Exercises** have `...` where your code goes. A check prints ○ not attempted yet, ✓ right, or ✗ with the mistake it found.
+# - **Claims** say what is claimed, the band in which the number has to fall on any machine, and what this machine measured. A claim that does not hold stops the notebook. The sentences around a claim no machine checks.
+# - **Progress**: the last cell shows which exercises you have solved, and `advtutor progress` in a terminal shows all. It is a small file of your own; `ADVTUTOR_PROGRESS=off` switches it off.
+# - **When something fails**, run `advtutor doctor` in a terminal.
 #
 # | you have | take |
 # |---|---|
-# | 50 minutes | this one, then [02](02_gradient_sign_crafting.ipynb), sections 1 to 3 (take on trust why the step works; notebook 01 explains it) |
-# | 90 minutes | this one, [01](01_linear_explanation.ipynb), sections 2 and 3, and [02](02_gradient_sign_crafting.ipynb), sections 1 to 4 and 6 |
-# | 180 minutes | this one, [01](01_linear_explanation.ipynb), [02](02_gradient_sign_crafting.ipynb), [03](03_adversarial_training.ipynb), sections 1 to 3 and 7, and [04](04_does_the_defence_hold.ipynb), sections 1 to 3 |
-# | a course | all of these, then [05](05_why_examples_transfer.ipynb), [06](06_bug_or_feature.ipynb), [07](07_proof_not_promise.ipynb) and [08](08_the_paper_in_numbers.ipynb) |
+# | 50 minutes | this one, then [02](02_gradient_sign_crafting.ipynb), sections 1 to 3 (take on trust why the step works; 01 explains it) |
+# | 90 minutes | this one, [01](01_linear_explanation.ipynb), sections 1 and 2, and [02](02_gradient_sign_crafting.ipynb), sections 1 to 4 |
+# | 180 minutes | the same, and [03](03_adversarial_training.ipynb), sections 1 to 3 and 7, and [04](04_does_the_defence_hold.ipynb), sections 1, 2 and 4 |
+# | a course | all in their order; [09](09_your_own_network.ipynb) is the project at the end |
 #
-# **Further reading.** Goodfellow, Shlens, Szegedy, *Explaining and Harnessing Adversarial Examples* (2015, arXiv 1412.6572), Figure 1. The photo comes with scikit-image.
+# **Further reading.** Goodfellow, Shlens, Szegedy, *Explaining and Harnessing Adversarial Examples* (2015, arXiv 1412.6572), section 4 and Figure 1. The photo comes with scikit-image.
 
 # %%
 progress.show("00_start_here")

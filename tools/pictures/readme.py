@@ -7,7 +7,7 @@ import nbformat
 
 from tools.notebooks.source import NOTEBOOKS, ROOT, notebook_path
 
-TITLE = "<Figure: the photo, the step, and the sum>"
+TITLE = "<Figure: the photo, what was added to it, and the sum>"
 
 
 def picture(path: Path) -> bytes:
