@@ -362,7 +362,7 @@ def matrix(
         )
     known = values[values.isfinite()]
     low, high = (0.0, 1.0) if percent else (float(known.min()), float(known.max()))
-    shown = "{:.0%}" if percent else "{:.2g}"
+    shown = "{:.0%}" if percent else "{:.3g}"
     with mpl.rc_context(_STYLE | {"axes.grid": False}):
         height = 1.3 + 0.45 * len(rows)
         figure = Figure(figsize=(7, height), layout="constrained")
@@ -370,7 +370,9 @@ def matrix(
         axis.imshow(values.numpy(), cmap="Blues", vmin=low, vmax=high, aspect="auto")
         for (row, column), value in _cells(values):
             dark = (value - low) > 0.6 * (high - low)
-            text, ink = shown.format(value).rstrip("%"), "white" if dark else "black"
+            small = percent and 0 < value < 0.0995  # 1.6 and 2.0 % are not the same
+            text = (f"{value:.1%}" if small else shown.format(value)).rstrip("%")
+            ink = "white" if dark else "black"
             axis.text(column, row, text, ha="center", va="center", color=ink)
         slanted: dict[str, Any] = {"rotation": 25, "ha": "right", "rotation_mode": "anchor"}
         long = max(map(len, columns)) > 7

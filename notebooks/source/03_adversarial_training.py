@@ -318,6 +318,7 @@ def best_window(w, side=9):
     return (in_window.amax(dim=1) / energy.flatten(1).sum(dim=1)).median()
 
 
+# %%
 shuffled = adversarial[:, torch.randperm(784, generator=torch.Generator().manual_seed(0))]
 local_guess.compare(best_window(adversarial), unit="%")
 claim(
@@ -346,7 +347,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** After adversarial training of $\epsilon = 0.1$ a unit's weight gathers in one place more than before, and more than the same weights scattered would. A reason is at hand: a weight on a pixel that carries no information costs nothing in usual training, and in a linear model it costs $\epsilon$ times its size under attack.
+# **What it shows.** After adversarial training of $\epsilon = 0.1$ a typical unit's weight gathers in one place more than before, and more than the same weights scattered would. Not every unit's does, as the pictures show. A reason is at hand: a weight on a pixel that carries no information costs nothing in usual training, and in a linear model it costs $\epsilon$ times its size under attack.
 #
 # **What it does not show.** That the reason is the right one, or that it holds at any $\epsilon$. Try it: train the same network with `training.Adversarial(0.25)` for one epoch, and measure `best_window` again.
 
@@ -531,7 +532,7 @@ plots.curves(
     xlabel="eps",
     ylabel="error on 500 test digits",
     percent=True,
-    title="the hardened network under two attacks",
+    title="the hardened network under three attacks",
 )
 
 # %%
@@ -553,7 +554,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** Twenty short steps break nearly all digits at 0.25, far more than the one long step that the network was trained on, and far more than the random start with one short step. The network has learnt to answer the step it was trained on; [the next notebook](04_does_the_defence_hold.ipynb) looks at how. The paper reports 17.9 % for its network: the error under FGSM, not under a stronger attack.
+# **What it shows.** Twenty short steps break nearly all digits at 0.25, far more than the one long step that the network was trained on. Even a random start with one short step breaks more than that. The network has learnt to answer the step it was trained on; [the next notebook](04_does_the_defence_hold.ipynb) looks at how. The paper reports 17.9 % for its network: the error under FGSM, not under a stronger attack.
 #
 # **What it does not show.** That adversarial training is useless. Trained on the repeated step, networks resist the repeated step; [the next notebook](04_does_the_defence_hold.ipynb) trains one.
 
