@@ -38,10 +38,10 @@ EXERCISE = Exercise(
     notebook="02_gradient_sign_crafting",
     number=4,
     cases=[
-        walk_case(61, tanh_network, 6, (1, 6, 6), 3, 0.1, 0.02, 6),
-        walk_case(62, tanh_network, 1, (1, 8, 8), 10, 0.2, 0.015, 5),
-        walk_case(63, frozen_network, 5, (3, 5, 4), 4, 0.07, 0.012, 7),
-        walk_case(64, dropout_network, 7, (1, 7, 7), 5, 0.15, 0.03, 6),
+        walk_case(61, tanh_network, 6, (1, 6, 6), 3, 0.102, 0.021, 6),
+        walk_case(62, tanh_network, 1, (1, 8, 8), 10, 0.19, 0.0155, 5),
+        walk_case(63, frozen_network, 5, (3, 5, 4), 4, 0.068, 0.0121, 7),
+        walk_case(64, dropout_network, 7, (1, 7, 7), 5, 0.148, 0.0305, 6),
     ],
     mistakes=[
         Mistake(
