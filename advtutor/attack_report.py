@@ -80,18 +80,20 @@ def attack_report(
     `evaluate` raise.
     """
     if isinstance(clip, EllipsisType):
-        clip = getattr(attack, "keywords", {}).get("clip", (0.0, 1.0))
+        named: Clip = getattr(attack, "keywords", {}).get("clip", (0.0, 1.0))
+    else:
+        named = clip
     eps, queries = check_size("eps", eps), check_count("queries", queries)
     checked(model, x, y, batch_size)
-    x, y = to_device_of(model, check_images(x, clip), y)
-    attack = attack or partial(attacks.pgd, clip=clip)
+    x, y = to_device_of(model, check_images(x, named), y)
+    attack = attack or partial(attacks.pgd, clip=named)
     measure = partial(evaluate, model, x, y, batch_size=batch_size)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         findings = [
             *_about_the_model(model, x[:batch_size], y[:batch_size]),
-            *_about_the_examples(model, x[:batch_size], y[:batch_size], attack, eps, clip),
-            *_about_the_errors(measure, attack, eps, clip, _width(x, clip), queries),
+            *_about_the_examples(model, x[:batch_size], y[:batch_size], attack, eps, named),
+            *_about_the_errors(measure, attack, eps, named, _width(x, named), queries),
         ]
     return AttackReport(tuple(findings))
 

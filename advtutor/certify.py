@@ -103,7 +103,7 @@ def _linear_form(layers: Sequence[nn.Module], x: Tensor) -> tuple[Tensor, Tensor
             continue
         if rule is Affine:
             step, offset = float(layer.scale), -float(layer.scale) * float(layer.mean)
-            if weight is None:
+            if weight is None or bias is None:
                 scale, shift = step * scale, step * shift + offset
             else:
                 weight, bias = step * weight, step * bias + offset
@@ -410,7 +410,7 @@ def _changed(layer: nn.Module, base: type) -> set[str]:
         return set(dir(base))
     between = type(layer).__mro__[: type(layer).__mro__.index(base)]
     own = {name for cls in between for name in vars(cls)}
-    patched = {"forward"} if base.forward is not _forward(base) else set()
+    patched = {"forward"} if getattr(base, "forward", None) is not _forward(base) else set()
     return patched | {name for name in own if hasattr(base, name)} - _HARMLESS
 
 

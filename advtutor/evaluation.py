@@ -89,7 +89,7 @@ def evaluate(
     wrong_before = wrong = fooled = unmoved = 0
     confidence = max_linf = 0.0
     reader = Reader(model)
-    guard = Guard(model if attack else None)
+    guard = Guard(model)
     for x_batch, y_batch in batches(model, x, y, batch_size):
         x_adv = x_batch if attack is None else examples(attack, model, x_batch, y_batch, guard)
         seen = reader(x_adv, y_batch)

@@ -208,8 +208,8 @@ def curves(
             top = 1.1 * max(v for values in numbers.values() for v in values)
             axis.set_ylim(*((0, top) if percent == "fine" else (-0.03, 1.03)))
         if mark is not None:
-            values = {name: row[list(x).index(mark)] for name, row in numbers.items()}
-            _mark(figure, axis, mark, values, looks, shown)
+            there = {name: row[list(x).index(mark)] for name, row in numbers.items()}
+            _mark(figure, axis, mark, there, looks, shown)
         _name_the_ends(figure, axis, x, numbers, looks)
     alt = "; ".join(
         f"{name} from {shown.format(v[0])} at {x[0]:g} to {shown.format(v[-1])} at {x[-1]:g}"
@@ -256,7 +256,7 @@ def _mark(
     figure.draw_without_rendering()
     before, left = math.inf, True
     for name in sorted(values, key=values.__getitem__, reverse=True):
-        height = axis.transData.transform((x, values[name]))[1]
+        height = float(axis.transData.transform((x, values[name]))[1])
         left = not left if before - height < 20 * figure.dpi / _DPI else True
         at: dict[str, Any] = {"xytext": (-6, 5) if left else (6, -14)}
         at |= {"textcoords": "offset points", "ha": "right" if left else "left"}

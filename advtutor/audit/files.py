@@ -4,6 +4,7 @@ import importlib.util
 import inspect
 import sys
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
@@ -55,7 +56,7 @@ def network(path: Path, name: str = "", weights: Path | None = None) -> nn.Modul
     return chosen if weights is None else _with_weights(chosen, weights)
 
 
-def _list(names: object) -> str:
+def _list(names: Iterable[str]) -> str:
     return ", ".join(names) or "no network"
 
 
@@ -149,7 +150,8 @@ def _size(picture: Tensor) -> str:
 def _picture(file: Path) -> Tensor:
     """One picture, `[1, H, W]` if it is grey and else `[3, H, W]`, in [0, 1]."""
     try:
-        with Image.open(file) as image:
+        with Image.open(file) as opened:
+            image: Image.Image = opened
             if image.width * image.height > PIXELS:
                 raise AuditError(
                     f"{file} has {image.width} x {image.height} pixels; at most {PIXELS:,} are read"

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -135,11 +136,12 @@ def sizes(case: Case) -> list[float]:
 def quick(every: dict[str, Attack], plan: Plan, case: Case) -> dict[str, Attack]:
     """The attacks of the curve, with fewer steps and queries."""
     pgd = partial(attacks.pgd, norm=case.norm, clip=case.clip, early_stop=True, steps=10)
+    blind: Any = every["blind queries"]
     return {
         **{name: every[name] for name in ("sign noise", "FGSM", "transfer")},
         "PGD, cross-entropy": pgd,
         "PGD, margin": partial(pgd, loss=attacks.margin_loss),
-        "blind queries": partial(every["blind queries"], queries=plan.queries // 4),
+        "blind queries": partial(blind, queries=plan.queries // 4),
     }
 
 

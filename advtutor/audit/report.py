@@ -147,8 +147,18 @@ def _figures(report: AuditReport) -> Iterator[tuple[str, "plots.Figure"]]:
     from advtutor import plots  # matplotlib is slow to import, and only the page needs it
 
     if report.curve:
-        words = {"xlabel": "eps", "ylabel": "error", "title": f"error of {report.curve_n} pictures"}
-        yield "curve", plots.curves(report.curve_eps, report.curve, percent=True, log="x", **words)
+        yield (
+            "curve",
+            plots.curves(
+                report.curve_eps,
+                report.curve,
+                xlabel="eps",
+                ylabel="error",
+                percent=True,
+                log="x",
+                title=f"error of {report.curve_n} pictures",
+            ),
+        )
     if report.examples and report.examples[0][0].dim() == 3:
         pictures = torch.stack([each[i] for i in (0, 1) for each in report.examples]).float()
         if pictures.shape[1] not in (1, 3):
@@ -159,10 +169,18 @@ def _figures(report: AuditReport) -> Iterator[tuple[str, "plots.Figure"]]:
         scaled, columns = (pictures - low) / (high - low), len(report.examples)
         yield "examples", plots.images(scaled, words, columns=columns, title="broken pictures")
     if report.surface is not None:
-        names = "towards the broken picture", "along a coin's signs", "margin (above 0: misread)"
-        words = dict(zip(("xlabel", "ylabel", "zlabel"), names, strict=True))
-        around = {"title": "the margin loss around one picture", **words}
-        yield "surface", plots.surface(report.axis, report.axis, report.surface, **around)
+        yield (
+            "surface",
+            plots.surface(
+                report.axis,
+                report.axis,
+                report.surface,
+                xlabel="towards the broken picture",
+                ylabel="along a coin's signs",
+                zlabel="margin (above 0: misread)",
+                title="the margin loss around one picture",
+            ),
+        )
 
 
 def _figure(name: str, figure: "plots.Figure") -> str:

@@ -53,7 +53,8 @@ def audit(
     finite = x.isfinite().flatten(1).all(dim=1)
     if not finite.any():
         raise AuditError("no picture has only finite pixels; find the others with x.isfinite()")
-    case = Case(Subject(model), x[finite], y[finite], float(eps), norm, tuple(map(float, clip)))
+    low, high = map(float, clip)
+    case = Case(Subject(model), x[finite], y[finite], float(eps), norm, (low, high))
     if not finite.all():
         case.add("nan", f"{int((~finite).sum())} of {len(x)} pictures hold them")
     report = AuditReport()

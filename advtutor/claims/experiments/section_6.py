@@ -147,14 +147,16 @@ def stopping(run: Run) -> dict[str, Stopping]:
 
 def one(name: str, recipe: Recipe, minutes: float, seeds: int | None = None) -> Experiment:
     """An experiment on one network."""
-    cost = {"minutes": minutes, "seeds": seeds}
-    return Experiment(name, one_network, {"maxout": Errors}, {"maxout": recipe}, UNCLIPPED, **cost)
+    networks = {"maxout": recipe}
+    gives = {"maxout": Errors}
+    return Experiment(name, one_network, gives, networks, UNCLIPPED, minutes=minutes, seeds=seeds)
 
 
 def stopped(name: str, recipe: Recipe, minutes: float) -> Experiment:
     """An experiment on the course of a training."""
-    cost = {"minutes": minutes, "seeds": 1}
-    return Experiment(name, stopping, {"maxout": Stopping}, {"maxout": recipe}, UNCLIPPED, **cost)
+    networks = {"maxout": recipe}
+    gives = {"maxout": Stopping}
+    return Experiment(name, stopping, gives, networks, UNCLIPPED, minutes=minutes, seeds=1)
 
 
 _BOTH = {"maxout": MAXOUT, "adversarial": ADVERSARIAL}
