@@ -341,6 +341,8 @@ for target in range(10):
     for digit in set(range(10)) - {target}:
         success[digit, target] = reached[y[others] == digit].float().mean()
 
+
+# %%
 names = [str(k) for k in range(10)]
 plots.matrix(
     success,
@@ -403,6 +405,8 @@ def inside(normalised):
 normalised = (few - mean) / spread
 step = 0.25 * gradient_of(inside, normalised, few_labels).sign()  # ← 0.25 of what?
 broken = ((normalised + step) * spread + mean).clamp(0, 1)
+
+# %%
 claim(
     "normalised-units",
     (broken - few).abs().max(),

@@ -337,6 +337,8 @@ claim(
     unit="%",
     statement="the same after adversarial training (one hidden layer, eps=0.1)",
 )
+
+# %%
 claim(
     "window-shuffled",
     best_window(shuffled),

@@ -3,7 +3,7 @@
 #
 # **Put the hardened network to the test, look into it, and learn to judge a defence.**
 #
-# *60 minutes. You need [adversarial training](03_adversarial_training.ipynb). After this notebook you can*
+# *65 minutes. You need [adversarial training](03_adversarial_training.ipynb). After this notebook you can*
 #
 # - *recognise a masked gradient;*
 # - *name what separates two kinds of networks that the same training produces;*

@@ -141,6 +141,8 @@ claim(
     statement="the least that any pair of the first five adds to the error under noise",
     unit="%",
 )
+
+# %%
 claim(
     "S6-transfer-orig-to-at",
     error["conv", "hardened"],
@@ -363,6 +365,8 @@ claim(
     statement="of conv's and conv 2's gradients",
 )
 claim("conv-softmax-cosine", mean["conv, softmax"], 0.35, 0.65, statement="of conv's and softmax's")
+
+# %%
 claim(
     "cosine-exchanged",
     mean["conv, conv 2 at another picture"],

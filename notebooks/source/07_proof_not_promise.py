@@ -496,13 +496,6 @@ claim(
 
 # %%
 claim("loose-provable", looseness(provable, 0.1), high=3, statement=f"{fall}, eps=0.1)")
-claim(
-    "usual-at-0.1",
-    certify.certified_error(usual, x_few, y_few, 0.1),
-    low=0.98,
-    statement="certified error of the usual network (500 digits, eps=0.1)",
-    unit="%",
-)
 
 # %% [markdown]
 # **What it shows.** The two sides come together: the network has learnt weights for which the bounds are far tighter, at ten times the $\epsilon$. For most digits you now know the answer, whatever attack anybody invents: this one cannot be broken within 0.1, that one has been.

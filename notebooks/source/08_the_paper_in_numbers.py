@@ -286,6 +286,8 @@ shown = {
     "S8-agree-softmax": ("softmax", "maxouts_class"),
     "S8-agree-softmax-both": ("softmax", "maxouts_class_both_wrong"),
 }
+
+# %%
 cells = []
 for id, (of, number) in shown.items():
     found = [each.get(of, {}).get(number) for each in (shorter, unscaled)]
