@@ -79,23 +79,27 @@ def attack_report(
     `partial(attacks.fgsm, clip=(-1, 1))`, and [0, 1] where it names none. Raises what `attack` and
     `evaluate` raise.
     """
-    if isinstance(clip, EllipsisType):
-        named: Clip = getattr(attack, "keywords", {}).get("clip", (0.0, 1.0))
-    else:
-        named = clip
+    limits = _limits(clip, attack)
     eps, queries = check_size("eps", eps), check_count("queries", queries)
     checked(model, x, y, batch_size)
-    x, y = to_device_of(model, check_images(x, named), y)
-    attack = attack or partial(attacks.pgd, clip=named)
+    x, y = to_device_of(model, check_images(x, limits), y)
+    attack = attack or partial(attacks.pgd, clip=limits)
     measure = partial(evaluate, model, x, y, batch_size=batch_size)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         findings = [
             *_about_the_model(model, x[:batch_size], y[:batch_size]),
-            *_about_the_examples(model, x[:batch_size], y[:batch_size], attack, eps, named),
-            *_about_the_errors(measure, attack, eps, named, _width(x, named), queries),
+            *_about_the_examples(model, x[:batch_size], y[:batch_size], attack, eps, limits),
+            *_about_the_errors(measure, attack, eps, limits, _width(x, limits), queries),
         ]
     return AttackReport(tuple(findings))
+
+
+def _limits(clip: Clip | EllipsisType, attack: SizedAttack | None) -> Clip:
+    """`clip`, or if it is left open that of the `partial` which `attack` is."""
+    if isinstance(clip, EllipsisType):
+        return getattr(attack, "keywords", {}).get("clip", (0.0, 1.0))
+    return clip
 
 
 def _width(x: Tensor, clip: Clip) -> float:

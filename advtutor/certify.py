@@ -10,6 +10,7 @@ import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -95,7 +96,8 @@ def _smallest_step(slope: Tensor, gap: Tensor, x: Tensor, clip: Clip) -> Tensor:
 def _linear_form(layers: Sequence[nn.Module], x: Tensor) -> tuple[Tensor, Tensor]:
     """The weights `[K, n]` and biases `[K]` of a linear model's logits at `x.flatten(1)`."""
     size = math.prod(x.shape[1:])
-    weight = bias = None
+    weight: Tensor | None = None
+    bias = torch.zeros(())
     scale, shift = 1.0, 0.0  # of what stands before the first weights: scale * x + shift
     for layer in layers:
         rule = _rule_class(layer)
@@ -404,7 +406,7 @@ def _rule_class(layer: nn.Module) -> type:
     return object if base is object or _changed(layer, base) else base
 
 
-def _changed(layer: nn.Module, base: type) -> set[str]:
+def _changed(layer: nn.Module, base: Any) -> set[str]:
     """The methods of `base` that `layer` has in another form; all if it is no `base`."""
     if not isinstance(layer, base):
         return set(dir(base))

@@ -18,7 +18,7 @@ _HELD: dict[int, int] = {}  # how many hold a module, by its id, in eval mode
 
 
 @contextlib.contextmanager
-def eval_mode(model: Model) -> Iterator[None]:
+def eval_mode(model: object) -> Iterator[None]:
     """Put every submodule into eval mode, and back as it was, also after an exception.
 
     Where several threads do so at once, the last to leave puts it back.
@@ -40,7 +40,7 @@ def eval_mode(model: Model) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def eval_mode_with_grad(model: Model) -> Iterator[None]:
+def eval_mode_with_grad(model: object) -> Iterator[None]:
     """As `eval_mode`, with gradients on whatever the caller has switched off."""
     with torch.inference_mode(False), torch.enable_grad(), eval_mode(model):
         yield
@@ -91,11 +91,12 @@ def differentiable(x: Tensor) -> Tensor:
 class Guard:
     """Keeps a model as it is while somebody else's code works with it: `with guard.on():`."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: object) -> None:
         self._model, self._modules = model, modules_of(model)
         self._parameters = [p for m in self._modules for p in m.parameters(recurse=False)]
         buffers = (b for m in self._modules for b in m.buffers(recurse=False))
-        self._numbers = [(n, n.detach().clone()) for n in (*self._parameters, *buffers)]
+        numbers = (n for n in (*self._parameters, *buffers) if not nn.parameter.is_lazy(n))
+        self._numbers = [(number, number.detach().clone()) for number in numbers]
 
     @contextlib.contextmanager
     def on(self) -> Iterator[None]:
