@@ -17,15 +17,18 @@ PUBLIC = {
         margin_loss minimal_epsilon pgd sign_noise square uniform_noise worst_case""",
     "certify": """Interval IntervalBound certified certified_error interval interval_linear
         linear_epsilon margin_bounds""",
-    "checks": """adversarial_loss adversarial_step agreement bim break_hardened break_staircase
-        break_sure ensemble_fgsm estimated_gradient fgsm interval_linear interval_relu
-        l1_decay_loss levels_to_eps linear_radius margin_bound margin_loss mean_cosine project_linf
-        targeted_fgsm worst_case_linear worst_case_loss""",
+    "audit": "AuditError AuditReport audit supplied",
+    "checks": """adversarial_loss adversarial_step agreement bim bim_until_fooled break_hardened
+        break_staircase break_sure ensemble_fgsm estimated_gradient fgsm interval_linear interval_relu
+        l1_decay_loss levels_to_eps linear_radius margin_bound margin_loss matched_noise mean_cosine
+        project_l2 project_linf targeted_fgsm targeted_step worst_case_linear worst_case_loss""",
     "claims": "ClaimError PaperClaim claim known_claim paper_claims",
     "data": "CIFAR10 DataError MNIST PHOTOS Split cache_dir cifar10 imagenet_classes mnist photo",
-    "evaluation": """Report Transfer attack_report evaluate robustness_curve transfer_matrix""",
+    "evaluation": """Report Transfer attack_report evaluate predict robustness_curve
+        transfer_matrix""",
     "linearity": """Gain Growth Straightness activation_growth aligned_change first_order_gain
         logits_along_line random_change straightness""",
+    "live": "UnknownLayer engine networks pack",
     "models": """Affine ConvMaxout ConvMaxoutLayer ConvNet Gaussians LogisticRegression MLP Maxout
         MaxoutLayer Network RBF Sigmoids SoftmaxRegression TwoLogits binary_cross_entropy
         imagenet_classifier seeded""",
