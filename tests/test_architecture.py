@@ -19,9 +19,10 @@ PUBLIC = {
         linear_epsilon margin_bounds""",
     "audit": "AuditError AuditReport audit supplied",
     "checks": """adversarial_loss adversarial_step agreement bim bim_until_fooled break_hardened
-        break_staircase break_sure ensemble_fgsm estimated_gradient fgsm interval_linear interval_relu
-        l1_decay_loss levels_to_eps linear_radius margin_bound margin_loss matched_noise mean_cosine
-        project_l2 project_linf targeted_fgsm targeted_step worst_case_linear worst_case_loss""",
+        break_staircase break_sure ensemble_fgsm estimated_gradient fgsm interval_linear
+        interval_relu l1_decay_loss levels_to_eps linear_radius margin_bound margin_loss
+        matched_noise mean_cosine project_l2 project_linf targeted_fgsm targeted_step
+        worst_case_linear worst_case_loss""",
     "claims": "ClaimError PaperClaim claim known_claim paper_claims",
     "data": "CIFAR10 DataError MNIST PHOTOS Split cache_dir cifar10 imagenet_classes mnist photo",
     "evaluation": """Report Transfer attack_report evaluate predict robustness_curve

@@ -90,8 +90,10 @@ def test_the_last_cell_shows_each_exercise(file: Path, capsys: pytest.CaptureFix
     assert capsys.readouterr().out.split("   ") == [
         "exercises of this notebook",
         "○ fgsm",
+        "○ project_linf",
         "✓ bim",
-        "○ project_linf\n",
+        "○ bim_until_fooled",
+        "○ targeted_fgsm\n",
     ]
     with pytest.raises(ValueError, match="there are 00_start_here, 01"):
         progress.show("02")
@@ -157,4 +159,4 @@ def test_narrow_output_gets_words_for_marks(tmp_path: Path) -> None:
             [sys.executable, *command], env=os.environ | narrow, capture_output=True, text=True
         )
         assert ran.returncode == 0, ran.stderr
-        assert re.search("open fgsm +ok bim +open project_linf", ran.stdout)
+        assert re.search("open fgsm +open project_linf +ok bim", ran.stdout)

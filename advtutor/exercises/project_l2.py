@@ -27,9 +27,9 @@ EXERCISE = Exercise(
     notebook="06_bug_or_feature",
     number=2,
     cases=[
-        Case(lambda: project_input(95, 4, (1, 6, 6), 0.2), batch=4),
-        Case(lambda: project_input(96, 1, (1, 8, 8), 0.3), batch=1),
-        Case(lambda: project_input(97, 5, (3, 5, 4), 0.5), batch=5),
+        Case(lambda: project_input(95, 4, (1, 6, 6), 0.21), batch=4),
+        Case(lambda: project_input(96, 1, (1, 8, 8), 0.31), batch=1),
+        Case(lambda: project_input(97, 5, (3, 5, 4), 0.52), batch=5),
     ],
     mistakes=[
         Mistake(

@@ -26,10 +26,10 @@ EXERCISE = Exercise(
     notebook="06_bug_or_feature",
     number=1,
     cases=[
-        Case(lambda: (*attack_input(91, tanh_network, 4, (1, 6, 6), 3), 0.3), batch=4),
-        Case(lambda: (*attack_input(92, tanh_network, 1, (1, 8, 8), 10), 0.6), batch=1),
-        Case(lambda: (*attack_input(93, frozen_network, 5, (3, 5, 4), 4), 0.1), batch=5),
-        Case(lambda: (*attack_input(94, dropout_network, 3, (1, 7, 7), 5), 1.0), batch=3),
+        Case(lambda: (*attack_input(91, tanh_network, 4, (1, 6, 6), 3), 0.31), batch=4),
+        Case(lambda: (*attack_input(92, tanh_network, 1, (1, 8, 8), 10), 0.61), batch=1),
+        Case(lambda: (*attack_input(93, frozen_network, 5, (3, 5, 4), 4), 0.11), batch=5),
+        Case(lambda: (*attack_input(94, dropout_network, 3, (1, 7, 7), 5), 1.03), batch=3),
     ],
     mistakes=[
         Mistake(
