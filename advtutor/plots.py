@@ -25,7 +25,7 @@ _DASHES = ["-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1))]
 _MARKERS = ["o", "s", "^", "D", "v", "P"]
 # One colour for one model, one dash for one attack, in every figure that names them.
 _COLOUR_OF = {"usual": BLUE, "hardened": ORANGE}
-_DASH_OF = {"clean": "-", "noise": ":", "one step": "--", "20 steps": "-."}
+_DASH_OF = {"clean": "-", "noise": ":", "one step": "--", "ten steps": "-.", "20 steps": "-."}
 # Symmetric and diverging: purple down, orange up, white where nothing moves.
 SIGNED = LinearSegmentedColormap.from_list("signed", ["#5e3c99", "#ffffff", "#e66101"])
 _STYLE = {

@@ -76,7 +76,7 @@ plots.curves(
     {
         f"{looks[name]}, {kind}": history[f"{attack} error"]
         for name, history in histories.items()
-        for kind, attack in {"one step": "FGSM", "20 steps": "PGD"}.items()
+        for kind, attack in {"one step": "FGSM", "ten steps": "PGD"}.items()
     },
     xlabel="epoch",
     ylabel="error on 500 test digits",
