@@ -136,7 +136,7 @@ def step(
     The step of a grey image is shown from `-eps` (purple) over 0 (white) to `eps` (orange). That of
     a colour image is shown in its own three colours, with grey where nothing moves.
     """
-    figure, (left, middle, right) = _grid(1, 3, cell=(7 / 3, 7 / 3 + 0.9))
+    figure, (left, middle, right) = _grid(1, 3, cell=(7 / 3, 7 / 3 + 1.15))
     moved = (x_adv - x).detach().cpu()
     _show(left, x, before)
     if len(moved) == 1:

@@ -274,6 +274,7 @@ stopped = bim_until_fooled(network, few, few_labels, 0.25, 0.01, 25)
 reach = (stopped - few).abs().flatten(1).amax(dim=1)
 plots.histogram(
     {"digits": reach},
+    bins=25,
     xlabel="how far the most moved pixel went",
     title="1,000 digits, each stopped at its first mistake",
 )
@@ -521,7 +522,7 @@ claim(
 )
 
 # %% [markdown]
-# Two symptoms show here: more $\epsilon$ breaks less, and noise, which knows nothing, breaks more than the gradient's step. Where a weaker attack beats a stronger one, the stronger one is not measuring robustness. How far the curve falls differs much from one training run to the next.
+# Two symptoms show here: more $\epsilon$ breaks less, and noise, which knows nothing, breaks more than the gradient's step. Where a weaker attack beats a stronger one, the stronger one is not measuring robustness. How far the curve falls differs from one training to the next.
 #
 # Does the network read the label off the step, which was computed from it (*label leaking*)? Test it: make the step from a *wrong* label. If the step told the label, the network should now answer the wrong one.
 
@@ -537,7 +538,7 @@ claim(
 )
 
 # %% [markdown]
-# It does not. Notebook 04 looks at what such networks learn instead.
+# Few are: it is not the label that the network reads off the step. Notebook 04 looks at what such networks learn instead.
 #
 # <details><summary>The lines at fault in mistakes 2 and 3</summary>
 #
