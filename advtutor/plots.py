@@ -201,6 +201,9 @@ def curves(
             axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         if log:
             axis.set_xscale("log")
+            if x[0] > 0 and x[-1] < 100 * x[0]:  # too short for powers of ten
+                axis.set_xticks(list(x), [f"{v:g}" for v in x])
+                axis.minorticks_off()
         if log == "xy":
             axis.set_yscale("log")
         if percent:
@@ -326,7 +329,8 @@ def histogram(
         axis.set_xlabel(xlabel)
         axis.set_ylabel("how many")
         if len(series) > 1:
-            figure.legend(loc="outside upper center", ncols=min(len(series), 3))
+            room = 60 // (max(map(len, series)) + 6)  # in letters, with the sample of the line
+            figure.legend(loc="outside upper center", ncols=max(1, min(len(series), room, 3)))
     alt = "; ".join(
         f"{name} from {float(v.min()):.3g} to {float(v.max()):.3g}, half of them below "
         f"{float(v.median()):.3g}"
