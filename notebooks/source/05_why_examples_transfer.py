@@ -342,8 +342,8 @@ shown = {
     "random directions": cosines(*random_pair),
     "conv, conv 2": cosines(conv, conv_2),
     "conv, softmax": cosines(conv, linear),
-    "conv, conv 2 at another picture": cosines(conv, exchanged_within(torch.zeros(2000), conv_2)),
-    "the same, of that digit": cosines(conv, exchanged_within(y[:2000], conv_2)),
+    "at another picture": cosines(conv, exchanged_within(torch.zeros(2000), conv_2)),
+    "at one of that digit": cosines(conv, exchanged_within(y[:2000], conv_2)),
 }
 plots.histogram(shown, xlabel="cosine of two gradients", title="shared directions, 2,000 digits")
 
@@ -369,14 +369,14 @@ claim("conv-softmax-cosine", mean["conv, softmax"], 0.35, 0.65, statement="of co
 # %%
 claim(
     "cosine-exchanged",
-    mean["conv, conv 2 at another picture"],
+    mean["at another picture"],
     low=-0.1,
     high=0.1,
     statement="conv at one picture, conv 2 at another",
 )
 claim(
     "cosine-same-digit",
-    mean["the same, of that digit"] / mean["conv, conv 2"],
+    mean["at one of that digit"] / mean["conv, conv 2"],
     low=0.45,
     high=0.8,
     unit="%",
