@@ -197,8 +197,8 @@ def curves(
             axis.plot(x, values, label=name, markevery=-(-len(values) // 10), **look)
         axis.set_xlabel(xlabel)
         axis.set_ylabel(ylabel)
-        if all(float(v).is_integer() for v in x):
-            axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        whole = all(float(v).is_integer() for v in x)
+        axis.xaxis.set_major_locator(MaxNLocator(nbins="auto" if whole else 6, integer=whole))
         if log:
             axis.set_xscale("log")
             if x[0] > 0 and x[-1] < 100 * x[0]:  # too short for powers of ten
