@@ -203,7 +203,7 @@ DrawDigit(readers, data.mnist().test.x[:5], eps=0.1)
 # |---|---|
 # | 50 minutes | this one, then [02](02_gradient_sign_crafting.ipynb), sections 1 to 3 (take on trust why the step works; 01 explains it) |
 # | 90 minutes | this one, [01](01_linear_explanation.ipynb), sections 1 and 2, and [02](02_gradient_sign_crafting.ipynb), sections 1 to 4 |
-# | 180 minutes | the same, and [03](03_adversarial_training.ipynb), sections 1 to 3 and 7, and [04](04_does_the_defence_hold.ipynb), sections 1, 2 and 4 |
+# | 180 minutes | this one, [01](01_linear_explanation.ipynb), sections 1 and 2, [02](02_gradient_sign_crafting.ipynb), sections 1 to 4, [03](03_adversarial_training.ipynb), sections 1 to 3 and 7, and [04](04_does_the_defence_hold.ipynb), sections 1, 2 and 4 |
 # | a course | all in their order; [09](09_your_own_network.ipynb) is the project at the end |
 #
 # **Further reading.** Goodfellow, Shlens, Szegedy, *Explaining and Harnessing Adversarial Examples* (2015, arXiv 1412.6572), section 4 and Figure 1. The photo comes with scikit-image.
