@@ -137,7 +137,7 @@ def test_axe_finds_nothing_serious(page):
 
 def test_a_broken_network_is_told_and_the_controls_live(page):
     """Catches a traceback in the page, and a control that is dead after a fault."""
-    assert "not finite" in box_of(page, "broken").locator("[role=alert]").inner_text()
+    assert "returned NaN" in box_of(page, "broken").locator("[role=alert]").inner_text()
     box = box_of(page, "ends")
     slider = box.locator("[type=range]")
     slider.focus()
