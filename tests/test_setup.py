@@ -246,8 +246,14 @@ def copy_of(course: Path, target: Path) -> Path:
 
 def where_it_imports(root: Path) -> Path:
     """The folder that the console script of root's .venv imports the course from."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     script = subprocess.run(
-        [root / ".venv" / "bin" / "advtutor"], cwd="/", capture_output=True, text=True, check=True
+        [root / ".venv" / "bin" / "advtutor"],
+        cwd="/",
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return Path(script.stdout.strip()).parent.parent
 

@@ -133,10 +133,12 @@ def _mode(case: Case, given: Tensor | None, on: list[str]) -> None:
     k = min(16, len(case.x) // 3)
     if k and not random:
         one, two = (answers(case.subject.once, case.x[i : i + 2 * k]) for i in (0, k))
-        case.alone = float(_differ(one[k:], two[:k], 1e-3).float().mean()) <= 0.5
+        other = _differ(one[k:], two[:k], 1e-3)
+        case.alone = float(other.float().mean()) <= 0.5
         if not case.alone:
             case.subject.company = case.x[:32]
-            case.add("train-mode", "an answer depends on the other pictures of its batch")
+            many = f"{int(other.sum())} of {k} answers depend"
+            case.add("train-mode", f"{many} on the other pictures of their batch")
             case.notes.append("Each batch is shown together with the same 32 pictures.")
 
 
