@@ -22,6 +22,7 @@ import advtutor.checks.grading as grading
 
 class checks:
     fgsm = bim = project_linf = staticmethod(lambda function: function)
+    bim_until_fooled = targeted_fgsm = fgsm
 
 engine.Exercise.judge = lambda self, function: engine.Verdict("✓", "", "right")
 grading.grade_cells = lambda cells, names, seconds=0: []
@@ -40,6 +41,10 @@ WRONG = {
     return x.clone()""",
     "project_linf": """def project_linf(x_adv, x, eps):
     return torch.clamp(x_adv, x - eps, x + eps)""",
+    "bim_until_fooled": """def bim_until_fooled(model, x, y, eps, step_size, steps):
+    return x.clone()""",
+    "targeted_fgsm": """def targeted_fgsm(model, x, target, eps):
+    return x.clone()""",
 }
 
 
@@ -156,14 +161,16 @@ def test_the_released_notebook_has_no_solution(course: Path) -> None:
     assert "HIDDEN" not in text and "SOLUTION" not in text and "(gradient,) =" not in text
     page = nbformat.reads(text, as_version=4)
     answers = [c.source for c in page.cells if c.metadata.nbgrader.solution]
-    assert len(answers) == 3 and all("\n    ...\n" in answer for answer in answers)
+    assert len(answers) == len(WRONG) and all("\n    ...\n" in answer for answer in answers)
 
 
 def test_the_grades_are_what_was_earned(course: Path) -> None:
     """Catches points for a wrong answer, none for a right one, and a notebook that cheats."""
     with (course / "grades.csv").open(encoding="utf-8") as file:
         scores = {row["student_id"]: float(row["score"]) for row in csv.DictReader(file)}
-    assert scores == {"right": 6, "elsewhere": 6, "half": 2, "wrong": 0, "leaves": 0, "cheat": 0}
+    every = 2 * len(WRONG)
+    nothing = dict.fromkeys(["wrong", "leaves", "cheat"], 0)
+    assert scores == {"right": every, "elsewhere": every, "half": 2, **nothing}
 
 
 def test_the_feedback_names_the_mistake(course: Path) -> None:
