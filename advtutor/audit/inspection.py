@@ -19,6 +19,7 @@ class Case:
     """The network, pictures `x` `[N, ...]`, labels `y` `[N]` and the ball, as they are measured.
 
     found: the evidence for each finding, by its name. notes: what was mended.
+    halfway: half the distance to a picture of another class, in the units of eps.
     comparable: whether eps is one at which attacks can be compared. alone: whether an answer
     depends on its picture alone. informed: whether the network is better than guessing.
     """
@@ -31,6 +32,7 @@ class Case:
     clip: tuple[float, float]
     found: dict[str, list[str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    halfway: float = math.inf
     comparable: bool = True
     alone: bool = True
     informed: bool = True
@@ -235,7 +237,7 @@ def _eps_units(case: Case) -> None:
         for k in range(1, 4)
     ]
     pairs = torch.cat(apart)
-    half = float(pairs.median()) / 2 if len(pairs) else case.span / 2
+    case.halfway = half = float(pairs.median()) / 2 if len(pairs) else case.span / 2
     least = case.span * (0.5 / 255 if case.norm == "linf" else 0.01)
     pixels = f"eps = {case.eps:.4g} where pixels run from {case.clip[0]:g} to {case.clip[1]:g}"
     if case.eps >= half * (1 - 1e-6):
