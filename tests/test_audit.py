@@ -20,8 +20,10 @@ from torch import Tensor, nn
 from typer.testing import CliRunner
 
 from advtutor import attacks
-from advtutor.audit import AuditError, AuditReport, audit, files, supplied
+from advtutor.audit import AuditError, AuditReport, audit, files, gradients, supplied
+from advtutor.audit.inspection import Case
 from advtutor.audit.measure import l2_squares, wilson
+from advtutor.audit.subject import Subject
 from advtutor.course.cli import app
 from advtutor.evaluation import evaluate
 
@@ -102,6 +104,18 @@ def test_a_longer_attack_that_breaks_more_is_said(digits) -> None:
     cold = zoo.Wrapped(zoo.base("digits", "usual"), lambda m, x: m(x) / 400)
     report = audit(cold, *zoo.pictures("digits", 200, 0), eps=0.07, budget=0.1)
     assert report.names == ["weak-attack"], report
+
+
+@pytest.mark.parametrize(("halfway", "found"), [(0.3, False), (1.0, True)])
+def test_a_longer_step_may_break_less_near_another_class(halfway: float, found: bool) -> None:
+    """Catches the alarm at a sound network whose ball is too large, and none where it is not."""
+    x, y = torch.rand(100, 1, 2, 2), torch.zeros(100, dtype=torch.long)
+    case = Case(Subject(nn.Flatten()), x, y, 8.0, "linf", (0, 1), halfway=halfway)
+    every = torch.ones(100, dtype=torch.bool)
+    curve = {0.125: {"FGSM": every}, 0.25: {"FGSM": torch.arange(100) < 82}}
+    curve = {eps: {**table, "PGD, cross-entropy": every} for eps, table in curve.items()}
+    gradients.judge(case, gradients.Slopes(0.0, 0.0, 0.0, 100, 0), curve[0.25], curve)
+    assert ("masked-gradients" in case.found) == found
 
 
 def test_the_same_seed_gives_the_same_report(usual, digits) -> None:
