@@ -29,6 +29,7 @@ SECONDS = {
     "test_setup": 25,
     "test_site": 15,
     "test_widgets": 15,
+    "test_explorers": 15,
     "test_torchvision_guard": 15,
     "test_cli": 15,
     "test_lint": 12,

@@ -164,7 +164,6 @@ def made(name, model, digits):
     photo = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     reader = models.SoftmaxRegression(3 * 64)
     return {
-        "eps": lambda: widgets.eps_explorer(model, x, y),
         "direction": lambda: widgets.direction_explorer(model, x, y),
         "dimension": lambda: widgets.dimension_explorer(),
         "stepper": lambda: widgets.attack_stepper(model, x, y),
@@ -174,7 +173,7 @@ def made(name, model, digits):
     }[name]()
 
 
-NAMES = ["eps", "direction", "dimension", "stepper", "overfitting", "photo", "defence"]
+NAMES = ["direction", "dimension", "stepper", "overfitting", "photo", "defence"]
 
 
 def ends(control):
@@ -199,7 +198,7 @@ def test_each_control_moves_picture_and_sentence_to_its_ends(name, network, digi
         control.value = start
 
 
-@pytest.mark.parametrize("name", ["eps", "direction", "stepper", "defence"])
+@pytest.mark.parametrize("name", ["direction", "stepper", "defence"])
 def test_a_broken_network_is_told_in_a_sentence(name, digits):
     """Catches a traceback in the page, or a picture of NaN, for a model that outputs NaN."""
     explorer = made(name, broken(), digits)
@@ -217,24 +216,6 @@ def test_what_is_drawn_is_not_drawn_again():
     explorer.children[0].value = 0.2
     explorer._on_change(None)
     assert drawn == [0.0, 0.2]
-
-
-def test_a_closed_figure_is_still_a_picture(network, digits):
-    """Catches pictures that live in pyplot, where `plt.close` takes them away."""
-    import matplotlib.pyplot as plt
-
-    figure = pictures.eps_picture(network, digits.x[:1], digits.y[:1], 0.1)
-    plt.close(figure)
-    assert figure.png().startswith(b"\x89PNG")
-
-
-def test_the_picture_of_three_attacks_says_what_they_give(network, digits):
-    """Catches attacks exchanged, and readings that are not those of the network."""
-    x, y = digits.x[:1], digits.y[:1]
-    alt = pictures.eps_picture(network, x, y, 0.2).alt
-    read = network(attacks.fgsm(network, x, y, 0.2)).softmax(1)[0]
-    assert f"one step (FGSM): read as {read.argmax()}, {read.max():.0%} sure" in alt
-    assert "noise: read as 7" in alt
 
 
 def test_a_plane_holds_what_the_network_reads(network, digits):

@@ -23,7 +23,11 @@ _NETWORKS = ("usual", "hardened")
 
 
 class UnknownLayer(ValueError):
-    """A network with a layer that the engine cannot compute; the message names it."""
+    """A network with a layer that the engine cannot compute; `layer` is its class's name."""
+
+    def __init__(self, layer: nn.Module, why: str) -> None:
+        super().__init__(why)
+        self.layer = type(layer).__name__
 
 
 def engine() -> str:
@@ -52,7 +56,8 @@ def pack(model: nn.Module, shape: Sequence[int] = (1, 28, 28), *, half: bool = F
     """
     for module in model.modules():
         if module._forward_hooks or module._forward_pre_hooks:
-            raise UnknownLayer(f"{module!r} has a hook, which the browser's engine cannot run")
+            why = f"{module!r} has a hook, which the browser's engine cannot run"
+            raise UnknownLayer(module, why)
     names = {id(weight): name for name, weight in model.named_parameters()}
     layers = [_described(layer, names) for layer in _chain(model)]
     stored = {
@@ -112,8 +117,9 @@ def _described(layer: nn.Module, names: dict[int, str]) -> dict[str, Any]:
             described |= {"stride": layer.stride, "padding": layer.padding}
         return described
     raise UnknownLayer(
+        layer,
         f"the browser's engine has no {layer!r}; it computes Linear, Conv2d (without dilation, "
-        "groups or padding by name), ReLU, MaxoutLayer, ConvMaxoutLayer, Affine, Flatten, Dropout"
+        "groups or padding by name), ReLU, MaxoutLayer, ConvMaxoutLayer, Affine, Flatten, Dropout",
     )
 
 

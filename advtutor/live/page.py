@@ -25,8 +25,13 @@ def css() -> str:
 def script() -> str:
     """One classic script: the engine, the networks and digits that ship, and the page's own."""
     shipped = f"const SHIPPED = {json.dumps(_shipped())};"
-    parts = ['"use strict";', engine(), shipped, _text("drawing.js"), _text("attack.js")]
+    parts = ['"use strict";', engine(), shipped, shared(), _text("attack.js")]
     return "(() => {\n" + "\n".join(parts) + "\n})();\n"
+
+
+def shared() -> str:
+    """What this page and the widgets have in common: pictures, and a drawing area."""
+    return _text("shared.js") + _text("drawing.js")
 
 
 def _text(name: str) -> str:

@@ -5,13 +5,13 @@
 
 from advtutor.widgets.controls import choice, slider, whole_slider
 from advtutor.widgets.drawing import Canvas, DrawDigit, centred
+from advtutor.widgets.eps import eps_explorer
 from advtutor.widgets.explorer import Explorer
 from advtutor.widgets.explorers import (
     attack_stepper,
     defence_explorer,
     dimension_explorer,
     direction_explorer,
-    eps_explorer,
     overfitting_explorer,
     photo_explorer,
 )

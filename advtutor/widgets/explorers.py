@@ -13,18 +13,6 @@ from advtutor.widgets.explorer import Explorer
 _KEPT = 16  # planes, paths and curves that an explorer remembers
 
 
-def eps_explorer(model: nn.Module, x: Tensor, y: Tensor, eps: float = 0.1) -> Explorer:
-    """Digits `x` `[N, 1, H, W]` under FGSM, PGD and noise while eps moves.
-
-    Statically: `pictures.eps_picture(model, x[:1], y[:1], eps)`.
-    """
-
-    def draw(digit: int, eps: float) -> Figure:
-        return pictures.eps_picture(model, x[digit : digit + 1], y[digit : digit + 1], eps)
-
-    return Explorer(draw, digit=_digits(x), eps=slider(eps, 0.0, 0.5, 0.01, name="eps", digits=2))
-
-
 def direction_explorer(model: nn.Module, x: Tensor, y: Tensor) -> Explorer:
     """The plane of the gradient's sign and a random sign around each digit: what is read where.
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from advtutor import attacks, plots
 from advtutor.evaluation import evaluate, predict
-from advtutor.plots import BLUE, GREY, ORANGE, SIGNED, Figure, described
+from advtutor.plots import BLUE, GREY, ORANGE, Figure, described
 
 _STYLE = {
     "font.size": 11,
@@ -31,51 +31,9 @@ _STYLE = {
 _LINES = [(BLUE, "-", "o"), (ORANGE, "--", "s"), ("#009E73", "-.", "^"), ("#CC79A7", ":", "D")]
 
 
-def eps_picture(model: nn.Module, x: Tensor, y: Tensor, eps: float) -> Figure:
-    """One digit under FGSM, PGD and noise of the same `eps`: step, result and probabilities."""
-    rows: dict[str, Callable[..., Tensor]] = {
-        "one step (FGSM)": attacks.fgsm,
-        "20 steps (PGD)": partial(attacks.pgd, steps=20, random_start=False, early_stop=True),
-        "noise": partial(attacks.sign_noise, generator=torch.Generator().manual_seed(0)),
-    }
-    before = predict(model, x).probabilities[0]
-    figure = _figure(7, 6)
-    words, sheet = [f"digit {y.item()} at eps {eps:.3g}"], []
-    for row, (name, attack) in enumerate(rows.items()):
-        x_adv = attack(model, x, y, eps)
-        after = predict(model, x_adv).probabilities[0]
-        read = int(after.argmax())
-        step = (x_adv - x)[0].mean(dim=0) / (2 * eps or 1.0) + 0.5
-        sheet.append((torch.tensor(SIGNED(step.numpy()))[..., :3], _rgb(x_adv[0])))
-        top = 0.955 - 0.315 * row
-        figure.text(0.115, top, name, ha="center", va="bottom", fontsize=11)
-        figure.text(0.36, top, f"read as {read}", ha="center", va="bottom", fontsize=11)
-        bars = figure.add_axes((0.55, top - 0.235, 0.43, 0.205))
-        _bars(bars, {"untouched": before, "after the change": after}, legend=row == 0)
-        words.append(f"{name}: read as {read}, {after[read]:.0%} sure")
-    _sheet(figure, sheet)
-    figure.text(0.765, 0.012, "class", ha="center", fontsize=11)
-    return described(figure, "a digit under three changes within one bound", "; ".join(words) + ".")
-
-
 def _rgb(image: Tensor) -> Tensor:
     """`[1 or 3, H, W]` as `[H, W, 3]` in [0, 1]."""
     return image.expand(3, -1, -1).permute(1, 2, 0).clamp(0, 1)
-
-
-def _sheet(figure: Figure, rows: Sequence[tuple[Tensor, Tensor]]) -> None:
-    """Pairs of pictures `[H, W, 3]` in the left half, as one image: six axes would take longer."""
-    axis = figure.add_axes((0, 0, 0.48, 1))
-    axis.set(xlim=(0, 0.48 * 7), ylim=(0, 6))
-    axis.set_axis_off()
-    for row, pair in enumerate(rows):
-        top = 6 * (0.95 - 0.315 * row)
-        for left, picture in zip((0.015 * 7, 0.26 * 7), pair, strict=True):
-            box = (left, left + 1.4, top - 1.45, top)
-            axis.imshow(picture.numpy(), extent=box, interpolation="nearest", aspect="auto")
-            frame = Rectangle((left, top - 1.45), 1.4, 1.45, fc="none", ec=GREY)
-            axis.add_artist(frame)
-    axis.set(xlim=(0, 0.48 * 7), ylim=(0, 6))
 
 
 class Plane(NamedTuple):

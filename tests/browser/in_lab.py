@@ -145,10 +145,10 @@ def serious_faults(page):
     page.evaluate("() => { document.body.style.height = '100vh'; }")
     page.wait_for_function("() => !document.querySelector('#jupyterlab-splash')")
     faults = []
-    for box in page.locator(".jp-OutputArea-output:has(.advtutor-control)").all():
+    for box in page.locator(".jp-OutputArea-output:has(.advtutor-control, .advtutor-widget)").all():
         found = box.evaluate("e => { e.scrollIntoView({block: 'start'}); return axe.run(e); }")
         (read,) = (rule["nodes"] for rule in found["passes"] if rule["id"] == "color-contrast")
-        for label in box.locator(".advtutor-control label").all():
+        for label in box.locator(":is(.advtutor-control, .control) label").all():
             name = label.get_attribute("for")
             assert any(f'"{name}"' in node["html"] for node in read), "axe-core has not seen it"
         faults += [

@@ -13,7 +13,12 @@ function fgsm(network, x, y, eps, { loss = crossEntropy } = {}) {
 // a `seed` from a random point of the ball (PGD). The steps shrink from eps to a hundredth of it.
 // With `stop` the search ends as soon as the network errs. A point on the way that fools the
 // network is not given up for a last one that does not.
-function pgd(network, x, y, eps, options = {}) {
+function pgd(network, x, y, eps, options) {
+  return finished(pgdSearch(network, x, y, eps, options));
+}
+
+// It pauses (`yield`) after each step, for a page that has to draw in between.
+function* pgdSearch(network, x, y, eps, options = {}) {
   const { steps = 20, loss = crossEntropy, seed = null, stop = false } = options;
   const lower = x.map((pixel) => Math.max(pixel - eps, 0));
   const upper = x.map((pixel) => Math.min(pixel + eps, 1));
@@ -27,8 +32,16 @@ function pgd(network, x, y, eps, options = {}) {
     const gradient = network.backward(activations, y, loss), size = eps * 0.01 ** (i / steps);
     point = point.map((pixel, j) =>
       clip(pixel + size * Math.sign(gradient[j]), lower[j], upper[j]));
+    yield;
   }
   return fooling && network.read(point) === y ? fooling : point;
+}
+
+function finished(search) {
+  for (;;) {
+    const { done, value } = search.next();
+    if (done) return value;
+  }
 }
 
 const bim = (network, x, y, eps, options = {}) => pgd(network, x, y, eps, { ...options, seed: null });
@@ -77,11 +90,7 @@ function* smallestEpsSearch(network, x, y, options = {}) {
 }
 
 function smallestEps(network, x, y, options) {
-  const search = smallestEpsSearch(network, x, y, options);
-  for (;;) {
-    const { done, value } = search.next();
-    if (done) return value;
-  }
+  return finished(smallestEpsSearch(network, x, y, options));
 }
 
 // How far the pixel that moved most has moved.

@@ -9,8 +9,6 @@ const state = { ...START, drawing: null, room: false };
 
 // What ships, read.
 
-const bytesOf = (base64) => Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
-
 function checksum(bytes) { // CRC-32, as zlib has it
   let sum = -1;
   for (const byte of bytes) {
@@ -151,27 +149,6 @@ function build() {
     element("attack-picks").append(choice);
   }
 }
-
-function paint(target, colour) {
-  const context = target.getContext("2d"), image = context.createImageData(SIDE, SIDE);
-  for (let i = 0; i < PIXELS; i++) image.data.set(colour(i), 4 * i);
-  context.putImageData(image, 0, 0);
-}
-
-const paintImage = (target, x) => paint(target, (i) => {
-  const grey = Math.round(255 * x[i]);
-  return [grey, grey, grey, 255];
-});
-
-// Purple where a pixel got darker, orange where it got lighter, clear where it stayed.
-const paintStep = (target, x, picture, eps) => paint(target, (i) => {
-  const moved = (picture[i] - x[i]) / (eps || 1);
-  return [...(moved < 0 ? [94, 60, 153] : [230, 97, 1]), Math.round(255 * Math.abs(moved))];
-});
-
-// Rounded down where rounding up would say 100 %.
-const percent = (share) =>
-  share < 0.995 ? `${Math.round(100 * share)} %` : `${Math.min(99.9, 100 * share).toFixed(1)} %`;
 
 function drawCell(name, kind) {
   const cell = cells[name][kind], { before } = subject.networks[name], outcome = attack(name, kind);

@@ -1,0 +1,145 @@
+"""What the widgets share: Python draws the stored picture, the browser does what moves."""
+
+import base64
+import copy
+import html
+import json
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import torch
+import traitlets
+from torch import Tensor, nn
+
+from advtutor import live
+from advtutor.attacks import AttackWarning
+from advtutor.live import page
+from advtutor.plots import Figure
+
+_HERE = Path(__file__).parent
+_STILL = "A still picture: in JupyterLab with ipywidgets, run the cell to move it."
+_VIEW = "application/vnd.jupyter.widget-view+json"
+KINDS = ("eps",)
+MOST = 100  # digits that a slider offers
+
+
+def script() -> str:
+    """The engine and the widgets on it, which `render({model, el})` puts into a page."""
+    own = [f"{name}.js" for name in ("parts", *KINDS, "page")]
+    return "\n".join([live.engine(), page.shared(), *map(_text, own)])
+
+
+def css() -> str:
+    """How the widgets look."""
+    return _text("widgets.css")
+
+
+def _text(name: str) -> str:
+    return (_HERE / name).read_text(encoding="utf-8")
+
+
+class Explorer(anywidget.AnyWidget):
+    """A picture whose controls live in the page: moving them asks the kernel nothing.
+
+    `draw` makes the picture that is stored, at the controls' first values; `networks` and `state`
+    go to the page once. A network with a layer that the engine in the browser does not know is
+    shown by the stored picture alone, and a ValueError of `draw` by its sentence.
+    """
+
+    _esm = script() + "\nexport default { render };"
+    _css = css()
+    kind = traitlets.Unicode().tag(sync=True)
+    state = traitlets.Dict().tag(sync=True)
+
+    def __init__(
+        self,
+        kind: str,
+        draw: Callable[[], Figure],
+        networks: Mapping[str, nn.Module] | None = None,
+        **state: Any,
+    ) -> None:
+        self._figure: Figure | None = None
+        self._fault, packed = "", []
+        models = networks or {}
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", AttackWarning)
+                self._figure = draw()
+            packed = [_pack(model, state["shape"]) for model in models.values()]
+        except live.UnknownLayer as error:
+            self._fault = f"A still picture: the engine in the browser has no layer {error.layer}."
+        except ValueError as error:
+            self._fault = f"No picture for these values. {error}"
+        known = {} if self._fault else {**state, "names": list(models), "networks": packed}
+        super().__init__(kind=kind, state=known)
+
+    def __repr__(self) -> str:
+        return f"<Explorer: {self._figure.title if self._figure else 'no picture'}>"
+
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        data: dict[str, Any] = {"text/plain": repr(self)}
+        metadata = {}
+        if not self._fault:
+            data[_VIEW] = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
+        if self._figure is not None:
+            data["image/png"] = self._figure.png(note=_STILL)
+            metadata["image/png"] = self._figure.png_metadata(note=_STILL)
+        if self._fault:
+            data["text/html"] = self._told()
+        return data, metadata
+
+    def _told(self) -> str:
+        """The sentence of what is wrong, under the picture if there is one."""
+        words = f'<p role="note">{html.escape(self._fault)}</p>'
+        if self._figure is None:
+            return words
+        (width, height), alt = self._figure.displayed, html.escape(self._figure.alt, quote=True)
+        data = base64.b64encode(self._figure.png()).decode()
+        look = "max-width:100%;height:auto;background:white"
+        size = f'width="{width}" height="{height}" style="{look}"'
+        return f'<img alt="{alt}" {size} src="data:image/png;base64,{data}">{words}'
+
+
+def embedded(widget: Explorer) -> str:
+    """`widget` as HTML, for a page with `script()` and `mount()` that has no kernel."""
+    state = json.dumps({"kind": widget.kind, "state": widget.state}, default=_in_letters)
+    return f'<div class="advtutor-mount"><script type="application/json">{state}</script></div>'
+
+
+def mount() -> str:
+    """Shows what `embedded` wrote, after `script()` in one classic script."""
+    return _text("mount.js")
+
+
+def _in_letters(content: bytes) -> dict[str, str]:
+    return {"base64": base64.b64encode(content).decode()}
+
+
+def _pack(model: nn.Module, shape: list[int]) -> bytes:
+    """The weights in half precision where that loses nothing, as with those that ship."""
+    short = all(torch.equal(w, w.half().to(w.dtype)) for w in model.parameters())
+    return live.pack(model, shape, half=short)
+
+
+def exact(model: nn.Module) -> nn.Module:
+    """A copy in float64 and eval mode: the engine's sums of probabilities are as fine."""
+    return copy.deepcopy(model).double().eval()
+
+
+def handed_over(x: Tensor, y: Tensor) -> dict[str, Any]:
+    """Images `[N, C, H, W]` and labels `[N]` for the page, no more than a slider offers."""
+    x, y = x[:MOST], y[:MOST]
+    return {"shape": list(x.shape[1:]), "x": as_bytes(x), "y": y.tolist()}
+
+
+def as_bytes(values: Tensor) -> bytes:
+    """Numbers for the page's `floats`."""
+    return values.detach().cpu().float().contiguous().numpy().tobytes()
+
+
+def chance(x: Tensor) -> Tensor:
+    """Numbers from -1 to 1 like one of the images `x`: the noise of a widget, on both sides."""
+    return 2 * torch.rand(x[:1].shape, generator=torch.Generator().manual_seed(0)) - 1

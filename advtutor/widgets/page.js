@@ -1,0 +1,24 @@
+// Each widget by its kind: `words` says in a sentence what is seen at some values of its controls,
+// `show` puts it into the page. Nothing here asks a kernel, but for a training.
+
+const WIDGETS = { eps: epsExplorer };
+
+// JupyterLab would take these keys for itself, and walk to the next cell.
+const OURS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown",
+  "Tab", " ", "Enter", "Backspace"];
+
+function render({ model, el }) {
+  const root = make("div", { className: "advtutor-widget" });
+  root.addEventListener("keydown", (event) => {
+    const held = event.ctrlKey || event.metaKey || event.altKey;
+    if (!held && OURS.includes(event.key)) event.stopPropagation();
+  });
+  el.append(root);
+  root.dataset.kind = model.get("kind");
+  root.dataset.state = "ready";
+  try {
+    return WIDGETS[model.get("kind")].show(root, model.get("state"), model);
+  } catch (fault) {
+    root.replaceChildren(make("p", { role: "alert", textContent: `This cannot be shown. ${fault.message}` }));
+  }
+}
