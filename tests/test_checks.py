@@ -127,7 +127,7 @@ def test_the_inputs_tell_every_mistake_from_every_other(name: str) -> None:
     alike = {
         (name, one, other)
         for (one, values), (other, others) in itertools.combinations(given, 2)
-        if one != other and engine._same(values, others)
+        if one != other and engine.same(values, others)
     }
     assert alike == {pair for pair in SAME_VALUES if pair[0] == name}
 

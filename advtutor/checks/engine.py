@@ -133,7 +133,8 @@ class Exercise:
     example's result depends on its own entries only. `otherwise` takes the runs of an answer that
     is wrong in no known way, and those of the reference, and may still find (fault, text). `says`
     replaces the text of a general fault. `may_change` names the changes of its arguments
-    (`watch.changes`) that are meant. `patience` multiplies the time an answer may take.
+    (`watch.changes`) that are meant. `trains` says that the model has to be in train mode when it is
+    last asked, and may be left in it. `patience` multiplies the time an answer may take.
     """
 
     reference: Function
@@ -148,6 +149,7 @@ class Exercise:
     otherwise: Callable[[list[Run], list[Run]], tuple[str, str] | None] | None = None
     says: dict[str, str] = field(default_factory=dict)
     may_change: frozenset[str] = frozenset()
+    trains: bool = False
     patience: float = 1.0
     _hints_given: int = 0
 
@@ -434,7 +436,7 @@ class Exercise:
             )
 
     def _ran_as_handed_over(self, runs: list[Run]) -> None:
-        if any("ran-in-training" in run.changed for run in runs):
+        if not self.trains and any("ran-in-training" in run.changed for run in runs):
             self.fail(
                 "train-mode",
                 "it runs the model in train mode, with dropout on and batch norm learning; "
@@ -443,9 +445,9 @@ class Exercise:
 
     def compare(self, runs: list[Run], wanted: list[Run], function: Function | None) -> None:
         """Raise, through `fail`, where the results are not what they should be."""
-        if not all(_same(_number(run.result), _number(run.again)) for run in runs):
+        if not all(same(_number(run.result), _number(run.again)) for run in runs):
             self.fail("random", "two calls with the same input give different results")
-        agrees = [_same(run.seen, right.seen) for run, right in zip(runs, wanted, strict=True)]
+        agrees = [same(run.seen, right.seen) for run, right in zip(runs, wanted, strict=True)]
         if all(agrees):
             return
         code = Code.of(function) if function else None
@@ -462,7 +464,7 @@ class Exercise:
         if function and code:
             with self._named_errors(function), time_limit(self._seconds):
                 self._uses_its_arguments(function, code, runs, wanted)
-                self._treats_each_example_by_itself(function, runs, wanted, agrees)
+                self._treats_each_example_by_itself(function, runs, wanted)
         if self.otherwise and (found := self.otherwise(runs, wanted)):
             raise Found(*found)
         first = agrees.index(False)
@@ -499,18 +501,18 @@ class Exercise:
                 continue
             others = [run.case.changed(place, lambda value: 2 * value) for run in ours]
             moves = any(
-                not _same(self._seen(self.reference, other), right.seen)
+                not same(self._seen(self.reference, other), right.seen)
                 for other, right in zip(others, wanted, strict=False)
             )
             if not moves or any(
-                not _same(self._seen(function, other), run.seen)
+                not same(self._seen(function, other), run.seen)
                 for other, run in zip(others, ours, strict=True)
             ):
                 continue
             for number in code.numbers:
                 fixed = [run.case.changed(place, _always(number)) for run in ours]
                 if all(
-                    _same(self._seen(self.reference, case), run.seen)
+                    same(self._seen(self.reference, case), run.seen)
                     for case, run in zip(fixed, ours, strict=True)
                 ):
                     self.fail(
@@ -524,15 +526,15 @@ class Exercise:
             )
 
     def _treats_each_example_by_itself(
-        self, function: Function, runs: list[Run], wanted: list[Run], agrees: list[bool]
+        self, function: Function, runs: list[Run], wanted: list[Run]
     ) -> None:
         """Say that only a single example, or only several, come out right once it has shown."""
-        for run, right, whole_is_right in zip(runs, wanted, agrees, strict=True):
-            count = run.case.batch
+        for run, right in zip(runs, wanted, strict=True):
+            count, whole_is_right = run.case.batch, same(run.result, right.result)
             if not self.batched or count == 1:
                 continue
             alone = [self._alone(function, run.case, i) for i in range(count)]
-            single_is_right = all(_same(one, _row(right.result, i)) for i, one in enumerate(alone))
+            single_is_right = all(same(one, _row(right.result, i)) for i, one in enumerate(alone))
             if single_is_right and not whole_is_right:
                 self.fail(
                     "one-only",
@@ -557,7 +559,7 @@ class Exercise:
     def _gives(self, wrong: Function, runs: list[Run]) -> bool:
         """Whether `wrong` gives what was seen, on every case."""
         try:
-            return all(_same(self._seen(wrong, run.case), run.seen) for run in runs)
+            return all(same(self._seen(wrong, run.case), run.seen) for run in runs)
         except Exception:  # two mistakes at once may be no function any more
             return False
 
@@ -565,6 +567,14 @@ class Exercise:
         changed: dict[str, str] = {}
         for run in runs:
             changed |= {kind: n for kind, n in run.changed.items() if kind not in self.may_change}
+        if self.trains and "ended-in-eval" in changed:
+            self.fail(
+                "eval-mode",
+                "the update is right, but a model that comes in eval mode is trained in it, where "
+                "dropout is off and batch norm learns nothing: begin with model.train()",
+            )
+        if not self.trains and "left-training" in changed:
+            changed["mode-left"] = changed["left-training"]
         for kind, text in LEFT_BEHIND.items():
             if kind in changed:
                 self.fail(kind, text.format(name=changed[kind]))
@@ -618,12 +628,12 @@ def _definition_in(source: str) -> ast.FunctionDef:
     return definition
 
 
-def _same(one: Any, other: Any) -> bool:
+def same(one: Any, other: Any) -> bool:
     """Equal up to rounding; tensors, numbers, and tuples, lists and dicts of them."""
     if isinstance(one, dict):
-        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
     if isinstance(one, tuple | list):
-        return len(one) == len(other) and all(map(_same, one, other))
+        return len(one) == len(other) and all(map(same, one, other))
     if isinstance(one, Tensor):
         return one.shape == other.shape and torch.allclose(
             one.detach().double(), other.detach().double(), rtol=RTOL, atol=ATOL
@@ -709,7 +719,7 @@ def _meaning(error: BaseException) -> str:
 def _difference(seen: Any, right: Any) -> tuple[str, str]:
     """Where a result first differs: the fault, and the numbers."""
     if isinstance(seen, dict):
-        where = next(name for name in seen if not _same(seen[name], right[name]))
+        where = next(name for name in seen if not same(seen[name], right[name]))
         if where:
             name = "the model's weights" if where == "model" else where
             return (

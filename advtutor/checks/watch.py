@@ -63,7 +63,9 @@ def note(arguments: dict[str, Any]) -> Before:
 def changes(before: Before, arguments: dict[str, Any]) -> dict[str, str]:
     """What the call changed: the kind of change, with the name of the argument.
 
-    Kinds: in-place, ran-in-training, weights, param-grads, frozen, mode-left, requires-grad-left.
+    Kinds: in-place, ran-in-training, ended-in-eval (the last pass, of a model that can tell),
+    weights, param-grads, frozen, left-training (all of a model that came otherwise), mode-left (any
+    other change of mode), requires-grad-left.
     """
     found: dict[str, str] = {}
     for name, old in before.tensors.items():
@@ -81,12 +83,15 @@ def _model_changes(old: _ModelBefore, model: nn.Module) -> list[str]:
     parameters = dict(model.named_parameters())
     modules = list(model.modules())
     ran = [mode for module in modules if isinstance(module, Probe) for mode in module.modes]
+    modes = [module.training for module in modules]
     found = {
         "ran-in-training": not any(old.modes) and any(ran),
+        "ended-in-eval": ran[-1:] == [False],
         "weights": any(not _equal(model.state_dict()[key], one) for key, one in old.state.items()),
         "param-grads": any(not _equal(parameters[key].grad, one) for key, one in old.grads.items()),
         "frozen": any(parameters[key].requires_grad != one for key, one in old.trainable.items()),
-        "mode-left": old.modes != [module.training for module in modules],
+        "left-training": old.modes != modes and all(modes),
+        "mode-left": old.modes != modes and not all(modes),
     }
     return [kind for kind, changed in found.items() if changed]
 

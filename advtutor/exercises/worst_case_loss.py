@@ -10,14 +10,19 @@ def worst_case_loss(w, b, x, y, eps):
     return F.softplus(eps * w.abs().sum() - y * (x @ w + b))
 
 
+def worst_input(seed: int, batch: int, inputs: int, eps: float) -> tuple:
+    w, *rest = loss_input(seed, batch, inputs, eps)
+    return w.requires_grad_(), *rest
+
+
 EXERCISE = Exercise(
     worst_case_loss,
     notebook="01_linear_explanation",
     number=2,
     cases=[
-        Case(lambda: loss_input(31, 6, 9, 0.23), batch=6),
-        Case(lambda: loss_input(32, 1, 50, 0.13), batch=1),
-        Case(lambda: loss_input(33, 4, 4, 0.47), batch=4),
+        Case(lambda: worst_input(31, 6, 9, 0.23), batch=6),
+        Case(lambda: worst_input(32, 1, 50, 0.13), batch=1),
+        Case(lambda: worst_input(33, 4, 4, 0.47), batch=4),
     ],
     mistakes=[
         Mistake(
@@ -96,7 +101,21 @@ EXERCISE = Exercise(
             "this is a probability: the loss is its logarithm, softplus(z) = log(1 + exp(z))",
             {"F.softplus": "torch.sigmoid"},
         ),
+        Mistake(
+            "outside",
+            "the gain is added to the finished loss: it is part of the score, and belongs inside "
+            "softplus",
+            {"eps * w.abs().sum() - y": "-y", "+ b))": "+ b)) + eps * w.abs().sum()"},
+        ),
+        Mistake(
+            "gain-without-gradient",
+            "the values are right, but the attacker's gain is a plain number here, so no training "
+            "would learn to keep the weights small: leave out .item(), .tolist(), .detach() and "
+            "no_grad() around it",
+            {"w.abs().sum()": "w.abs().sum().item()"},
+        ),
     ],
+    differentiable=("w",),
     batched=("x", "y"),
     hints=(
         "Take the clean loss softplus(-y * (w.x + b)). By how much does the worst step change "

@@ -288,7 +288,8 @@ claim(
 def worst_case_loss(w, b, x, y, eps):
     """The logistic loss of each example after the worst step within eps.
 
-    w: [n] weights. b: a number. x: [N, n] pictures. y: [N] labels, -1 or +1. Returns [N].
+    w: [n] weights. b: a number. x: [N, n] pictures. y: [N] labels, -1 or +1.
+    Returns [N], made of tensor operations for autograd to follow: such a loss can be trained.
     """
     ...
 

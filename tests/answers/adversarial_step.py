@@ -12,6 +12,7 @@ def objective(model, x, y, eps, alpha=0.5):
 
 
 def right_cleared_first(model, optimizer, x, y, eps):
+    model.train()
     optimizer.zero_grad(set_to_none=False)
     loss = objective(model, x, y, eps)
     loss.backward()
@@ -21,6 +22,7 @@ def right_cleared_first(model, optimizer, x, y, eps):
 
 def right_two_backwards(model, optimizer, x, y, eps):
     x_adv = fgsm(model, x, y, eps)
+    model.train()
     model.zero_grad()
     total = 0.0
     for images in (x, x_adv):
@@ -32,6 +34,8 @@ def right_two_backwards(model, optimizer, x, y, eps):
 
 
 def right_by_closure(model, optimizer, x, y, eps):
+    model.train()
+
     def closure():
         loss = objective(model, x, y, eps)
         weights = [p for group in optimizer.param_groups for p in group["params"]]
@@ -40,6 +44,14 @@ def right_by_closure(model, optimizer, x, y, eps):
         return loss.item()
 
     return optimizer.step(closure)
+
+
+def right_puts_the_mode_back(model, optimizer, x, y, eps):
+    was = model.training
+    model.train()
+    loss = step(optimizer, objective(model, x, y, eps))
+    model.train(was)
+    return loss
 
 
 def stub(model, optimizer, x, y, eps):
@@ -123,6 +135,7 @@ def wrong_nothing(model, optimizer, x, y, eps):
 
 
 def wrong_mode_left(model, optimizer, x, y, eps):
+    model.train()
     loss = step(optimizer, objective(model, x, y, eps))
     model.eval()
     return loss
@@ -137,4 +150,56 @@ def wrong_cleared_too_late(model, optimizer, x, y, eps):
 
 
 def wrong_fixed_number(model, optimizer, x, y, eps):
+    model.train()
     return step(optimizer, objective(model, x, y, 0.25))
+
+
+def wrong_eval_mode(model, optimizer, x, y, eps):
+    return step(optimizer, objective(model, x, y, eps))
+
+
+def wrong_eval_mode__too_late(model, optimizer, x, y, eps):
+    loss = objective(model, x, y, eps)
+    model.train()
+    return step(optimizer, loss)
+
+
+def wrong_eval_mode__asked_for(model, optimizer, x, y, eps):
+    model.eval()
+    return step(optimizer, objective(model, x, y, eps))
+
+
+def wrong_two_updates__one_for_each_half(model, optimizer, x, y, eps):
+    model.train()
+    pair = (x, fgsm(model, x, y, eps))
+    return sum(step(optimizer, F.cross_entropy(model(images), y) / 2) for images in pair)
+
+
+def wrong_cleared_between(model, optimizer, x, y, eps):
+    model.train()
+    total = 0.0
+    for images in (x, fgsm(model, x, y, eps)):
+        half = F.cross_entropy(model(images), y) / 2
+        optimizer.zero_grad()
+        half.backward()
+        total += half.item()
+    optimizer.step()
+    return total
+
+
+def wrong_other_step(model, optimizer, x, y, eps):
+    model.train()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    return step(optimizer, objective(model, x, y, eps))
+
+
+def wrong_other_step__by_hand(model, optimizer, x, y, eps):
+    model.train()
+    optimizer.zero_grad()
+    loss = objective(model, x, y, eps)
+    loss.backward()
+    with torch.no_grad():
+        for weight in model.parameters():
+            if weight.grad is not None:
+                weight -= 0.1 * weight.grad
+    return loss.item()

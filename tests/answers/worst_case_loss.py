@@ -15,7 +15,7 @@ def right_by_logarithm(w, b, x, y, eps):
 
 
 def right_row_by_row(w, b, x, y, eps):
-    gain = eps * sum(abs(weight) for weight in w.tolist())
+    gain = eps * sum(abs(weight) for weight in w)
     scores = [label * (w @ row + b) for row, label in zip(x, y, strict=True)]
     return torch.stack([-F.logsigmoid(score - gain) for score in scores])
 
@@ -96,3 +96,22 @@ def wrong_offset_outside__bracketed(w, b, x, y, eps):
 
 def wrong_fixed_number(w, b, x, y, eps):
     return F.softplus(0.25 * w.abs().sum() - y * (x @ w + b))
+
+
+def wrong_outside(w, b, x, y, eps):
+    return F.softplus(-y * (x @ w + b)) + eps * w.abs().sum()
+
+
+def wrong_gain_without_gradient(w, b, x, y, eps):
+    gain = eps * sum(abs(weight) for weight in w.tolist())
+    scores = [label * (w @ row + b) for row, label in zip(x, y, strict=True)]
+    return torch.stack([-F.logsigmoid(score - gain) for score in scores])
+
+
+def wrong_gradient__of_the_score(w, b, x, y, eps):
+    return F.softplus(eps * w.abs().sum() - y * (x @ w.detach() + b))
+
+
+def wrong_detached(w, b, x, y, eps):
+    with torch.no_grad():
+        return F.softplus(eps * w.abs().sum() - y * (x @ w + b))
