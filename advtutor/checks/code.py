@@ -48,6 +48,14 @@ class Code:
         calls = (node for node in self.nodes() if isinstance(node, ast.Call))
         return [call for call in calls if _last_name(call.func).rstrip("_") in names]
 
+    def reads(self, place: int) -> bool:
+        """Whether the function uses its argument number `place`."""
+        nodes = list(ast.walk(self.trees[0])) if self.trees else []
+        names = [node.arg for node in nodes if isinstance(node, ast.arg)]
+        return len(names) > place and any(
+            isinstance(node, ast.Name) and node.id == names[place] for node in nodes
+        )
+
     @property
     def numbers(self) -> list[float]:
         """The numbers that are written in it, each once."""

@@ -25,11 +25,11 @@ from torch import Tensor
 from advtutor import progress
 from advtutor._say import say
 from advtutor.checks.code import Code, is_stub, leftover
+from advtutor.checks.differences import difference, same, tensors
 from advtutor.checks.sandbox import TooLong, quiet, restored, seed_everything, time_limit
 from advtutor.checks.watch import changes, note
 
 SECONDS = 10.0  # for all runs of one answer; a right one takes a fraction of one
-RTOL, ATOL = 1e-4, 1e-6  # above the rounding of float32, far below any step of the exercises
 
 GOES_ON = " (the notebook goes on with the course's own function)"
 
@@ -43,6 +43,9 @@ MEANINGS = {
     "a leaf Variable that requires grad": "make a new tensor instead of changing one in place",
     "scalar outputs": "a gradient needs one number: reduce the loss over the batch",
     "second time": "backward() has been called on it already: compute the loss afresh",
+    "Boolean value of Tensor": "element by element it is & and |, torch.where, and clamp or "
+    "torch.maximum for max",
+    "division by zero": "what is due where there is nothing to divide by?",
     "Can't call numpy()": "stay with torch: nothing here needs NumPy",
     "'tuple' object has no attribute": "torch.autograd.grad returns a tuple: take its entry, [0]",
 }
@@ -133,8 +136,8 @@ class Exercise:
     example's result depends on its own entries only. `otherwise` takes the runs of an answer that
     is wrong in no known way, and those of the reference, and may still find (fault, text). `says`
     replaces the text of a general fault. `may_change` names the changes of its arguments
-    (`watch.changes`) that are meant. `trains` says that the model has to be in train mode when it is
-    last asked, and may be left in it. `patience` multiplies the time an answer may take.
+    (`watch.changes`) that are meant. `trains` says that the model has to be in train mode when it
+    is last asked, and may be left in it. `patience` multiplies the time an answer may take.
     """
 
     reference: Function
@@ -388,14 +391,17 @@ class Exercise:
             self.fail("raises", f"it stops{only} with {_last_line(error)}{_meaning(error)}")
 
     def _only_with(self, index: int) -> str:
-        """' with a batch of 1', where the cases before this one had other batches."""
-        before = {case.batch for case in self.cases[:index]}
-        if not 0 < index < len(self.cases) or self.cases[index].batch in before:
-            return ""
-        return f" with a batch of {self.cases[index].batch}"
+        """' with a batch of 1', where it is the first of that size that stops."""
+        batches = [case.batch for case in self.cases[: index + 1]]
+        alone = 0 < index < len(self.cases) and batches[-1] == 1 and 1 not in batches[:-1]
+        return " with a batch of 1" if alone else ""
 
     def have_the_right_form(self, runs: list[Run], wanted: list[Run]) -> None:
         """Types, shapes and the like. A tensor with one number passes for the number at first."""
+        nothing = [run.result is None for run in runs]
+        if any(nothing):
+            where = "" if all(nothing) else f" for {sum(nothing)} of {len(runs)} inputs"
+            self.fail("nothing", f"it returns nothing{where}: does it end in return?")
         for run, right in zip(runs, wanted, strict=True):
             number = isinstance(right.result, float | int)
             if number and isinstance(run.result, Tensor) and run.result.dim() == 0:
@@ -403,8 +409,6 @@ class Exercise:
             self._has_the_right_form(run.result, right.result)
 
     def _has_the_right_form(self, result: Any, right: Any) -> None:
-        if result is None:
-            self.fail("nothing", "it returns nothing: does it end in return?")
         if isinstance(right, tuple):
             if not isinstance(result, tuple | list) or len(result) != len(right):
                 self.fail("type", f"it returns {_kind(result)}; return {len(right)} tensors")
@@ -467,8 +471,10 @@ class Exercise:
                 self._treats_each_example_by_itself(function, runs, wanted)
         if self.otherwise and (found := self.otherwise(runs, wanted)):
             raise Found(*found)
-        first = agrees.index(False)
-        self.fail(*_difference(runs[first].seen, wanted[first].seen))
+        if any("frozen" in run.changed for run in runs):
+            self._leaves_things_alone(runs, wanted)
+        pairs = zip(runs, wanted, strict=True)
+        self.fail(*difference([(run.seen, right.seen, run.arguments) for run, right in pairs]))
 
     def seen(self, run: Run) -> Any:
         """What of a run has to agree with the reference: a result, or results by their names."""
@@ -510,6 +516,9 @@ class Exercise:
             ):
                 continue
             for number in code.numbers:
+                fits = isinstance(number, int) or isinstance(ours[0].arguments[name], float)
+                if number in (0, 1) or not fits:  # 0 and 1 are shapes and dimensions, mostly
+                    continue
                 fixed = [run.case.changed(place, _always(number)) for run in ours]
                 if all(
                     same(self._seen(self.reference, case), run.seen)
@@ -520,6 +529,8 @@ class Exercise:
                         f"{number:g} is written into it, and another {name} changes nothing: use "
                         f"{name} in its place",
                     )
+            if code.reads(place):
+                continue
             self.fail(
                 "argument-ignored",
                 f"its result is the same whatever {name} is: {name} has to be used",
@@ -579,7 +590,7 @@ class Exercise:
             if kind in changed:
                 self.fail(kind, text.format(name=changed[kind]))
         for run, right in zip(runs, wanted, strict=True):
-            for one, right_one in zip(_tensors(run.result), _tensors(right.result), strict=True):
+            for one, right_one in zip(tensors(run.result), tensors(right.result), strict=True):
                 if one.requires_grad and not right_one.requires_grad:
                     self.fail(
                         "attached",
@@ -628,23 +639,6 @@ def _definition_in(source: str) -> ast.FunctionDef:
     return definition
 
 
-def same(one: Any, other: Any) -> bool:
-    """Equal up to rounding; tensors, numbers, and tuples, lists and dicts of them."""
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
-    if isinstance(one, tuple | list):
-        return len(one) == len(other) and all(map(same, one, other))
-    if isinstance(one, Tensor):
-        return one.shape == other.shape and torch.allclose(
-            one.detach().double(), other.detach().double(), rtol=RTOL, atol=ATOL
-        )
-    if isinstance(one, float | int):
-        if math.isnan(one) or math.isnan(other):  # NaN where NaN is due
-            return math.isnan(one) and math.isnan(other)
-        return math.isclose(one, other, rel_tol=RTOL, abs_tol=ATOL)
-    return one is other
-
-
 def _number(value: Any) -> Any:
     """A tensor that holds one number as that number, anything else as it is."""
     return value.item() if isinstance(value, Tensor) and value.dim() == 0 else value
@@ -670,14 +664,6 @@ def _gradients(value: Tensor, argument: Any) -> tuple[Tensor, ...]:
         torch.zeros_like(one) if gradient is None else gradient
         for one, gradient in zip(inputs, found, strict=True)
     )
-
-
-def _tensors(value: Any) -> list[Tensor]:
-    if isinstance(value, tuple | list):
-        return [tensor for one in value for tensor in _tensors(one)]
-    if isinstance(value, float | int):
-        value = torch.tensor(float(value))
-    return [value] if isinstance(value, Tensor) else []
 
 
 def _kind(value: Any) -> str:
@@ -714,33 +700,3 @@ def _meaning(error: BaseException) -> str:
         if words in str(error):
             return f" ({meaning})"
     return ""
-
-
-def _difference(seen: Any, right: Any) -> tuple[str, str]:
-    """Where a result first differs: the fault, and the numbers."""
-    if isinstance(seen, dict):
-        where = next(name for name in seen if not same(seen[name], right[name]))
-        if where:
-            name = "the model's weights" if where == "model" else where
-            return (
-                "gradient",
-                f"the result is right, but its gradient in {name} is not: no .item(), .detach() or "
-                "no_grad() on the way from one to the other",
-            )
-        seen, right = seen[where], right[where]
-    for one, right_one in zip(_tensors(seen), _tensors(right), strict=True):
-        wrong = ~torch.isclose(one.detach(), right_one.detach(), rtol=RTOL, atol=ATOL)
-        if wrong.any():
-            share = f"{100 * wrong.float().mean().item():.0f}"
-            place = wrong.nonzero()[0].tolist()
-            at = f" at {place}" if place else ""
-            is_now, should_be = (tensor[tuple(place)].item() for tensor in (one, right_one))
-            digits = next(
-                n for n in range(4, 13) if n == 12 or f"{is_now:.{n}f}" != f"{should_be:.{n}f}"
-            )
-            return (
-                "values",
-                f"{'under 1' if share == '0' else share} % of the values are off: the first{at} is "
-                f"{is_now:.{digits}f}, and should be {should_be:.{digits}f}",
-            )
-    return "values", "the result differs from the course's own"

@@ -87,6 +87,7 @@ EXERCISE = Exercise(
                 "model(x), y": 'model(x), y, reduction="sum"',
                 "model(x_adv), y": 'model(x_adv), y, reduction="sum"',
             },
+            {"model(x_adv), y": 'model(x_adv), y, reduction="sum"'},
         ),
         Mistake(
             "minus",
@@ -103,6 +104,30 @@ EXERCISE = Exercise(
             "no-clip",
             "x_adv leaves [0, 1]: clip it before the model sees it",
             {".clamp(0, 1)": ""},
+        ),
+        Mistake(
+            "attack-on-prediction",
+            "x_adv climbs the loss of the class that the model predicts: climb that of the label y",
+            {
+                "grad(loss, x, retain_graph=True)": (
+                    "grad(F.cross_entropy(model(x), model(x).argmax(1)), x)"
+                ),
+            },
+        ),
+        Mistake(
+            "subtracted",
+            "the loss on x_adv is taken away from the other, so that training makes it larger: "
+            "add the two",
+            {"+ (1 - alpha)": "- (1 - alpha)"},
+        ),
+        Mistake(
+            "softmax-twice",
+            "the softmax is applied twice: F.cross_entropy takes the model's logits as they are",
+            {"model(x), y": "model(x).softmax(1), y", "model(x_adv)": "model(x_adv).softmax(1)"},
+            {
+                "alpha * loss +": "alpha * F.cross_entropy(model(x).softmax(1), y) +",
+                "model(x_adv)": "model(x_adv).softmax(1)",
+            },
         ),
     ],
     differentiable=("model",),

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from advtutor.checks.engine import Case, Exercise, Mistake
+from advtutor.checks.engine import Case, Exercise, Mistake, Run
 
 
 def agreement(read_a, read_b, y):
@@ -27,6 +27,19 @@ def one_reading() -> tuple[Tensor, Tensor, Tensor]:
 def never_both() -> tuple[Tensor, Tensor, Tensor]:
     """Each misreads one, but not the same one."""
     return torch.tensor([0, 1, 5, 3]), torch.tensor([0, 7, 2, 3]), torch.tensor([0, 1, 2, 3])
+
+
+def where_none(runs: list[Run], wanted: list[Run]) -> tuple[str, str] | None:
+    """Whether it is only where no share is due that the result is another one."""
+    due = [right.result for right in wanted]
+    if any(run.result != right for run, right in zip(runs, due, strict=True) if right == right):
+        return None
+    given = next(run.result for run, right in zip(runs, due, strict=True) if right != right)
+    return (
+        "number-where-none",
+        f"where both misread nothing there is no share: it returns {given:g}, and should return "
+        'float("nan")',
+    )
 
 
 EXERCISE = Exercise(
@@ -103,6 +116,7 @@ EXERCISE = Exercise(
             {".item()": ".nan_to_num(1.0).item()"},
         ),
     ],
+    otherwise=where_none,
     says={
         "nan": "it returns NaN where both misread something: do you pick the examples that both "
         "misread, != y and not == y?",

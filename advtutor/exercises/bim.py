@@ -4,7 +4,7 @@ import torch
 
 from advtutor.checks.engine import Exercise, Mistake
 from advtutor.checks.inputs import attack_cases
-from advtutor.exercises.fgsm import no_better_than_a_coin, step_mistakes
+from advtutor.exercises.fgsm import off_the_gradient, step_mistakes
 
 
 def bim(model, x, y, eps, step_size, steps):
@@ -80,7 +80,29 @@ EXERCISE = Exercise(
             "it stops once an image is misread: bim takes all `steps` steps, whatever the model "
             "answers",
             {"x_adv.req": "if (model(x_adv).argmax(1) != y).all(): break\n        x_adv.req"},
+            {"x_adv.req": "if (model(x_adv).argmax(1) != y).any(): break\n        x_adv.req"},
             {"* gradient": "* (model(x_adv).argmax(1) == y)[:, None, None, None] * gradient"},
+        ),
+        Mistake(
+            "accumulated",
+            "each step follows the sum of all gradients so far, as backward() adds them up in "
+            ".grad: take the gradient at x_adv alone, with torch.autograd.grad",
+            {
+                "x_adv = x.detach().clone()": "x_adv, total = x.detach().clone(), 0",
+                "gradient.sign()": "(total := total + gradient).sign()",
+            },
+        ),
+        Mistake(
+            "projected-too-early",
+            "each round projects first and steps then, so that the last step may end outside: "
+            "step, and then project",
+            {
+                "        x_adv = torch.clamp(x_adv, x - eps, x + eps).clamp(0, 1)\n": "",
+                "        x_adv.req": (
+                    "        x_adv = torch.clamp(x_adv, x - eps, x + eps).clamp(0, 1)\n"
+                    "        x_adv.req"
+                ),
+            },
         ),
         Mistake(
             "no-ball",
@@ -94,7 +116,7 @@ EXERCISE = Exercise(
             {".clamp(0, 1)": ""},
         ),
     ],
-    otherwise=no_better_than_a_coin,
+    otherwise=off_the_gradient,
     says={
         "random": "two calls with the same input give different results: bim starts at x itself "
         "and follows the gradient; a random start is PGD's",

@@ -77,6 +77,26 @@ EXERCISE = Exercise(
             {"stepped, x_adv.detach())": "stepped, x)"},
         ),
         Mistake(
+            "asks-after-the-step",
+            "a step that makes the model err is taken back, so that no picture is ever misread: "
+            "ask before the step, and keep it",
+            {
+                "        x_adv = torch.where(": (
+                    "        still_right = (model(stepped).argmax(dim=1) == y)[:, None, "
+                    "None, None]\n        x_adv = torch.where("
+                ),
+            },
+        ),
+        Mistake(
+            "first-step-by-all",
+            "all pictures take the first step, also one that the model misreads as it comes: "
+            "ask before that step too",
+            {
+                "for _ in": "for i in",
+                "torch.where(still_right,": "torch.where(still_right | (i == 0),",
+            },
+        ),
+        Mistake(
             "minus",
             "the step goes down the loss, towards the right class: did you write minus for plus?",
             {"x_adv.detach() + step_size": "x_adv.detach() - step_size"},
@@ -107,6 +127,7 @@ EXERCISE = Exercise(
             {".clamp(0, 1)": ""},
         ),
     ],
+    batched=("x", "y"),
     hints=(
         "It is bim with a question in each round: which pictures does the model still read as y? "
         "The answer is one boolean for each picture.",

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from advtutor.checks.engine import Case, Exercise, Mistake
 from advtutor.checks.inputs import frozen_network, pictures, tanh_network
+from advtutor.exercises.fgsm import fgsm
 
 
 def ensemble_fgsm(models, x, y, eps):
@@ -21,6 +22,13 @@ def mean_sign(models: nn.ModuleList, x: Tensor, y: Tensor) -> Tensor:
     """The mean of the signs of each model's own gradient."""
     losses = [F.cross_entropy(model(x), y) for model in models]
     return torch.stack([torch.autograd.grad(loss, x)[0].sign() for loss in losses]).mean(dim=0)
+
+
+def in_turn(models: nn.ModuleList, x: Tensor, y: Tensor, eps: float) -> Tensor:
+    """The image after a step of each model's own, one from where the other ended."""
+    for model in models:
+        x = fgsm(model, x, y, eps)
+    return x
 
 
 def ensemble_input(
@@ -45,10 +53,12 @@ EXERCISE = Exercise(
     notebook="05_why_examples_transfer",
     number=3,
     cases=[
-        Case(lambda: ensemble_input(81, [tanh_network] * 3, 4, (1, 6, 6), 3, 0.11), batch=4),
+        Case(lambda: ensemble_input(83, [tanh_network] * 3, 4, (1, 6, 6), 3, 0.11), batch=4),
         Case(lambda: ensemble_input(82, [tanh_network] * 2, 1, (1, 8, 8), 10, 0.23), batch=1),
         Case(
-            lambda: ensemble_input(83, [frozen_network, tanh_network], 5, (3, 5, 4), 4, 0.037),
+            lambda: ensemble_input(
+                86, [frozen_network, *[tanh_network] * 3], 5, (3, 5, 4), 5, 0.037
+            ),
             batch=5,
         ),
     ],
@@ -81,6 +91,15 @@ EXERCISE = Exercise(
             {"mean(dim=0)": "sum(dim=0)"},
         ),
         Mistake(
+            "fixed-count",
+            "the sum of the logits is divided by a number that is written down: there are "
+            "len(models) models",
+            {".mean(dim=0)": ".sum(dim=0) / 2"},
+            {".mean(dim=0)": ".sum(dim=0) / 3"},
+            {".mean(dim=0)": ".sum(dim=0) / 4"},
+            {".mean(dim=0)": ".sum(dim=0) / 5"},
+        ),
+        Mistake(
             "mean-probabilities",
             "the probabilities are averaged: average the logits as they are, and take one "
             "cross-entropy of that",
@@ -103,6 +122,27 @@ EXERCISE = Exercise(
             "each model's gradient votes with its sign: take one gradient, of the loss of the mean "
             "logits",
             {"gradient.sign()": "mean_sign(models, x, y).sign()"},
+        ),
+        Mistake(
+            "one-after-another",
+            "each model's step starts where the one before it ended, and the steps add up: one "
+            "gradient of the joint loss, and one step",
+            {"(x + eps * gradient.sign())": "in_turn(models, x, y, eps)"},
+        ),
+        Mistake(
+            "wrong-label",
+            "the loss is that of the class that the models predict together, not of the label y",
+            {"(logits, y)": "(logits, logits.argmax(1))"},
+        ),
+        Mistake(
+            "step-alone",
+            "this is the step alone; the adversarial example is x plus the step",
+            {"(x + eps * gradient.sign()).clamp(0, 1)": "(eps * gradient.sign())"},
+        ),
+        Mistake(
+            "shared-eps",
+            "eps is divided among the models: there is one step, and it is eps long",
+            {"eps * gradient": "eps / len(models) * gradient"},
         ),
         Mistake(
             "minus",

@@ -45,6 +45,7 @@ EXERCISE = Exercise(
             "this looks to one side only: take the difference between x + h*v and x - h*v, over "
             "2*h; on a staircase both sides count",
             {"x - h * v": "x", "(2 * h)": "h"},
+            {"x + h * v": "x", "(2 * h)": "h"},
         ),
         Mistake(
             "half-the-width",
@@ -80,6 +81,7 @@ EXERCISE = Exercise(
             "first-direction",
             "only the first direction is used: does the return stand inside the loop?",
             {"    return total / len(directions)": "        return total"},
+            {"    return total": "        return total"},
         ),
         Mistake(
             "signs-only",
@@ -96,6 +98,26 @@ EXERCISE = Exercise(
             "no-direction",
             "the slopes are averaged without their directions: each one belongs to its v",
             {"None] * v": "None]"},
+        ),
+        Mistake(
+            "points-too-far",
+            "the two points are x + v and x - v: they lie h * v away, on either side",
+            {"loss(x + h * v) - loss(x - h * v)": "loss(x + v) - loss(x - v)"},
+        ),
+        Mistake(
+            "slopes-without-sign",
+            "the sign of each slope is lost: where the loss falls along v, the way is against v",
+            {"slope[:, None, None, None]": "slope.abs()[:, None, None, None]"},
+        ),
+        Mistake(
+            "divided-by-batch",
+            "the sum is divided by the number of examples: it is a mean over the directions",
+            {"len(directions)": "len(x)"},
+        ),
+        Mistake(
+            "sign-of-it",
+            "this is the sign of the estimate: return the estimate, and leave the sign to the step",
+            {"return total / len(directions)": "return total.sign()"},
         ),
     ],
     batched=("x",),

@@ -45,6 +45,16 @@ def step_mistakes(x: str, step: str) -> list[Mistake]:
             },
         ),
         Mistake(
+            "largest-logit",
+            "the gradient is that of the logits themselves, which know nothing of the label y: "
+            "differentiate the loss",
+            {
+                f"torch.nn.functional.cross_entropy(model({x}), y)": f"model({x}).amax(1).sum()",
+            },
+            {f"torch.nn.functional.cross_entropy(model({x}), y)": f"model({x}).max()"},
+            {f"torch.nn.functional.cross_entropy(model({x}), y)": f"model({x}).sum()"},
+        ),
+        Mistake(
             "softmax-twice",
             "the softmax is applied twice: F.cross_entropy takes the model's logits as they are",
             {f"model({x})": f"model({x}).softmax(1)"},
@@ -60,6 +70,7 @@ def step_mistakes(x: str, step: str) -> list[Mistake]:
             "the loss is that of the predicted class, not of the label y: they differ where the "
             "model already errs",
             {f"model({x}), y": f"model({x}), model({x}).argmax(1)"},
+            {f"model({x}), y": f"model({x}), model(x).argmax(1)"},
         ),
         Mistake(
             "first-only",
@@ -111,24 +122,40 @@ RANDOM_STEP = (
 )
 
 
-def no_better_than_a_coin(runs: list[Run], wanted: list[Run]) -> tuple[str, str] | None:
-    """Whether the changes are within eps, but in directions that the gradient did not choose."""
-    agree = []
+def off_the_gradient(runs: list[Run], wanted: list[Run]) -> tuple[str, str] | None:
+    """What is wrong where no pixel moves by more than eps: the directions, or the sizes."""
+    agree, whole, still = [], True, False
     for run, right in zip(runs, wanted, strict=True):
         x, eps = run.arguments["x"], run.arguments["eps"]
         moved, should = run.result.detach() - x, right.result - x
         if (moved.abs() > eps + 1e-6).any():
             return None
+        still |= bool(((moved == 0) & (should != 0)).any())
         free = (moved != 0) & (should != 0)
+        uncut = free & (right.result > 0) & (right.result < 1)
+        whole &= torch.allclose(moved[uncut].abs(), should[uncut].abs(), atol=1e-6)
         agree.append((moved.sign() == should.sign())[free])
     together = torch.cat(agree).float()
-    if together.numel() < 50 or not 0.3 < together.mean() < 0.7:
+    share = together.mean().item()
+    if together.numel() < 50:
         return None
-    return (
-        "coin",
-        "no pixel moves by more than eps, but the directions agree with the gradient's no more "
-        "often than a coin's would: noise is no attack",
-    )
+    if 0.3 < share < 0.7:
+        return (
+            "coin",
+            "no pixel moves by more than eps, but the directions agree with those of the loss's "
+            "gradient no more often than a coin's would",
+        )
+    if share == 1 and not whole:
+        return "values", "each pixel moves the right way, but not as far as it should"
+    if share == 1 and still:
+        return "values", "what moves moves rightly, but some pixels that should move do not"
+    if whole:
+        return (
+            "values",
+            f"the steps have the right size, but {100 * (1 - share):.0f} % of the pixels go the "
+            "wrong way: is it the gradient of F.cross_entropy, at the class that was given?",
+        )
+    return None
 
 
 def stretched(x_adv: Tensor) -> Tensor:
@@ -192,9 +219,26 @@ EXERCISE = Exercise(
         ),
         Mistake(
             "clamped-step",
-            "the step is clamped to [0, 1] and not the image, so nothing gets darker: clamp "
-            "x + eps * grad.sign()",
+            "no pixel gets darker: the sign is -1 or +1, and it is the image that is clamped to "
+            "[0, 1], x + eps * grad.sign(), not the step",
             {"(x + eps * gradient.sign()).clamp(0, 1)": "(x + (eps * gradient.sign()).relu())"},
+            {"gradient.sign()": "gradient.sign().relu()"},
+        ),
+        Mistake(
+            "ball-around-zero",
+            "the pixels themselves are clamped to [-eps, eps]; what may be eps at most is their "
+            "change, and the step is that already: clamp to [0, 1]",
+            {".clamp(0, 1)": ".clamp(-eps, eps)"},
+        ),
+        Mistake(
+            "only-right-ones",
+            "pictures that the model misreads already stay as they are: the step is taken for "
+            "every picture of the batch",
+            {
+                "* gradient.sign()": (
+                    "* (model(x).argmax(1) == y)[:, None, None, None] * gradient.sign()"
+                ),
+            },
         ),
         Mistake(
             "stretched",
@@ -203,7 +247,7 @@ EXERCISE = Exercise(
             {"return (": "return stretched(", ".clamp(0, 1)": ""},
         ),
     ],
-    otherwise=no_better_than_a_coin,
+    otherwise=off_the_gradient,
     says={"random": RANDOM_STEP},
     batched=("x", "y"),
     hints=(

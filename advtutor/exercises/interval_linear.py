@@ -96,6 +96,33 @@ EXERCISE = Exercise(
             "its own",
             {"half @": "half.amax(1, keepdim=True).expand_as(half) @"},
         ),
+        Mistake(
+            "middle-and-reach",
+            "the second tensor is how far the bounds lie from the middle: return middle - reach "
+            "and middle + reach",
+            {"middle - reach, middle + reach": "middle, reach"},
+        ),
+        Mistake(
+            "cut-off",
+            "the bounds are cut off at 0, or to [0, 1]: a linear layer's output has no such range",
+            {"middle - reach, middle + reach": "(middle - reach).relu(), (middle + reach).relu()"},
+            {
+                "middle - reach, middle + reach": (
+                    "(middle - reach).clamp(0, 1), (middle + reach).clamp(0, 1)"
+                ),
+            },
+        ),
+        Mistake(
+            "euclidean-reach",
+            "the reach is a root of squares: each input may be at its end at once, so the "
+            "|weight| * radius add up",
+            {"half @ weight.abs().T": "(half.square() @ weight.square().T).sqrt()"},
+        ),
+        Mistake(
+            "around-the-lower-end",
+            "the radius is added around `lower`: it belongs around the middle",
+            {"middle = centre": "middle = lower"},
+        ),
     ],
     batched=("lower", "upper"),
     hints=(

@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-from advtutor.checks.engine import Case, Exercise, Mistake
+from advtutor.checks.differences import cut_at
+from advtutor.checks.engine import Case, Exercise, Mistake, Run
 
 
 def interval_relu(lower, upper):
@@ -19,6 +20,16 @@ def relu_input(seed: int, batch: int, units: int) -> tuple[Tensor, Tensor]:
 
 
 LOW, HIGH = "lower.clamp(min=0)", "upper.clamp(min=0)"
+
+
+def cut_off(runs: list[Run], wanted: list[Run]) -> tuple[str, str] | None:
+    """Whether one number is the most that a bound may be."""
+    pairs = [(-run.result[1], -right.result[1]) for run, right in zip(runs, wanted, strict=True)]
+    least = cut_at(pairs)
+    if least is None:
+        return None
+    return "cut-off", f"the upper bounds are cut off at {-least:g}: a ReLU has no upper end"
+
 
 EXERCISE = Exercise(
     interval_relu,
@@ -101,7 +112,26 @@ EXERCISE = Exercise(
             "the two bounds are exchanged: return the lower one first",
             {f"{LOW}, {HIGH}": f"{HIGH}, {LOW}"},
         ),
+        Mistake(
+            "another-activation",
+            "this is another activation, which bends or lets something negative through: a ReLU is "
+            "max(z, 0)",
+            {LOW: "F.softplus(lower)", HIGH: "F.softplus(upper)"},
+            {LOW: "F.leaky_relu(lower)", HIGH: "F.leaky_relu(upper)"},
+            {LOW: "F.gelu(lower)", HIGH: "F.gelu(upper)"},
+        ),
+        Mistake(
+            "negative-part",
+            "what is left is the part below 0: a ReLU passes the part above it",
+            {LOW: "lower.clamp(max=0)", HIGH: "upper.clamp(max=0)"},
+        ),
+        Mistake(
+            "middle-alone",
+            "both bounds are the ReLU of the middle: each end goes through by itself",
+            {LOW: "((lower + upper) / 2).relu()", HIGH: "((lower + upper) / 2).relu()"},
+        ),
     ],
+    otherwise=cut_off,
     batched=("lower", "upper"),
     hints=(
         "A ReLU never falls where its input rises. So at which end of the interval is it smallest, "

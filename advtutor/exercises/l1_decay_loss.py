@@ -51,6 +51,7 @@ EXERCISE = Exercise(
             "squared",
             "the weights are squared: that is L2 decay; L1 takes their sizes, w.abs()",
             {"w.abs()": "w.square()"},
+            {"w.abs().sum()": "w.square().sum() / 2"},
         ),
         Mistake(
             "l2-norm",
@@ -104,6 +105,31 @@ EXERCISE = Exercise(
             "the loss of the examples is a plain number here, so only the price is trained: leave "
             "out .item(), .detach() and no_grad() around it",
             {"b)).mean()": "b)).mean().item()"},
+        ),
+        Mistake(
+            "offset-in-the-price",
+            "the offset b is paid for too: the price is that of the weights w alone",
+            {"w.abs().sum()": "(w.abs().sum() + b.abs())"},
+        ),
+        Mistake(
+            "largest-weight",
+            "only the largest weight is paid for: add all the |w_i|",
+            {"w.abs().sum()": "w.abs().max()"},
+        ),
+        Mistake(
+            "price-shared",
+            "the price is divided by the number of examples: it stands outside the mean, as it is",
+            {"w.abs().sum()": "w.abs().sum() / len(x)"},
+        ),
+        Mistake(
+            "labels-0-1",
+            "the labels are taken for 0 and 1, as binary_cross_entropy_with_logits wants them; "
+            "y is -1 or +1",
+            {
+                "F.softplus(-y * (x @ w + b)).mean()": (
+                    "F.binary_cross_entropy_with_logits(x @ w + b, y)"
+                ),
+            },
         ),
     ],
     differentiable=("w", "b"),

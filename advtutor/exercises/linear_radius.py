@@ -16,6 +16,7 @@ def radius_input(seed: int, batch: int, inputs: int) -> tuple[Tensor, ...]:
     w, x = torch.randn(inputs), torch.rand(batch, inputs)
     y = (1 - 2 * (torch.arange(batch) % 2)).to(w.dtype)
     wish = y * (0.5 + torch.rand(batch))  # the score each example is given
+    wish[1:2] *= 40  # one that more than a whole range has to move
     wish[2::3] *= -1  # and some of them are wrong
     b = torch.tensor(0.75)
     return w, b, x + ((wish - b - x @ w) / (w @ w))[:, None] * w, y
@@ -89,7 +90,35 @@ EXERCISE = Exercise(
             "so each contributes |w_i|",
             {"w.abs()": "w"},
         ),
+        Mistake(
+            "cut-at-one",
+            "a radius is cut off at 1: without clipping, a pixel may move as far as it takes",
+            {
+                "return margin.clamp(min=0) / w.abs().sum()": (
+                    "return (margin / w.abs().sum()).clamp(0, 1)"
+                ),
+            },
+        ),
+        Mistake(
+            "turned-round",
+            "the sign is turned: the radius is positive where the model is right",
+            {"margin = y": "margin = -y"},
+        ),
+        Mistake(
+            "offset-among-weights",
+            "the offset b is counted among the weights: no step moves it",
+            {"w.abs().sum()": "(w.abs().sum() + b.abs())"},
+        ),
+        Mistake(
+            "multiplied",
+            "this multiplies by ||w||_1: the step uses up eps * ||w||_1 of the margin, so divide",
+            {"/ w": "* w"},
+        ),
     ],
+    says={
+        "nan": "a radius is NaN or infinite: where the model errs already no step is needed, and "
+        "the radius is 0",
+    },
     batched=("x", "y"),
     hints=(
         "How far is the score from the wrong side? That is the margin y * (w.x + b). How much of "

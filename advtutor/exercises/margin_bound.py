@@ -4,7 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from advtutor.checks.engine import Case, Exercise, Mistake
+from advtutor.checks.differences import cut_at
+from advtutor.checks.engine import Case, Exercise, Mistake, Run
 
 
 def margin_bound(weight, bias, lower, upper, y):
@@ -16,13 +17,28 @@ def margin_bound(weight, bias, lower, upper, y):
     return lead.scatter(1, y[:, None], -torch.inf).amax(dim=1)
 
 
-def margin_input(seed: int, batch: int, units: int, classes: int) -> tuple[Tensor, ...]:
+def margin_input(
+    seed: int, batch: int, units: int, classes: int, ahead: float = 0.0
+) -> tuple[Tensor, ...]:
     torch.random.default_generator.manual_seed(seed)
     lower = torch.rand(batch, units)
     weight, bias = torch.randn(classes, units), torch.randn(classes)
     y = torch.randint(classes, (batch,))
     y[0] = F.linear(lower[0], weight, bias).argmax()  # one that is in the lead
+    bias[y[0]] += ahead
     return weight, bias, lower, lower + torch.rand(batch, units), y
+
+
+def masked_with_a_number(runs: list[Run], wanted: list[Run]) -> tuple[str, str] | None:
+    """Whether a number stands in the place of class y, and is the largest where all are less."""
+    number = cut_at([(run.result, right.result) for run, right in zip(runs, wanted, strict=True)])
+    if number is None:
+        return None
+    return (
+        "masked-with-a-number",
+        f"{number:g} stands in the place of class y, and is the maximum where all rivals lie below "
+        "it: put -torch.inf there",
+    )
 
 
 EXERCISE = Exercise(
@@ -33,6 +49,7 @@ EXERCISE = Exercise(
         Case(lambda: margin_input(57, 4, 6, 3), batch=4),
         Case(lambda: margin_input(58, 1, 5, 10), batch=1),
         Case(lambda: margin_input(59, 6, 9, 5), batch=6),
+        Case(lambda: margin_input(60, 1, 4, 3, ahead=20_000.0), batch=1),
     ],
     mistakes=[
         Mistake(
@@ -65,6 +82,42 @@ EXERCISE = Exercise(
             {"difference.abs()": "(weight.abs() + weight[y].abs()[:, None])"},
         ),
         Mistake(
+            "same-ends",
+            "no bound: both logits are taken at their greatest, or both at their least; logit_j "
+            "can be at its greatest while logit_y is not: bound the difference of their rows as "
+            "one layer",
+            {"difference.abs()": "(weight.abs() - weight[y].abs()[:, None])"},
+            {"difference.abs()": "(weight[y].abs()[:, None] - weight.abs())"},
+        ),
+        Mistake(
+            "worst-for-y",
+            "only the corner that is worst for class y's own logit is looked at: each rival has "
+            "a corner of its own, by the signs of weight[j] - weight[y]",
+            {"difference.abs()": "(-difference * weight[y].sign()[:, None])"},
+        ),
+        Mistake(
+            "two-corners",
+            "only two corners of the box are looked at, all h at their lower ends and all at "
+            "their upper: the worst one takes for each h the end that the sign of its weight "
+            "asks for",
+            {
+                "(difference.abs() @ half[:, :, None]).squeeze(2)": (
+                    "(difference @ half[:, :, None]).squeeze(2).abs()"
+                ),
+            },
+        ),
+        Mistake(
+            "two-maxima",
+            "the greatest middle and the greatest reach may be those of two different rivals: "
+            "add first, then take the maximum",
+            {
+                "lead.scatter(1, y[:, None], -torch.inf).amax(dim=1)": (
+                    "sum(part.scatter(1, y[:, None], -torch.inf).amax(dim=1) for part in "
+                    "(middle, reach))"
+                ),
+            },
+        ),
+        Mistake(
             "signs-ignored",
             "every h is put at its upper end: where the difference of the weights is negative, the "
             "lower end gives the larger lead",
@@ -74,12 +127,17 @@ EXERCISE = Exercise(
             "best-case",
             "this is the least lead: the worst case is the greatest, so the reach is added",
             {"middle + reach": "middle - reach"},
+            {
+                "difference.abs()": "(weight.abs() + weight[y].abs()[:, None])",
+                "middle + reach": "middle - reach",
+            },
         ),
         Mistake(
             "turned-round",
             "this is the lead of y over the others, the other way round: the result is how far a "
             "rival can get ahead, negative where that is proved impossible",
             {"return lead": "return -lead"},
+            {"middle + reach": "reach - middle"},
         ),
         Mistake(
             "least-rival",
@@ -103,6 +161,7 @@ EXERCISE = Exercise(
             {"(upper - lower) / 2": "upper - lower"},
         ),
     ],
+    otherwise=masked_with_a_number,
     batched=("lower", "upper", "y"),
     hints=(
         "Take one rival j. logit_j - logit_y is one linear function of h. What are its weights, "

@@ -3,8 +3,10 @@
 import torch
 from torch import Tensor
 
+from advtutor.attacks.losses import of_class
 from advtutor.checks.code import calls
-from advtutor.checks.engine import Case, Exercise, Mistake
+from advtutor.checks.differences import cut_at
+from advtutor.checks.engine import Case, Exercise, Mistake, Run
 
 
 def margin_loss(logits, y):
@@ -12,12 +14,30 @@ def margin_loss(logits, y):
     return others.amax(dim=1) - logits.gather(1, y[:, None]).squeeze(1)
 
 
-def logits_input(seed: int, batch: int, classes: int) -> tuple[Tensor, Tensor]:
+def logits_input(seed: int, batch: int, classes: int, low: float = 0.0) -> tuple[Tensor, Tensor]:
     torch.random.default_generator.manual_seed(seed)
     logits = 3 * torch.randn(batch, classes)
+    if low:  # whole numbers, each but once: that far down a fraction would be rounded
+        logits = torch.randperm(3 * batch * classes)[: batch * classes].reshape(batch, -1) + low
     y = torch.randint(classes, (batch,))
     y[::2] = logits[::2].argmax(dim=1)  # every other one is read rightly
     return logits.requires_grad_(), y
+
+
+def masked_with_a_number(runs: list[Run], wanted: list[Run]) -> tuple[str, str] | None:
+    """Whether a number stands in the place of class y, and is the largest where all are less."""
+    pairs = [(run, right) for run, right in zip(runs, wanted, strict=True)]
+    own = [of_class(run.arguments["logits"], run.arguments["y"]).detach() for run in runs]
+    number = cut_at(
+        [(run.result + z, right.result + z) for (run, right), z in zip(pairs, own, strict=True)]
+    )
+    if number is None:
+        return None
+    return (
+        "masked-with-a-number",
+        f"{number:g} stands in the place of the right class, and is the largest where the others "
+        "lie below it: put -torch.inf there",
+    )
 
 
 EXERCISE = Exercise(
@@ -28,6 +48,7 @@ EXERCISE = Exercise(
         Case(lambda: logits_input(51, 6, 10), batch=6),
         Case(lambda: logits_input(52, 1, 4), batch=1),
         Case(lambda: logits_input(53, 5, 3), batch=5),
+        Case(lambda: logits_input(54, 3, 4, low=-20_000.0), batch=3),  # as large as below
     ],
     mistakes=[
         Mistake(
@@ -95,8 +116,33 @@ EXERCISE = Exercise(
             "logits as they are",
             {"    others =": "    logits = logits.softmax(dim=1)\n    others ="},
         ),
+        Mistake(
+            "second-largest",
+            "the second largest logit is the rival only where y is the largest; where the model "
+            "errs, the largest is: leave class y out, and take the maximum",
+            {"others.amax(dim=1)": "logits.topk(2, dim=1).values[:, 1]"},
+        ),
+        Mistake(
+            "absolute",
+            "the sign is lost: where the model is right the result has to be negative",
+            {
+                "return others.amax(dim=1)": "return (others.amax(dim=1)",
+                ".squeeze(1)": ".squeeze(1)).abs()",
+            },
+        ),
+        Mistake(
+            "cross-entropy",
+            "this is the cross-entropy, whose softmax rounds to 0 and 1 where logits are large: "
+            "take the difference of two logits",
+            {
+                "others.amax(dim=1) - logits.gather(1, y[:, None]).squeeze(1)": (
+                    'F.cross_entropy(logits, y, reduction="none")'
+                ),
+            },
+        ),
     ],
     differentiable=("logits",),
+    otherwise=masked_with_a_number,
     batched=("logits", "y"),
     hints=(
         "Two numbers for each example: the logit of the right class, and the largest among the "

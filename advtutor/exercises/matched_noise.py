@@ -117,7 +117,44 @@ EXERCISE = Exercise(
                 )
             },
         ),
+        Mistake(
+            "length-before-the-clip",
+            "the ratio takes the length of the noise as it came: the clip has shortened it, and "
+            "what is left is to get the step's length",
+            {"change.flatten(1).norm(dim=1)": "noise.flatten(1).norm(dim=1)"},
+        ),
+        Mistake(
+            "unit-length",
+            "each change gets the length 1: bring it to that of its own step",
+            {"step.flatten(1).norm(dim=1) /": "1 /"},
+        ),
+        Mistake(
+            "the-example",
+            "this is x_adv itself: the control replaces the step by noise of its length",
+            {"x + change * ratio[:, None, None, None]": "x_adv"},
+        ),
+        Mistake(
+            "length-of-the-picture",
+            "the length is that of x_adv, the whole picture: take that of the step, x_adv - x",
+            {"step.flatten(1).norm(dim=1) /": "x_adv.flatten(1).norm(dim=1) /"},
+        ),
+        Mistake(
+            "minus",
+            "the change is taken off: add it, as x + noise does",
+            {"return x + change": "return x - change"},
+        ),
+        Mistake(
+            "length-of-rows",
+            "the lengths are those of a row, a column or a channel: flatten each change into "
+            "one vector first",
+            {
+                "ratio[:, None, None, None]": (
+                    "step.norm(dim=(2, 3), keepdim=True) / change.norm(dim=(2, 3), keepdim=True)"
+                ),
+            },
+        ),
     ],
+    batched=("x", "x_adv", "noise"),
     hints=(
         "Two changes of x: the step, x_adv - x, and what is left of the noise after the clip, "
         "(x + noise).clamp(0, 1) - x. The second gets the length of the first.",

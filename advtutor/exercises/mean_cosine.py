@@ -105,6 +105,43 @@ EXERCISE = Exercise(
             "angle",
             "this is the angle: return its cosine",
             {".mean()": ".acos().mean()"},
+            {".mean()": ".acos().rad2deg().mean()"},
+        ),
+        Mistake(
+            "across-the-batch",
+            "the cosine is taken at each pixel, over the batch: take it for each image, over "
+            "its pixels",
+            {"g.flatten(1), h.flatten(1)": "g.flatten(1).T, h.flatten(1).T"},
+        ),
+        Mistake(
+            "all-pairs",
+            "each g is compared with every h: compare g[i] with h[i] alone",
+            {
+                "(g * h).sum(dim=1) / (g.norm(dim=1) * h.norm(dim=1))": (
+                    "(g / g.norm(dim=1, keepdim=True)) @ (h / h.norm(dim=1, keepdim=True)).T"
+                ),
+            },
+        ),
+        Mistake(
+            "brackets",
+            "a / b * c multiplies by c: put brackets around the product of the lengths",
+            {"(g.norm(dim=1) * h.norm(dim=1))": "g.norm(dim=1) * h.norm(dim=1)"},
+        ),
+        Mistake(
+            "lengths-of-the-batch",
+            "the inner product is divided by the lengths of the whole batch: each image has a "
+            "length of its own",
+            {"(g.norm(dim=1) * h.norm(dim=1))": "(g.norm() * h.norm())"},
+        ),
+        Mistake(
+            "distance",
+            "this is 1 minus the cosine: return the cosine itself",
+            {"cosine.mean()": "(1 - cosine).mean()"},
+        ),
+        Mistake(
+            "first-only",
+            "this is the cosine of the first image: take the mean over the batch",
+            {".mean()": "[0]"},
         ),
     ],
     hints=(

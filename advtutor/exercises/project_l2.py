@@ -18,7 +18,7 @@ def project_input(seed: int, batch: int, shape: tuple[int, int, int], eps: float
     x, _ = pictures(batch, shape, 2)
     # The first step is shorter than eps, the others longer; a few pixels take most of it.
     step = torch.randn_like(x) ** 3
-    reach = eps * torch.linspace(0.6, 3, batch) / step.flatten(1).norm(dim=1)
+    reach = eps * torch.linspace(0.6, 14, batch) / step.flatten(1).norm(dim=1)
     return x + step * reach[:, None, None, None], x, eps
 
 
@@ -97,7 +97,51 @@ EXERCISE = Exercise(
             "the result is in the ball but leaves [0, 1]: clip it to the range of an image as well",
             {".clamp(0, 1)": ""},
         ),
+        Mistake(
+            "inverted",
+            "the factor is upside down: it is eps over the length",
+            {"eps / length": "length / eps"},
+        ),
+        Mistake(
+            "mean-square",
+            "eps is compared with the root of the mean square: the length is the root of the sum",
+            {"norm(dim=1)": "square().mean(dim=1).sqrt()"},
+        ),
+        Mistake(
+            "largest-pixel",
+            "eps is compared with the largest change of a pixel: compare it with the length of "
+            "the whole step",
+            {"norm(dim=1)": "abs().amax(dim=1)"},
+        ),
+        Mistake(
+            "length-of-rows",
+            "the length is that of a row, a column or a channel: flatten each step into one "
+            "vector first",
+            {"factor[:, None, None, None]": "(eps / step.norm(dim=-1, keepdim=True)).clamp(max=1)"},
+            {"factor[:, None, None, None]": "(eps / step.norm(dim=1, keepdim=True)).clamp(max=1)"},
+            {
+                "factor[:, None, None, None]": (
+                    "(eps / step.norm(dim=(2, 3), keepdim=True)).clamp(max=1)"
+                ),
+            },
+        ),
+        Mistake(
+            "put-back",
+            "a step that is too long is given up, and x comes back: shorten it to eps",
+            {"factor[:, None, None, None]": "(factor == 1)[:, None, None, None]"},
+        ),
+        Mistake(
+            "all-or-none",
+            "as soon as one step is too long, all are brought to the length eps: each image is "
+            "shortened where its own step is longer",
+            {
+                "(eps / length).clamp(max=1)": (
+                    "eps / length if (length > eps).any() else torch.ones(len(x))"
+                ),
+            },
+        ),
     ],
+    batched=("x_adv", "x"),
     hints=(
         "Look at the step, x_adv - x. If it is longer than eps, multiply it by eps / length; "
         "otherwise by 1.",

@@ -81,21 +81,33 @@ EXERCISE = Exercise(
             {"torch.clamp(x_adv, x - eps, x + eps)": "into_l2_ball(x_adv, x, eps)"},
         ),
         Mistake(
+            "put-back",
+            "a pixel that is too far away goes all the way back to x: it goes to the nearest "
+            "point that is allowed, at distance eps",
+            {
+                "torch.clamp(x_adv, x - eps, x + eps)": (
+                    "torch.where((x_adv - x).abs() > eps, x, x_adv)"
+                ),
+            },
+        ),
+        Mistake(
             "half-the-ball",
             "the ball is half as wide as it may be: eps is the distance to each side",
             {"x - eps, x + eps": "x - eps / 2, x + eps / 2"},
         ),
         Mistake(
-            "upper-side-only",
-            "pixels may not exceed x + eps any more, but may still be below x - eps: clamp both "
-            "sides",
+            "one-side-only",
+            "pixels are kept within eps of x on one side only: clamp to x - eps and to x + eps",
             {"torch.clamp(x_adv, x - eps, x + eps)": "torch.minimum(x_adv, x + eps)"},
+            {"torch.clamp(x_adv, x - eps, x + eps)": "torch.maximum(x_adv, x - eps)"},
         ),
         Mistake(
             "no-range",
             "the result is in the ball but leaves [0, 1]: clamp it to the range of an image as "
             "well",
             {".clamp(0, 1)": ""},
+            {".clamp(0, 1)": ".clamp(max=1)"},
+            {".clamp(0, 1)": ".clamp(min=0)"},
         ),
     ],
     batched=("x_adv", "x"),

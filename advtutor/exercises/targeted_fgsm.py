@@ -4,6 +4,7 @@ import torch
 
 from advtutor.checks.engine import Exercise, Mistake
 from advtutor.checks.inputs import attack_cases
+from advtutor.exercises.fgsm import off_the_gradient
 
 
 def targeted_fgsm(model, x, target, eps):
@@ -23,6 +24,11 @@ EXERCISE = Exercise(
             "uphill",
             "the step goes up the loss of the target, away from it: go down, with a minus",
             {"x - eps": "x + eps"},
+        ),
+        Mistake(
+            "unmoved",
+            "the image comes back as it went in: take the step off it",
+            {" - eps * gradient.sign()": ""},
         ),
         Mistake(
             "step-alone",
@@ -66,7 +72,19 @@ EXERCISE = Exercise(
             "the result leaves [0, 1]: did you clip?",
             {".clamp(0, 1)": ""},
         ),
+        Mistake(
+            "upper-only",
+            "nothing exceeds 1 any more, but some pixels are below 0: clamp at both ends",
+            {".clamp(0, 1)": ".clamp(max=1)"},
+        ),
+        Mistake(
+            "lower-only",
+            "nothing is below 0 any more, but some pixels exceed 1: clamp at both ends",
+            {".clamp(0, 1)": ".clamp(min=0)"},
+        ),
     ],
+    otherwise=off_the_gradient,
+    batched=("x", "target"),
     hints=(
         "fgsm goes up the loss of the true class. Which loss do you want small, and which way is "
         "that?",

@@ -110,11 +110,32 @@ EXERCISE = Exercise(
             "project_l2, which comes next",
             {"None]).detach()": "None]).clamp(0, 1).detach()"},
         ),
+        Mistake(
+            "length-of-rows",
+            "the length is that of a row, a column or a channel: flatten each image into one "
+            "vector first",
+            {
+                "gradient / length[:, None, None, None]": (
+                    "gradient / gradient.norm(dim=-1, keepdim=True)"
+                ),
+            },
+            {
+                "gradient / length[:, None, None, None]": (
+                    "gradient / gradient.norm(dim=1, keepdim=True)"
+                ),
+            },
+            {
+                "gradient / length[:, None, None, None]": (
+                    "gradient / gradient.norm(dim=(2, 3), keepdim=True)"
+                ),
+            },
+        ),
     ],
     says={
         "nan": "the result holds NaN: an image has no gradient, and 0 is divided by 0; take the "
         "loss over all images of the batch",
     },
+    batched=("x", "t"),
     hints=(
         "As in FGSM you need the gradient of the cross-entropy in x, but of class t, and you go "
         "down. Instead of its sign take the gradient itself, brought to the length size.",

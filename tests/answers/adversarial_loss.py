@@ -147,3 +147,32 @@ def wrong_gradient__of_the_clean_half(model, x, y, eps, alpha=0.5):
 
 def wrong_fixed_number(model, x, y, eps, alpha=0.5):
     return mixed(model, x, fgsm(model, x, y, 0.25), y, alpha)
+
+
+def wrong_summed__one_half(model, x, y, eps, alpha=0.5):
+    attacked = F.cross_entropy(model(fgsm(model, x, y, eps)), y, reduction="sum")
+    return alpha * loss(model, x, y) + (1 - alpha) * attacked
+
+
+def wrong_attack_on_prediction(model, x, y, eps, alpha=0.5):
+    return mixed(model, x, fgsm(model, x, model(x).argmax(1), eps), y, alpha)
+
+
+def wrong_subtracted(model, x, y, eps, alpha=0.5):
+    return alpha * loss(model, x, y) - (1 - alpha) * loss(model, fgsm(model, x, y, eps), y)
+
+
+def wrong_softmax_twice(model, x, y, eps, alpha=0.5):
+    x_adv = fgsm(model, x, y, eps)
+    return mixed(lambda images: model(images).softmax(1), x, x_adv, y, alpha)
+
+
+def wrong_frozen(model, x, y, eps, alpha=0.5):
+    model.requires_grad_(False)
+    x_adv = fgsm(model, x, y, eps)
+    model.requires_grad_(True)
+    return mixed(model, x, x_adv, y, alpha)
+
+
+def wrong_values__half_of_it(model, x, y, eps, alpha=0.5):
+    return mixed(model, x, fgsm(model, x, y, eps), y, alpha) / 2

@@ -111,3 +111,13 @@ def wrong_everything__a_tensor(read_a, read_b, y):
 
 def wrong_type__each_example(read_a, read_b, y):
     return (read_a == read_b)[(read_a != y) & (read_b != y)].float()
+
+
+def wrong_number_where_none(read_a, read_b, y):
+    both = (read_a != y) & (read_b != y)
+    return (read_a == read_b)[both].float().mean().item() if both.any() else -1.0
+
+
+def wrong_nothing(read_a, read_b, y):
+    both = (read_a != y) & (read_b != y)
+    return (read_a == read_b)[both].float().mean().item() if both.any() else None

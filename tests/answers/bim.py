@@ -245,3 +245,38 @@ def wrong_fixed_number(model, x, y, eps, step_size, steps):
 
 def wrong_fixed_number__of_steps(model, x, y, eps, step_size, steps):
     return walk(model, x, y, eps, 10, lambda grad, x_adv: step_size * grad.sign())
+
+
+def wrong_wrong_label__of_the_start(model, x, y, eps, step_size, steps):
+    return right_by_recursion(model, x, model(x).argmax(1), eps, step_size, steps)
+
+
+def wrong_early_stop__with_the_first(model, x, y, eps, step_size, steps):
+    x_adv = x.clone()
+    for _ in range(steps):
+        if (model(x_adv).argmax(1) != y).any():
+            break
+        x_adv = box(x_adv + step_size * gradient(model, x_adv, y).sign(), x, eps)
+    return x_adv
+
+
+def wrong_accumulated(model, x, y, eps, step_size, steps):
+    x_adv = x.clone().requires_grad_()
+    for _ in range(steps):
+        F.cross_entropy(model(x_adv), y).backward()
+        with torch.no_grad():
+            x_adv.copy_(box(x_adv + step_size * x_adv.grad.sign(), x, eps))
+    return x_adv.detach()
+
+
+def wrong_projected_too_early(model, x, y, eps, step_size, steps):
+    x_adv = x.clone()
+    for _ in range(steps):
+        x_adv = box(x_adv, x, eps)
+        x_adv = x_adv + step_size * gradient(model, x_adv, y).sign()
+    return x_adv
+
+
+@with_loss
+def wrong_largest_logit(logits, y):
+    return logits.amax(1).sum()

@@ -146,3 +146,48 @@ def wrong_no_range(model, x, y, eps, step_size, steps):
         return (x_adv + step_size * slope.sign()).clamp(x - eps, x + eps)
 
     return walk(model, x, y, steps, step, still_right(model, y))
+
+
+def wrong_asks_after_the_step(model, x, y, eps, step_size, steps):
+    x_adv = x
+    for _ in range(steps):
+        new = box(x_adv + step_size * gradient(model, x_adv, y).sign(), x, eps)
+        x_adv = torch.where((model(new).argmax(1) == y).reshape(-1, 1, 1, 1), new, x_adv)
+    return x_adv
+
+
+def wrong_first_step_by_all(model, x, y, eps, step_size, steps):
+    x_adv, go = x, torch.ones(len(x), dtype=torch.bool)
+    for _ in range(steps):
+        new = box(x_adv + step_size * gradient(model, x_adv, y).sign(), x, eps)
+        x_adv = torch.where(go.reshape(-1, 1, 1, 1), new, x_adv)
+        go = model(x_adv).argmax(1) == y
+    return x_adv
+
+
+def wrong_values__stops_at_the_first_success(model, x, y, eps, step_size, steps):
+    x_adv = x
+    for _ in range(steps):
+        x_adv = box(x_adv + step_size * gradient(model, x_adv, y).sign(), x, eps)
+        if (model(x_adv).argmax(1) != y).any():
+            break
+    return x_adv
+
+
+def wrong_one_only__first_of_the_open_ones(model, x, y, eps, step_size, steps):
+    x_adv = x.clone()
+    for _ in range(steps):
+        go = model(x_adv).argmax(1) == y
+        new = box(x_adv + step_size * gradient(model, x_adv, y).sign(), x, eps)
+        x_adv[go] = new[go][:1]
+    return x_adv
+
+
+def wrong_values__by_confidence(model, x, y, eps, step_size, steps):
+    def sure(x_adv):
+        return model(x_adv).softmax(1)[torch.arange(len(y)), y] > 0.5
+
+    def step(x_adv, grad):
+        return box(x_adv + step_size * grad.sign(), x, eps)
+
+    return walk(model, x, y, steps, step, sure)

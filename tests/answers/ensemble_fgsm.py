@@ -128,3 +128,22 @@ wrong_mean_probabilities__then_their_logarithm = attack(
         (sum(o.softmax(1) for o in outputs) / len(outputs)).log(), y, reduction="sum"
     )
 )
+
+
+wrong_fixed_count = attack(lambda outputs, y: F.cross_entropy(sum(outputs) / 2, y))
+wrong_fixed_count__of_three = attack(lambda outputs, y: F.cross_entropy(sum(outputs) / 3, y))
+wrong_wrong_label = attack(lambda outputs, y: joint(outputs, sum(outputs).argmax(1)))
+
+
+def wrong_one_after_another(models, x, y, eps):
+    for model in models:
+        x = attacks.fgsm(model, x, y, eps)
+    return x
+
+
+def wrong_step_alone(models, x, y, eps):
+    return eps * step(models, x, y, joint).sign()
+
+
+def wrong_shared_eps(models, x, y, eps):
+    return (x + eps / len(models) * step(models, x, y, joint).sign()).clamp(0, 1)

@@ -110,3 +110,37 @@ def wrong_times_h(loss, x, directions, h):
 
 def wrong_fixed_number(loss, x, directions, h):
     return averaged(x, slopes_of(loss, x, directions, 0.1), directions)
+
+
+def wrong_points_too_far(loss, x, directions, h):
+    return averaged(x, [(loss(x + v) - loss(x - v)) / (2 * h) for v in directions], directions)
+
+
+def wrong_slopes_without_sign(loss, x, directions, h):
+    slopes = [slope.abs() for slope in slopes_of(loss, x, directions, h)]
+    return averaged(x, slopes, directions)
+
+
+def wrong_divided_by_batch(loss, x, directions, h):
+    estimate = averaged(x, slopes_of(loss, x, directions, h), directions)
+    return estimate * len(directions) / len(x)
+
+
+def wrong_sign_of_it(loss, x, directions, h):
+    return averaged(x, slopes_of(loss, x, directions, h), directions).sign()
+
+
+def wrong_first_direction__divided(loss, x, directions, h):
+    total = torch.zeros_like(x)
+    for v in directions:
+        slope = (loss(x + h * v) - loss(x - h * v)) / (2 * h)
+        total += slope[:, None, None, None] * v
+        return total / len(directions)
+
+
+def wrong_one_sided__behind(loss, x, directions, h):
+    return averaged(x, [(loss(x) - loss(x - h * v)) / h for v in directions], directions)
+
+
+def wrong_values__with_the_picture(loss, x, directions, h):
+    return x + averaged(x, slopes_of(loss, x, directions, h), directions)

@@ -401,3 +401,41 @@ def wrong_raises__tuple(model, x, y, eps):
 def wrong_several_only(model, x, y, eps):
     way = 1 if len(x) > 1 else 0.5
     return (x + way * eps * gradient(model, x, y).sign()).clamp(0, 1)
+
+
+def wrong_largest_logit(model, x, y, eps):
+    copy = x.clone().requires_grad_()
+    return (x + eps * torch.autograd.grad(model(copy).max(), copy)[0].sign()).clamp(0, 1)
+
+
+def wrong_largest_logit__all_of_them(model, x, y, eps):
+    copy = x.clone().requires_grad_()
+    return (x + eps * torch.autograd.grad(model(copy).sum(), copy)[0].sign()).clamp(0, 1)
+
+
+def wrong_clamped_step__truth_values(model, x, y, eps):
+    return (x + eps * (gradient(model, x, y) > 0).float()).clamp(0, 1)
+
+
+def wrong_ball_around_zero(model, x, y, eps):
+    return torch.clamp(x + eps * gradient(model, x, y).sign(), -eps, eps)
+
+
+def wrong_only_right_ones(model, x, y, eps):
+    x_adv = (x + eps * gradient(model, x, y).sign()).clamp(0, 1)
+    return torch.where((model(x).argmax(1) == y)[:, None, None, None], x_adv, x).detach()
+
+
+def wrong_values__too_short(model, x, y, eps):
+    return (x + eps * torch.tanh(gradient(model, x, y))).clamp(0, 1)
+
+
+def wrong_values__squared_error(model, x, y, eps):
+    copy = x.clone().requires_grad_()
+    logits = model(copy)
+    loss = F.mse_loss(logits, F.one_hot(y, logits.shape[1]).float())
+    return (x + eps * torch.autograd.grad(loss, copy)[0].sign()).clamp(0, 1)
+
+
+def wrong_no_eps__read_and_lost(model, x, y, eps):
+    return (x + (eps * gradient(model, x, y)).sign()).clamp(0, 1)

@@ -95,3 +95,30 @@ def wrong_sorted_corners(weight, bias, lower, upper):
 def wrong_bias_in_the_width__its_size(weight, bias, lower, upper):
     low, high = right_by_signs(weight, bias, lower, upper)
     return low - bias.abs(), high + bias.abs()
+
+
+def wrong_middle_and_reach(weight, bias, lower, upper):
+    low, high = right_by_signs(weight, bias, lower, upper)
+    return (low + high) / 2, (high - low) / 2
+
+
+def wrong_cut_off(weight, bias, lower, upper):
+    low, high = right_by_signs(weight, bias, lower, upper)
+    return low.clamp(min=0), high.clamp(min=0)
+
+
+def wrong_cut_off__as_pixels(weight, bias, lower, upper):
+    low, high = right_by_signs(weight, bias, lower, upper)
+    return low.clamp(0, 1), high.clamp(0, 1)
+
+
+def wrong_euclidean_reach(weight, bias, lower, upper):
+    centre, radius = parts(lower, upper)
+    middle, reach = centre @ weight.T + bias, (radius**2 @ weight.T**2).sqrt()
+    return middle - reach, middle + reach
+
+
+def wrong_around_the_lower_end(weight, bias, lower, upper):
+    reach = parts(lower, upper)[1] @ weight.abs().T
+    middle = lower @ weight.T + bias
+    return middle - reach, middle + reach

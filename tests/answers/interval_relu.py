@@ -82,3 +82,24 @@ def wrong_lower_zero(lower, upper):
 
 def wrong_cut_at_six(lower, upper):
     return torch.nn.functional.relu6(lower), torch.nn.functional.relu6(upper)
+
+
+def wrong_another_activation(lower, upper):
+    return torch.nn.functional.leaky_relu(lower), torch.nn.functional.leaky_relu(upper)
+
+
+def wrong_another_activation__smooth(lower, upper):
+    return torch.nn.functional.softplus(lower), torch.nn.functional.softplus(upper)
+
+
+def wrong_negative_part(lower, upper):
+    return lower.clamp(max=0), upper.clamp(max=0)
+
+
+def wrong_middle_alone(lower, upper):
+    middle = ((lower + upper) / 2).relu()
+    return middle, middle
+
+
+def wrong_cut_off(lower, upper):
+    return lower.clamp(0, 10), upper.clamp(0, 10)

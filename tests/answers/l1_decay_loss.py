@@ -107,3 +107,23 @@ def wrong_loss_without_gradient(w, b, x, y, strength):
 
 def wrong_gradient__of_the_offset(w, b, x, y, strength):
     return F.softplus(-y * (x @ w + b.item())).mean() + strength * w.abs().sum()
+
+
+def wrong_offset_in_the_price(w, b, x, y, strength):
+    return F.softplus(-y * (x @ w + b)).mean() + strength * (w.abs().sum() + b.abs())
+
+
+def wrong_largest_weight(w, b, x, y, strength):
+    return F.softplus(-y * (x @ w + b)).mean() + strength * w.abs().max()
+
+
+def wrong_price_shared(w, b, x, y, strength):
+    return (F.softplus(-y * (x @ w + b)).sum() + strength * w.abs().sum()) / len(x)
+
+
+def wrong_labels_0_1(w, b, x, y, strength):
+    return F.binary_cross_entropy_with_logits(x @ w + b, y) + strength * w.abs().sum()
+
+
+def wrong_squared__half(w, b, x, y, strength):
+    return F.softplus(-y * (x @ w + b)).mean() + strength / 2 * (w**2).sum()

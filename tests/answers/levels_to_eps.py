@@ -58,3 +58,11 @@ def wrong_values__rounded(levels):
 
 def wrong_fixed_number(levels):
     return 8 / 255
+
+
+def wrong_values__half_of_it(levels):
+    return levels / 510
+
+
+def wrong_values__one_less(levels):
+    return (levels - 1) / 255

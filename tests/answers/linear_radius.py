@@ -84,3 +84,32 @@ def wrong_type(w, b, x, y):
 
 def wrong_offset_outside(w, b, x, y):
     return (y * (x @ w) + b).relu() / w.abs().sum()
+
+
+def wrong_cut_at_one(w, b, x, y):
+    return (margin(w, b, x, y) / w.abs().sum()).clamp(0, 1)
+
+
+def wrong_turned_round(w, b, x, y):
+    return (-margin(w, b, x, y)).clamp(min=0) / w.abs().sum()
+
+
+def wrong_offset_among_weights(w, b, x, y):
+    return margin(w, b, x, y).clamp(min=0) / (w.abs().sum() + b.abs())
+
+
+def wrong_multiplied(w, b, x, y):
+    return margin(w, b, x, y).clamp(min=0) * w.abs().sum()
+
+
+def wrong_nan__infinite(w, b, x, y):
+    radius = margin(w, b, x, y) / w.abs().sum()
+    return torch.where(radius > 0, radius, torch.inf)
+
+
+def wrong_values__twice(w, b, x, y):
+    return 2 * margin(w, b, x, y).clamp(min=0) / w.abs().sum()
+
+
+def wrong_raises__pythons_max(w, b, x, y):
+    return max(0, margin(w, b, x, y)) / w.abs().sum()

@@ -120,3 +120,43 @@ def wrong_strongest_rival(weight, bias, lower, upper, y):
     middle, rows, radius = parts(weight, bias, lower, upper, y)
     rival = middle.scatter(1, y[:, None], -torch.inf).argmax(1)
     return (middle + through(rows.abs(), radius)).gather(1, rival[:, None]).squeeze(1)
+
+
+def wrong_same_ends(weight, bias, lower, upper, y):
+    high = (lower + upper) @ weight.T / 2 + bias + (upper - lower) @ weight.abs().T / 2
+    return worst_rival(high - high.gather(1, y[:, None]), y)
+
+
+def wrong_same_ends__the_lower(weight, bias, lower, upper, y):
+    low = (lower + upper) @ weight.T / 2 + bias - (upper - lower) @ weight.abs().T / 2
+    return worst_rival(low - low.gather(1, y[:, None]), y)
+
+
+def wrong_best_case__of_two_bounds(weight, bias, lower, upper, y):
+    middle, reach = (lower + upper) @ weight.T / 2 + bias, (upper - lower) @ weight.abs().T / 2
+    return worst_rival(middle - reach - (middle + reach).gather(1, y[:, None]), y)
+
+
+def wrong_worst_for_y(weight, bias, lower, upper, y):
+    logits = torch.where(weight[y] > 0, lower, upper) @ weight.T + bias
+    return worst_rival(logits - logits.gather(1, y[:, None]), y)
+
+
+def wrong_two_corners(weight, bias, lower, upper, y):
+    logits = [corner @ weight.T + bias for corner in (lower, upper)]
+    return torch.maximum(*(worst_rival(one - one.gather(1, y[:, None]), y) for one in logits))
+
+
+def wrong_two_maxima(weight, bias, lower, upper, y):
+    middle, rows, radius = parts(weight, bias, lower, upper, y)
+    return worst_rival(middle, y) + worst_rival(through(rows.abs(), radius), y)
+
+
+def wrong_turned_round__worst_of_them(weight, bias, lower, upper, y):
+    middle, rows, radius = parts(weight, bias, lower, upper, y)
+    return worst_rival(through(rows.abs(), radius) - middle, y)
+
+
+def wrong_masked_with_a_number(weight, bias, lower, upper, y):
+    middle, rows, radius = parts(weight, bias, lower, upper, y)
+    return (middle + through(rows.abs(), radius)).scatter(1, y[:, None], -1e3).amax(1)

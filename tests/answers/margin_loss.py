@@ -99,3 +99,30 @@ def wrong_label_without_gradient(logits, y):
 
 def wrong_downhill__rival_without_gradient(logits, y):
     return own(logits, y) - others_of(logits, y).amax(1).detach()
+
+
+def wrong_masked_with_a_number(logits, y):
+    others = logits.clone()
+    others[torch.arange(len(y)), y] = -10
+    return others.amax(1) - own(logits, y)
+
+
+def wrong_masked_with_a_number__a_low_one(logits, y):
+    others = logits.scatter(1, y[:, None], -1e4)
+    return others.amax(1) - own(logits, y)
+
+
+def wrong_second_largest(logits, y):
+    return logits.sort(dim=1).values[:, -2] - own(logits, y)
+
+
+def wrong_absolute(logits, y):
+    return (others_of(logits, y).amax(1) - own(logits, y)).abs()
+
+
+def wrong_cross_entropy(logits, y):
+    return F.cross_entropy(logits, y, reduction="none")
+
+
+def wrong_values__and_one(logits, y):
+    return others_of(logits, y).amax(1) - own(logits, y) + 1

@@ -90,3 +90,31 @@ def wrong_l1_lengths(x, x_adv, noise):
 def wrong_largest_pixels(x, x_adv, noise):
     change = clipped(x, noise)
     return x + change * length(x_adv - x, p=torch.inf) / length(change, p=torch.inf)
+
+
+def wrong_length_before_the_clip(x, x_adv, noise):
+    return x + clipped(x, noise) * length(x_adv - x) / length(noise)
+
+
+def wrong_unit_length(x, x_adv, noise):
+    change = clipped(x, noise)
+    return x + change / length(change)
+
+
+def wrong_the_example(x, x_adv, noise):
+    return x_adv.clone()
+
+
+def wrong_length_of_the_picture(x, x_adv, noise):
+    change = clipped(x, noise)
+    return x + change * length(x_adv) / length(change)
+
+
+def wrong_minus(x, x_adv, noise):
+    change = clipped(x, noise)
+    return x - change * length(x_adv - x) / length(change)
+
+
+def wrong_length_of_rows(x, x_adv, noise):
+    step, change = x_adv - x, clipped(x, noise)
+    return x + change * step.norm(dim=(2, 3), keepdim=True) / change.norm(dim=(2, 3), keepdim=True)

@@ -107,3 +107,37 @@ def wrong_absolute__a_tensor(g, h):
 
 def wrong_type__each_image(g, h):
     return F.cosine_similarity(*flat(g, h))
+
+
+def wrong_across_the_batch(g, h):
+    g, h = flat(g, h)
+    return F.cosine_similarity(g, h, dim=0).mean().item()
+
+
+def wrong_all_pairs(g, h):
+    g, h = flat(g, h)
+    return (F.normalize(g) @ F.normalize(h).T).mean().item()
+
+
+def wrong_brackets(g, h):
+    g, h = flat(g, h)
+    return ((g * h).sum(1) / g.norm(dim=1) * h.norm(dim=1)).mean().item()
+
+
+def wrong_lengths_of_the_batch(g, h):
+    return ((g * h).flatten(1).sum(1) / (g.norm() * h.norm())).mean().item()
+
+
+def wrong_distance(g, h):
+    g, h = flat(g, h)
+    return 1 - F.cosine_similarity(g, h).mean().item()
+
+
+def wrong_first_only(g, h):
+    g, h = flat(g, h)
+    return F.cosine_similarity(g, h)[0].item()
+
+
+def wrong_angle__degrees(g, h):
+    g, h = flat(g, h)
+    return torch.rad2deg(F.cosine_similarity(g, h).acos()).mean().item()

@@ -96,3 +96,33 @@ def wrong_no_range(x_adv, x, eps):
 
 def wrong_no_ball__no_range(x_adv, x, eps):
     return x_adv.clone()
+
+
+def wrong_inverted(x_adv, x, eps):
+    step = x_adv - x
+    return (x + step * per_image(torch.clamp(lengths(step) / eps, max=1))).clamp(0, 1)
+
+
+def wrong_mean_square(x_adv, x, eps):
+    step = x_adv - x
+    return shortened(x, step, step.flatten(1).square().mean(dim=1).sqrt(), eps)
+
+
+def wrong_largest_pixel(x_adv, x, eps):
+    return shortened(x, x_adv - x, lengths(x_adv - x, p=torch.inf), eps)
+
+
+def wrong_length_of_rows(x_adv, x, eps):
+    step = x_adv - x
+    return (x + step * (eps / step.norm(dim=(2, 3), keepdim=True)).clamp(max=1)).clamp(0, 1)
+
+
+def wrong_put_back(x_adv, x, eps):
+    return torch.where(per_image(lengths(x_adv - x)) > eps, x, x_adv).clamp(0, 1)
+
+
+def wrong_all_or_none(x_adv, x, eps):
+    step = x_adv - x
+    if (lengths(step) > eps).any():
+        step = eps * step / per_image(lengths(step))
+    return (x + step).clamp(0, 1)

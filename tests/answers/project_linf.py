@@ -56,7 +56,7 @@ def wrong_half_the_ball(x_adv, x, eps):
     return x_adv.clamp(x - eps / 2, x + eps / 2).clamp(0, 1)
 
 
-def wrong_upper_side_only(x_adv, x, eps):
+def wrong_one_side_only(x_adv, x, eps):
     return torch.minimum(x_adv, x + eps).clamp(0, 1)
 
 
@@ -79,3 +79,15 @@ def wrong_scaled__over_the_batch(x_adv, x, eps):
 
 def wrong_fixed_number(x_adv, x, eps):
     return x_adv.clamp(x - 0.1, x + 0.1).clamp(0, 1)
+
+
+def wrong_one_side_only__the_lower(x_adv, x, eps):
+    return torch.maximum(x_adv, x - eps).clamp(0, 1)
+
+
+def wrong_no_range__above(x_adv, x, eps):
+    return x_adv.clamp(x - eps, x + eps).clamp(min=0)
+
+
+def wrong_put_back(x_adv, x, eps):
+    return torch.where((x_adv - x).abs() > eps, x, x_adv).clamp(0, 1)

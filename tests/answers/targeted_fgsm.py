@@ -76,3 +76,20 @@ def wrong_no_eps(model, x, target, eps):
 
 def wrong_no_clip(model, x, target, eps):
     return x - eps * gradient(model, x, target).sign()
+
+
+def wrong_unmoved(model, x, target, eps):
+    return x.clone()
+
+
+def wrong_upper_only(model, x, target, eps):
+    return (x - eps * gradient(model, x, target).sign()).clamp(max=1)
+
+
+def wrong_lower_only(model, x, target, eps):
+    return (x - eps * gradient(model, x, target).sign()).clamp(min=0)
+
+
+def wrong_values__those_not_there_yet(model, x, target, eps):
+    x_adv = (x - eps * gradient(model, x, target).sign()).clamp(0, 1)
+    return torch.where((model(x).argmax(1) != target)[:, None, None, None], x_adv, x).detach()

@@ -127,3 +127,21 @@ def wrong_param_grads(model, x, t, size):
     image = x.clone().requires_grad_()
     F.cross_entropy(model(image), t).backward()
     return x - size * unit(image.grad)
+
+
+def wrong_length_of_rows(model, x, t, size):
+    g = gradient(model, x, t)
+    return x - size * g / g.norm(dim=-1, keepdim=True)
+
+
+def wrong_length_of_rows__channels(model, x, t, size):
+    return x - size * F.normalize(gradient(model, x, t))
+
+
+def wrong_one_only__mean_length(model, x, t, size):
+    g = gradient(model, x, t)
+    return x - size * g / g.flatten(1).norm(dim=1).mean()
+
+
+def wrong_argument_ignored(model, x, t, size):
+    return x - unit(gradient(model, x, t))
