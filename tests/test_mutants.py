@@ -131,7 +131,7 @@ def behaviour(exercise: Exercise, function: Callable[..., Any]) -> Iterator[tupl
                     with time_limit(5.0 * exercise.patience):
                         run = exercise._run(function, case)
                     value = exercise.seen(run)
-                    form = [(t.dtype, t.requires_grad) for t in engine._tensors(run.result)]
+                    form = [(t.dtype, t.requires_grad) for t in engine.tensors(run.result)]
                     found = ("returns", value, form, sorted(run.changed))
                 except (Exception, engine.TooLong) as error:
                     found = ("raises", type(error).__name__)
@@ -144,7 +144,7 @@ def same(one: Iterable[Any], other: Iterable[Any]) -> bool:
             return False
         if a[0] == "returns":
             with contextlib.suppress(Exception):
-                if a[2:] == b[2:] and engine._same(a[1], b[1]):
+                if a[2:] == b[2:] and engine.same(a[1], b[1]):
                     continue
             return False
     return True

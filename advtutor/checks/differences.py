@@ -83,8 +83,7 @@ def _rule(found: list[Compared]) -> str | None:
 def _is_off_by(one: Compared, name: str, way: int) -> bool:
     seen, right, arguments = one
     value = arguments.get(name)
-    every = (seen, value, right)
-    if not all(isinstance(each, Tensor) and each.shape == right.shape for each in every):
+    if not (isinstance(value, Tensor) and isinstance(seen, Tensor) and value.shape == seen.shape):
         return False
     return same(seen, right + way * value)
 
