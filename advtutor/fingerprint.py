@@ -1,5 +1,6 @@
 """Fingerprints: whether two values, functions among them, are the same, also in another process."""
 
+import contextlib
 import dis
 import functools
 import hashlib
@@ -84,7 +85,7 @@ def _module(module: nn.Module, seen: Seen, *, weights: bool) -> str:
 
 def _class(value: type, seen: Seen) -> str:
     name = f"{value.__module__}.{value.__qualname__}"
-    if _of_a_library(value):
+    if of_a_library(value):
         return name
     own = {k: v for k, v in vars(value).items() if isinstance(v, FunctionType) or k[0] != "_"}
     return f"{name}{_words(own, seen)}{[_class(base, seen) for base in value.__bases__]}"
@@ -92,15 +93,30 @@ def _class(value: type, seen: Seen) -> str:
 
 def _function(value: FunctionType, seen: Seen) -> str:
     name = f"{value.__module__}.{value.__qualname__}"
-    if _of_a_library(value):
+    if of_a_library(value):
         return name
-    cells = [cell.cell_contents for cell in value.__closure__ or ()]
+    cells = _cells_of(value)
     around = {n: value.__globals__.get(n) for n in sorted({*_globals_of(value.__code__)})}
     settings = [value.__defaults__, value.__kwdefaults__, cells, around]
     return f"{value.__qualname__} {_code(value.__code__)} {_words(settings, seen)}"
 
 
-def _of_a_library(value: type | FunctionType) -> bool:
+def values_around(value: FunctionType) -> list[object]:
+    """What a function reads from around it: closed-over values, defaults, and globals."""
+    around = [value.__globals__.get(name) for name in {*_globals_of(value.__code__)}]
+    return [*_cells_of(value), value.__defaults__, value.__kwdefaults__, *around]
+
+
+def _cells_of(value: FunctionType) -> list[object]:
+    found: list[object] = []
+    for cell in value.__closure__ or ():
+        with contextlib.suppress(ValueError):  # not filled yet
+            found.append(cell.cell_contents)
+    return found
+
+
+def of_a_library(value: type | FunctionType) -> bool:
+    """Whether it comes with Python, torch or this package: it stays as it is."""
     return (value.__module__ or "").partition(".")[0] in _LIBRARIES
 
 

@@ -15,6 +15,7 @@ from advtutor.attacks.inputs import (
     check_images,
     check_model,
     check_size,
+    losses_of,
 )
 from advtutor.attacks.query import answer, differentiable, eval_mode_with_grad
 
@@ -207,10 +208,11 @@ def first_order_gain(
     loss = loss or cross_entropy
     with eval_mode_with_grad(model):
         x, y = differentiable(x).requires_grad_(), y.clone()
-        before = loss(answer(model, x.clone(), y), y)
+        before = losses_of(loss, answer(model, x.clone(), y), y, each=True)
         gradient = input_gradient(before.sum(), x)
         with torch.no_grad():
             step = eps * gradient.sign()
             step = step if clip is None else (x + step).clamp(*clip) - x
             predicted = (gradient * step).flatten(1).sum(dim=1)
-            return Gain(predicted, loss(answer(model, x + step, y), y) - before)
+            after = losses_of(loss, answer(model, x + step, y), y, each=True)
+            return Gain(predicted, after - before)

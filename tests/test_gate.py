@@ -467,9 +467,52 @@ def test_parts_of_a_model_in_two_threads() -> None:
     assert member.training
 
 
-@pytest.mark.parametrize("wrap", [lambda m: m.forward, lambda m: partial(m), lambda m: m.__call__])
+class Called:
+    """An object that asks one of several models."""
+
+    def __init__(self, model) -> None:
+        self.models = {"first": model}
+
+    def __call__(self, x):
+        return self.models["first"](x)
+
+
+def through_a_default(model):
+    return lambda x, net=model: net(x)
+
+
+def through_a_helper(model):
+    def scores(x):
+        return model(x)
+
+    def answer(x):
+        return scores(x)
+
+    return answer
+
+
+def through_a_global(model):
+    namespace = {"net": model}
+    exec("def answer(x):\n    return net(x)", namespace)
+    return namespace["answer"]
+
+
+WRAPS = [
+    lambda m: m.forward,
+    lambda m: partial(m),
+    lambda m: m.__call__,
+    lambda m: lambda x: m(x),
+    through_a_default,
+    through_a_helper,
+    through_a_global,
+    Called,
+    lambda m: Called(m).__call__,
+]
+
+
+@pytest.mark.parametrize("wrap", WRAPS)
 def test_a_method_of_a_model_is_asked_in_eval_mode(wrap) -> None:
-    """Catches dropout that stays on because the model came as its forward."""
+    """Catches dropout that stays on because the model came as its forward, or in a function."""
     modes = []
 
     class Spy(nn.Module):
@@ -480,6 +523,71 @@ def test_a_method_of_a_model_is_asked_in_eval_mode(wrap) -> None:
     model = Spy().train()
     evaluate(wrap(model), X, Y, FGSM)
     assert modes and not any(modes) and model.training
+
+
+def test_a_model_in_a_function_keeps_its_weights_and_says_whose_probabilities_it_has_not() -> None:
+    """Catches weights that an attack changes behind a lambda, and a confidence changed silently."""
+    model = models.RBF(16, 3)
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+
+    def meddling(_, x, y):
+        for parameter in model.parameters():
+            parameter.data.zero_()
+        return x
+
+    with pytest.warns(EvaluationWarning, match="holds a RBF, which has its own probabilities"):
+        evaluate(lambda x: model(x), X, (Y + 1) % 3, meddling)
+    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+
+
+def test_a_function_that_holds_much_else_is_looked_through_in_time() -> None:
+    """Catches a search for modules that goes through a data set, or round in circles."""
+    ring: list = [MODEL]
+    ring.append(ring)
+    data = list(range(1_000_000))
+
+    def answer(x):
+        assert len(data) and ring
+        return ring[0](x)
+
+    assert MODEL in attacks.query.modules_of(answer)
+
+
+WITH_A_LOSS = {
+    "fgsm": FGSM,
+    "bim": partial(attacks.bim, eps=0.1, steps=2),
+    "pgd": partial(attacks.pgd, eps=0.1, steps=2, norm="l2"),
+    "first_order_gain": partial(linearity.first_order_gain, eps=0.1),
+}
+every_climb = pytest.mark.parametrize("climb", WITH_A_LOSS.values(), ids=WITH_A_LOSS)
+
+
+@every_climb
+@pytest.mark.parametrize(
+    ("loss", "error", "words"),
+    [
+        ("margin", TypeError, "^loss is 'margin'; give a function of the logits"),
+        (lambda z, y: None, TypeError, "^loss returned a NoneType; it must return a float tensor"),
+        (lambda z, y: F.cross_entropy(z, y).item(), TypeError, "^loss returned a float; it must"),
+        (lambda z, y: z.argmax(dim=1), TypeError, "^loss returned a torch.int64 tensor; it must"),
+        (lambda z, y: z, ValueError, r"^loss returned the shape \(6, 3\) for 6 examples.*\[6\]"),
+        (lambda z, y: z[:, :1], ValueError, r"^loss returned the shape \(6, 1\) for 6 examples"),
+        (lambda z, y: z[0], ValueError, r"^loss returned the shape \(3,\) for 6 examples"),
+        (lambda z, y: z.detach().amax(1), ValueError, "^loss returned numbers that no longer dep"),
+    ],
+)
+def test_what_a_loss_returns_is_looked_at_in_one_wording(climb, loss, error, words) -> None:
+    """Catches torch's own words, and a sum of something else that is climbed without a word."""
+    with pytest.raises(error, match=words):
+        climb(MODEL, X, Y, loss=loss)
+
+
+def test_one_loss_for_the_whole_batch_leads_the_same_way() -> None:
+    """Catches a mean that is refused where it does no harm, or taken where each is needed."""
+    for attack in (FGSM, WITH_A_LOSS["bim"]):
+        assert torch.equal(attack(MODEL, X, Y, loss=F.cross_entropy), attack(MODEL, X, Y))
+    with pytest.raises(ValueError, match=r"^loss returned the shape \(\) for 6 examples"):
+        linearity.first_order_gain(MODEL, X, Y, 0.1, loss=F.cross_entropy)
 
 
 class NoFloat64(TorchFunctionMode):

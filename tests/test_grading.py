@@ -116,14 +116,14 @@ EXITS += "    import os\n    os._exit(0)\n\n\nfgsm = checks.fgsm(fgsm)"
 
 OVERWRITES = """import subprocess
 from types import SimpleNamespace
-from advtutor.checks import engine, grading
+from advtutor.checks import differences, engine, grading
 
 right = SimpleNamespace(returncode=0, stdout="✓ fgsm: right", stderr="")
 subprocess.run = subprocess.check_output = lambda *args, **more: right
 subprocess.Popen.wait = lambda *args, **more: 0
 torch.allclose = torch.equal = lambda *args, **more: True
 torch.isclose = lambda one, *args, **more: torch.ones_like(one, dtype=torch.bool)
-engine._same = lambda *args: True
+engine.same = differences.same = lambda *args: True
 engine.Exercise.decide = lambda *args: None
 engine.Exercise.judge = lambda *args: engine.Verdict("✓", "", "right")
 grading.judged = lambda *args: engine.Verdict("✓", "", "right")"""

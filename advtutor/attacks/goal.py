@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from advtutor.attacks.inputs import warn_caller
+from advtutor.attacks.inputs import losses_of, warn_caller
 from advtutor.attacks.losses import Loss, cross_entropy, of_class
 from advtutor.attacks.query import Query
 
@@ -31,7 +31,7 @@ class Goal:
     def gradient(self, x: Tensor, logits: Tensor) -> Tensor:
         """The gradient to climb, `[N, C, H, W]`, from the logits that were computed at `x`."""
         if self.rival is None:
-            loss = self.loss(logits, self.y).sum()
+            loss = losses_of(self.loss, logits, self.y).sum()
         else:
             loss = (of_class(logits, self.rival) - of_class(logits, self.y)).sum()
         gradient = input_gradient(loss, x)

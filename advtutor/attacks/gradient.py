@@ -11,7 +11,7 @@ from advtutor.attacks.goal import (
     warn_of_trouble,
     warn_of_weak_signals,
 )
-from advtutor.attacks.inputs import Clip, check_arguments, check_count, check_size
+from advtutor.attacks.inputs import Clip, check_arguments, check_count, check_size, losses_of
 from advtutor.attacks.losses import Loss, cross_entropy
 from advtutor.attacks.query import Query, answer, differentiable, eval_mode_with_grad
 
@@ -31,10 +31,11 @@ def fgsm(
     One step, the largest change of the loss's first-order approximation among all steps that
     move no pixel by more than `eps` (paper, section 4). With `targeted=True` the step goes down
     the loss, towards class `y`. `clip=None` is the paper's own form, which leaves [0, 1].
-    `loss(logits, y)` is summed over the batch; the default is cross-entropy.
+    `loss(logits, y)`, `[N]`, is summed over the batch; the default is cross-entropy.
 
-    Raises ValueError or TypeError for images outside `clip`, a negative `eps`, or labels that do
-    not fit; warns (AttackWarning) where the model returns probabilities or no gradient arrives.
+    Raises ValueError or TypeError for images outside `clip`, a negative `eps`, or labels or a loss
+    that do not fit; warns (AttackWarning) where the model returns probabilities or no gradient
+    arrives.
     """
     x, eps = check_arguments(model, x, y, eps, clip)
     if x.numel() == 0:
@@ -42,7 +43,7 @@ def fgsm(
     with eval_mode_with_grad(model):
         x, y = differentiable(x).requires_grad_(), y.clone()
         logits = answer(model, x.clone(), y)
-        J = (loss or cross_entropy)(logits, y).sum()
+        J = losses_of(loss or cross_entropy, logits, y).sum()
         gradient = input_gradient(J, x)
         warn_of_trouble(logits, gradient, y, targeted)
         x_adv = x.detach().add(gradient.sign(), alpha=-eps if targeted else eps)

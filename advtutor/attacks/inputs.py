@@ -4,7 +4,7 @@ import math
 import operator
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import FrameType
 
 import torch
@@ -173,6 +173,39 @@ def check_output(output: Tensor, x: Tensor, y: Tensor | None = None) -> None:
             f"model returned {what} for {_broken(output)} of {len(x)} examples; look at its "
             "weights (did training diverge?) and at logarithms, roots and divisions in it"
         )
+
+
+def losses_of(
+    loss: Callable[[Tensor, Tensor], Tensor], logits: Tensor, y: Tensor, *, each: bool = False
+) -> Tensor:
+    """What `loss(logits, y)` returns.
+
+    TypeError or ValueError unless that is a float tensor made of the logits: a number for each
+    example, `[N]`, or, unless `each` has to be known, one for all of them.
+    """
+    if not callable(loss):
+        raise TypeError(
+            f"loss is {loss!r}; give a function of the logits [N, K] and the labels [N], such as "
+            "attacks.margin_loss"
+        )
+    losses = loss(logits, y)
+    if not isinstance(losses, Tensor) or not losses.is_floating_point():
+        kind = f"{losses.dtype} tensor" if isinstance(losses, Tensor) else type(losses).__name__
+        raise TypeError(
+            f"loss returned a {kind}; it must return a float tensor with one number for each "
+            "example, [N]"
+        )
+    if losses.shape != y.shape and (each or losses.dim()):
+        raise ValueError(
+            f"loss returned the shape {tuple(losses.shape)} for {len(y)} examples; it must return "
+            f"one number for each example, [{len(y)}]: reduction='none', or a sum over the classes"
+        )
+    if logits.requires_grad and not losses.requires_grad:
+        raise ValueError(
+            "loss returned numbers that no longer depend on the logits; leave out .item(), "
+            ".detach(), argmax and torch.no_grad() on the way"
+        )
+    return losses
 
 
 def check_examples(x_adv: Tensor, x: Tensor) -> None:

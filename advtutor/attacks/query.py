@@ -3,13 +3,15 @@
 import contextlib
 import functools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import FunctionType, MethodType, ModuleType
 
 import torch
 from torch import Tensor, nn
 
 from advtutor.attacks.ball import widened
 from advtutor.attacks.inputs import check_output
+from advtutor.fingerprint import of_a_library, values_around
 
 Model = Callable[[Tensor], Tensor]
 
@@ -47,12 +49,42 @@ def eval_mode_with_grad(model: object) -> Iterator[None]:
 
 
 def modules_of(model: object) -> list[nn.Module]:
-    """The module and all in it; of a method or a `partial`, those of its modules; else none."""
-    parts = [model]
-    if isinstance(model, functools.partial):
-        parts = [model.func, *model.args, *model.keywords.values()]
-    owners = [getattr(part, "__self__", part) for part in parts]
-    return [m for owner in owners if isinstance(owner, nn.Module) for m in owner.modules()]
+    """The module and all in it; of a function or an object that is called, those that it uses.
+
+    A function uses what it closes over, its defaults, and the globals that its code names.
+    """
+    found: dict[int, object] = {}
+    todo = [model]
+    while todo and len(found) < _MOST:
+        part = todo.pop()
+        if id(part) not in found:
+            found[id(part)] = part
+            todo += _parts_of(part)
+    modules = (m for part in found.values() if isinstance(part, nn.Module) for m in part.modules())
+    return list(dict.fromkeys(modules))
+
+
+def _parts_of(value: object) -> list[object]:
+    """What a function, an object that is called, or a few of them in a container hold on to."""
+    if isinstance(value, Tensor | nn.Module | type | ModuleType | str | bytes):
+        return []
+    if isinstance(value, functools.partial):
+        return [value.func, *value.args, *value.keywords.values()]
+    if isinstance(value, MethodType):
+        return [value.__self__, value.__func__]
+    if isinstance(value, FunctionType):
+        return [] if of_a_library(value) else values_around(value)
+    if isinstance(value, Mapping):
+        return [*value.values()] if len(value) <= _FEW else []
+    if isinstance(value, list | tuple | set | frozenset):
+        return [*value] if len(value) <= _FEW else []
+    if not hasattr(value, "__dict__"):
+        return []
+    return [vars(type(value)).get("__call__"), *vars(value).values()]
+
+
+_FEW = 100  # as many models as somebody may hold in a list; a longer one holds data
+_MOST = 10_000  # of the things that a function can be made of
 
 
 def answer(model: Model, x: Tensor, y: Tensor | None = None) -> Tensor:
