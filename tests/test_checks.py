@@ -745,6 +745,82 @@ def test_two_threads_can_check_at_once() -> None:
     assert [verdict.mark for verdict in said] == ["✓"] * 4
 
 
+def in_a_thread(work: Callable[[], object]) -> None:
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(timeout=60)
+    assert not thread.is_alive()
+
+
+def test_an_answer_whose_thread_calls_a_check_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a check and an answer's thread that wait for each other for ever."""
+    monkeypatch.setattr(engine, "SECONDS", 1.0)
+    said: list[Verdict] = []
+
+    def waits(model, x, y, eps):  # type: ignore[no-untyped-def]
+        in_a_thread(lambda: said.append(checks.levels_to_eps.judge(lambda n: n / 255)))
+        return x
+
+    in_a_thread(lambda: said.append(checks.fgsm.judge(waits)))
+    assert {verdict.fault for verdict in said[:-1]} == {"busy"}
+    assert said[-1].fault == "endless" and "a check that it calls itself?" in said[-1].text
+
+
+def test_a_check_that_has_to_wait_for_long_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    """Catches a traceback, or a cell that hangs, while another thread's check runs."""
+    with engine._turn.taken():
+        in_a_thread(lambda: checks.levels_to_eps(lambda n: n / 255))
+    assert capsys.readouterr().out == (
+        "○ levels_to_eps: not checked, since another check is running: run it again after that one"
+        f"{engine.GOES_ON}\n"
+    )
+
+
+@pytest.mark.parametrize("rest", [0.0, 0.002])
+def test_random_numbers_of_another_thread_change_no_verdict(rest: float) -> None:
+    """Catches a right answer called wrong because a training in another thread draws meanwhile."""
+    over = threading.Event()
+
+    def draw() -> None:
+        while not over.wait(rest):
+            torch.rand(3)
+
+    thread = threading.Thread(target=draw)
+    thread.start()
+    try:
+        said = [checks.fgsm.judge(copy_of(right_fgsm)) for _ in range(10)]
+    finally:
+        over.set()
+        thread.join()
+    assert {verdict.mark for verdict in said} <= {"✓", "○"}
+    assert {verdict.fault for verdict in said} <= {"", "busy"}
+    assert checks.fgsm.judge(copy_of(right_fgsm)).mark == "✓"
+
+
+def test_what_another_thread_prints_is_not_lost(capsys: pytest.CaptureFixture[str]) -> None:
+    """Catches lines of a training in another thread that a check swallows."""
+    asked, answered = threading.Event(), threading.Event()
+
+    def training() -> None:
+        asked.wait(60)
+        print("epoch 1")
+        answered.set()
+
+    def loud(levels):  # type: ignore[no-untyped-def]
+        print("looking around")
+        asked.set()
+        answered.wait(60)
+        return levels / 255
+
+    thread = threading.Thread(target=training)
+    thread.start()
+    checks.levels_to_eps(loud)
+    thread.join()
+    assert capsys.readouterr().out == (
+        "epoch 1\n✓ levels_to_eps: right on all 3 inputs it was tried on\n"
+    )
+
+
 def test_dots_in_an_index_are_no_stub() -> None:
     """Catches a right answer taken for an open one because it indexes with dots."""
 

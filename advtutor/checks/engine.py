@@ -27,10 +27,12 @@ from advtutor._say import say
 from advtutor.checks.code import Code, is_stub, leftover
 from advtutor.checks.differences import difference, same, tensors
 from advtutor.checks.sandbox import TooLong, quiet, restored, seed_everything, time_limit
-from advtutor.checks.watch import changes, note
+from advtutor.checks.watch import Before, changes, note
 
 SECONDS = 10.0  # for all runs of one answer; a right one takes a fraction of one
 
+TRIES = 5  # to build the same input twice
+CALLS_CHECKS = "it calls a check itself; call the check below it, once"
 GOES_ON = " (the notebook goes on with the course's own function)"
 
 Function = Callable[..., Any]
@@ -258,12 +260,16 @@ class Exercise:
 
     def verdict(self, search: Callable[[], None]) -> Verdict:
         """What a search for faults ends in, with everything put back that an answer can change."""
+        if _turn.held_here():
+            raise CheckedInside
         try:
-            with _one_at_a_time(), restored(), quiet():
+            with _turn.taken(), restored(), quiet():
                 search()
         except Found as found:
-            mark = "○" if found.fault == "stub" else "✗"
+            mark = "○" if found.fault in ("stub", "busy") else "✗"
             return Verdict(mark, found.fault, found.text)
+        except CheckedInside:
+            return Verdict("✗", "calls-checks", CALLS_CHECKS)
         except Exception as error:  # ours: it must not cost the learner the notebook
             text = f"the check itself broke, which is no fault of yours: {_last_line(error)}"
             return Verdict("✗", "internal", text)
@@ -356,10 +362,8 @@ class Exercise:
         return runs
 
     def _run(self, function: Function, case: Case, seed: int = 0) -> Run:
-        seed_everything(seed)
-        arguments = self.arguments(case)
+        arguments, before = self._undisturbed(case, seed)
         values = list(arguments.values())
-        before = note(arguments)
         seed_everything(seed + 1)
         torch.set_grad_enabled(True)  # the run before may have left it off
         result = function(*values)
@@ -367,6 +371,22 @@ class Exercise:
         if not torch.is_grad_enabled():
             changed["grad-off"] = "torch"
         return Run(case, arguments, result, changed)
+
+    def _undisturbed(self, case: Case, seed: int) -> tuple[dict[str, Any], Before]:
+        """A case's arguments, in which no other thread's random numbers are."""
+        seed_everything(seed)
+        before = note(self.arguments(case))
+        for _ in range(TRIES):
+            seed_everything(seed)
+            arguments = self.arguments(case)
+            last, before = before, note(arguments)
+            if before.equals(last):
+                return arguments, before
+        self.fail(
+            "busy",
+            "not checked, since something else here draws random numbers, a training perhaps: run "
+            "it again when that has ended",
+        )
 
     def arguments(self, case: Case) -> dict[str, Any]:
         """A case's arguments, made afresh, by their names."""
@@ -381,11 +401,12 @@ class Exercise:
         except Found:
             raise
         except TooLong:
-            self.fail(
-                "endless", f"still running after {self._seconds:g} s: is there an endless loop?"
-            )
+            why = "is there an endless loop?"
+            if _turn.refused:
+                why = "is there an endless loop, or does it wait for a check that it calls itself?"
+            self.fail("endless", f"still running after {self._seconds:g} s: {why}")
         except CheckedInside:
-            self.fail("calls-checks", "it calls a check itself; call the check below it, once")
+            self.fail("calls-checks", CALLS_CHECKS)
         except (Exception, SystemExit, GeneratorExit) as error:
             only = self._only_with(len(runs)) + _where(error, function)
             self.fail("raises", f"it stops{only} with {_last_line(error)}{_meaning(error)}")
@@ -616,21 +637,34 @@ LEFT_BEHIND = {
 }
 
 
-_turn = threading.Lock()  # a check moves the process's output, seeds and clock
-_whose = 0  # the thread whose turn it is
+class _Turn:
+    """One check at a time: it moves the process's output, seeds and clock."""
 
+    def __init__(self) -> None:
+        self._lock, self._holder = threading.Lock(), 0
+        self.refused = False  # whether a check has waited in vain for the one that runs
 
-@contextlib.contextmanager
-def _one_at_a_time() -> Iterator[None]:
-    global _whose
-    if _whose == threading.get_ident():
-        raise CheckedInside
-    with _turn:
-        _whose = threading.get_ident()
+    def held_here(self) -> bool:
+        """Whether this thread is checking already."""
+        return self._holder == threading.get_ident()
+
+    @contextlib.contextmanager
+    def taken(self) -> Iterator[None]:
+        """Wait for other threads; not for long, since it may be their answers that call us."""
+        if not self._lock.acquire(timeout=SECONDS / 4):
+            self.refused = True
+            raise Found(
+                "busy", "not checked, since another check is running: run it again after that one"
+            )
+        self._holder, self.refused = threading.get_ident(), False
         try:
             yield
         finally:
-            _whose = 0
+            self._holder = 0
+            self._lock.release()
+
+
+_turn = _Turn()
 
 
 def _definition_in(source: str) -> ast.FunctionDef:

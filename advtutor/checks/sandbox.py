@@ -10,7 +10,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from types import FrameType
-from typing import Any
+from typing import Any, TextIO
 
 import torch
 
@@ -75,23 +75,41 @@ def _limit_by_thread(seconds: float) -> Iterator[None]:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Swallow what the block prints, displays and warns about."""
-    with warnings.catch_warnings():
+    """Swallow what the block prints, displays and warns about, and threads that it starts.
+
+    What other threads print meanwhile comes through; what they display does not.
+    """
+    others = {thread.ident for thread in threading.enumerate()} - {threading.get_ident()}
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")
-        with _captured():
-            yield
+        ipython = sys.modules.get("IPython")
+        if ipython is not None and ipython.get_ipython() is not None:
+            from IPython.utils.capture import capture_output
+
+            # Pictures and widgets, a progress bar among them.
+            stack.enter_context(capture_output(stdout=False, stderr=False))
+        out, err = (_Muted(stream, others) for stream in (sys.stdout, sys.stderr))
+        stack.enter_context(contextlib.redirect_stdout(out))
+        stack.enter_context(contextlib.redirect_stderr(err))
+        yield
 
 
-def _captured() -> contextlib.AbstractContextManager[Any]:
-    ipython = sys.modules.get("IPython")
-    if ipython is not None and ipython.get_ipython() is not None:
-        from IPython.utils.capture import capture_output
+class _Muted(io.StringIO):
+    """A stream that only some threads reach."""
 
-        return capture_output()  # also pictures and widgets, a progress bar among them
-    stack = contextlib.ExitStack()
-    stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
-    stack.enter_context(contextlib.redirect_stderr(io.StringIO()))
-    return stack
+    def __init__(self, stream: TextIO, heard: set[int | None]) -> None:
+        super().__init__()
+        self._stream, self._heard = stream, heard
+
+    def write(self, text: str) -> int:
+        if threading.get_ident() in self._heard:
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        if threading.get_ident() in self._heard:
+            self._stream.flush()
 
 
 @contextlib.contextmanager
