@@ -13,7 +13,7 @@ import jupytext
 import nbformat
 from nbformat import NotebookNode
 
-from advtutor import exercises
+from advtutor import checks
 from advtutor.progress import EXERCISES
 from tools.notebooks.source import ROOT, read_source, solved, source_path
 
@@ -103,7 +103,7 @@ def answer_cell(source: str, name: str) -> NotebookNode:
     )
     if found != 1:
         raise SystemExit(f"nbgrader: the cell of {name} has {found} check lines, not one")
-    body = exercises.load(name).body
+    body = getattr(checks, name).body
     return nbformat.v4.new_code_cell(
         spoken.replace(body, f"    ### BEGIN SOLUTION\n{body}    ### END SOLUTION\n")
     )

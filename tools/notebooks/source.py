@@ -11,7 +11,7 @@ import jupytext
 import nbformat
 from nbformat import NotebookNode
 
-from advtutor import exercises
+from advtutor import checks
 
 Kind = Literal["learner", "solution"]
 
@@ -43,7 +43,7 @@ def read_source(path: Path) -> str:
 
 def digest(source: str) -> str:
     """The SHA-256, in hexadecimal, of a source text and of the answers to its exercises."""
-    texts = [source, *(exercises.load(name).answer for name in CHECKED.findall(source))]
+    texts = [source, *(getattr(checks, name).answer for name in CHECKED.findall(source))]
     return hashlib.sha256("\n\n".join(texts).encode("utf-8")).hexdigest()
 
 
@@ -57,7 +57,7 @@ def solved(code: str) -> str:
 
 
 def _filled(code: str, name: str) -> str:
-    exercise, lines = exercises.load(name), code.split("\n")
+    exercise, lines = getattr(checks, name), code.split("\n")
     stub = next((n for n in ast.parse(code).body if getattr(n, "name", None) == name), None)
     if not isinstance(stub, ast.FunctionDef):
         raise SourceError(f"the check of {name} stands where no {name} is defined")
