@@ -6,7 +6,7 @@ from typing import Any
 import ipywidgets as W
 
 from advtutor._say import say
-from advtutor.widgets.controls import slider
+from advtutor.widgets.number import Number
 
 _ANSWERS: dict[str, Any] = {}  # answers by name, so that a cell run again keeps them
 
@@ -85,8 +85,7 @@ def predict(
     if low is None or high is None or not low < high:
         raise ValueError(f"low is {low}, high {high}; give choices, or two bounds with low < high")
     start = float(_ANSWERS.get(name, low))
-    control = slider(start, low, high, (high - low) / 100, name="your number", digits=2)
-    control.percent = unit == "%"
+    control = Number(start, low, high, percent=unit == "%")
     offer = f"a number from {_shown(low, unit)} to {_shown(high, unit)}"
     return Prediction(name, control, offer)
 

@@ -38,9 +38,8 @@ PUBLIC = {
     "predictions": "Prediction predict",
     "progress": "EXERCISES done progress_file record show",
     "training": "Adversarial History Noise PGD RandomStart TrainingWarning clean fit",
-    "widgets": """Canvas DrawDigit Explorer TrainingObserver attack_stepper centred choice
-        defence_explorer dimension_explorer direction_explorer eps_explorer overfitting_explorer
-        overfitting_runs photo_explorer slider whole_slider""",
+    "widgets": """DrawDigit Explorer TrainingObserver attack_stepper defence_explorer
+        dimension_explorer direction_explorer eps_explorer photo_explorer""",
 }
 
 

@@ -1,38 +1,26 @@
-"""Pictures with controls: every widget is a plotting function whose arguments have sliders.
+"""Pictures that move: each runs in the page, on the engine of `advtutor.live`, without the kernel.
 
-`pictures` holds the plotting functions, for those who want the static figure.
+Each widget is one file in Python, which draws the picture that is stored, and one in JavaScript.
 """
 
-from advtutor.widgets.controls import choice, slider, whole_slider
-from advtutor.widgets.drawing import Canvas, DrawDigit, centred
+from advtutor.widgets.base import Explorer
+from advtutor.widgets.defence import defence_explorer
+from advtutor.widgets.dimension import dimension_explorer
+from advtutor.widgets.direction import direction_explorer
+from advtutor.widgets.drawing import DrawDigit
 from advtutor.widgets.eps import eps_explorer
-from advtutor.widgets.explorer import Explorer
-from advtutor.widgets.explorers import (
-    attack_stepper,
-    defence_explorer,
-    dimension_explorer,
-    direction_explorer,
-    overfitting_explorer,
-    photo_explorer,
-)
 from advtutor.widgets.observer import TrainingObserver
-from advtutor.widgets.pictures import overfitting_runs
+from advtutor.widgets.photo import photo_explorer
+from advtutor.widgets.stepper import attack_stepper
 
 __all__ = [
-    "Canvas",
     "DrawDigit",
     "Explorer",
     "TrainingObserver",
     "attack_stepper",
-    "centred",
-    "choice",
     "defence_explorer",
     "dimension_explorer",
     "direction_explorer",
     "eps_explorer",
-    "overfitting_explorer",
-    "overfitting_runs",
     "photo_explorer",
-    "slider",
-    "whole_slider",
 ]

@@ -22,7 +22,10 @@ from advtutor.plots import Figure
 _HERE = Path(__file__).parent
 _STILL = "A still picture: in JupyterLab with ipywidgets, run the cell to move it."
 _VIEW = "application/vnd.jupyter.widget-view+json"
-KINDS = ("eps",)
+KINDS = (
+    *("eps", "direction", "dimension", "stepper", "defence", "photo"),
+    *("draw", "training", "number"),
+)
 MOST = 100  # digits that a slider offers
 
 
@@ -103,14 +106,19 @@ class Explorer(anywidget.AnyWidget):
         return f'<img alt="{alt}" {size} src="data:image/png;base64,{data}">{words}'
 
 
-def embedded(widget: Explorer) -> str:
-    """`widget` as HTML, for a page with `script()` and `mount()` that has no kernel."""
+def place(widget: Explorer, *, instead: bool = False) -> str:
+    """Where `widget` goes in a page without a kernel; `instead` of the stored picture before it."""
+    return f'<div class="advtutor-mount" data-kind="{widget.kind}" data-instead="{instead}"></div>'
+
+
+def state_script(widget: Explorer) -> str:
+    """What `widget` shows, as a script for such a page; `script()` and `mount()` follow it."""
     state = json.dumps({"kind": widget.kind, "state": widget.state}, default=_in_letters)
-    return f'<div class="advtutor-mount"><script type="application/json">{state}</script></div>'
+    return f'(window.advtutorStates ??= {{}})["{widget.kind}"] = {json.dumps(state)};\n'
 
 
 def mount() -> str:
-    """Shows what `embedded` wrote, after `script()` in one classic script."""
+    """Shows the widgets of a page at their places: after `script()`, in one classic script."""
     return _text("mount.js")
 
 

@@ -1,158 +1,116 @@
-// A drawing area of n x n pixels, white ink on black. Pointer: mouse, touch, pen. Keys: arrows move
-// the cursor, Space puts the pen down or lifts it, Backspace undoes. `pixels` are its bytes.
-function render({ model, el }) {
-  const n = model.get("n"), scale = 10, radius = 1.15, undo = [];
-  let ink = new Float32Array(n * n), cursor = [n / 2, n / 2], penDown = false, last = null;
-  let timer = null;
+// A digit is drawn, and networks read along; a button attacks it.
 
-  const make = (tag, properties) => Object.assign(document.createElement(tag), properties);
-  const canvas = make("canvas", { width: n * scale, height: n * scale, tabIndex: 0 });
-  canvas.className = "advtutor-canvas";
-  canvas.setAttribute("role", "application");
-  canvas.setAttribute("aria-label",
-    "Drawing area. Arrow keys move, Space starts or ends a stroke, Backspace undoes.");
-  const status = make("div", { className: "advtutor-status" });
-  status.setAttribute("role", "status");
-  const undoButton = make("button", { type: "button", textContent: "Undo" });
-  const clearButton = make("button", { type: "button", textContent: "Clear" });
-  const bar = make("div", { className: "advtutor-bar" });
-  bar.append(undoButton, clearButton);
-  el.append(canvas, bar, status);
-  const kernel = answering(model, el);
-  const pen = canvas.getContext("2d");
-
-  function paint() {
-    pen.fillStyle = "black";
-    pen.fillRect(0, 0, canvas.width, canvas.height);
-    for (let i = 0; i < n * n; i++) {
-      if (!ink[i]) continue;
-      const grey = Math.round(255 * ink[i]);
-      pen.fillStyle = `rgb(${grey},${grey},${grey})`;
-      pen.fillRect((i % n) * scale, Math.floor(i / n) * scale, scale, scale);
-    }
-    if (document.activeElement === canvas) {
-      pen.strokeStyle = penDown ? "#E69F00" : "#56B4E9";
-      pen.lineWidth = 3;
-      pen.beginPath();
-      pen.arc(cursor[0] * scale, cursor[1] * scale, 9, 0, 2 * Math.PI);
-      pen.stroke();
-    }
-  }
-
-  function dot(x, y) {
-    for (let row = Math.floor(y - 3); row <= y + 3; row++) {
-      for (let column = Math.floor(x - 3); column <= x + 3; column++) {
-        if (row < 0 || column < 0 || row >= n || column >= n) continue;
-        const far = Math.hypot(column + 0.5 - x, row + 0.5 - y);
-        const value = Math.min(1, Math.max(0, radius + 0.5 - far));
-        ink[row * n + column] = Math.max(ink[row * n + column], value);
-      }
-    }
-  }
-
-  function stroke(to) {
-    const from = last ?? to, length = Math.hypot(to[0] - from[0], to[1] - from[1]);
-    const pieces = Math.max(1, Math.ceil(3 * length));
-    for (let i = 0; i <= pieces; i++) {
-      const part = i / pieces;
-      dot(from[0] + part * (to[0] - from[0]), from[1] + part * (to[1] - from[1]));
-    }
-    last = to;
-    paint();
-    sendSoon();
-  }
-
-  function send() {
-    clearTimeout(timer);
-    timer = null;
-    const bytes = Uint8Array.from(ink, (value) => Math.round(255 * value));
-    kernel.send({ pixels: new DataView(bytes.buffer) });
-  }
-  const sendSoon = () => { timer ??= setTimeout(send, 250); };  // while drawing: 4 times a second
-
-  const remember = () => { undo.push(ink.slice()); if (undo.length > 50) undo.shift(); };
-  function takeBack() {
-    if (undo.length) { ink = undo.pop(); status.textContent = "Undone."; }
-    else status.textContent = "Nothing to undo.";
-    last = null; paint(); send();
-  }
-  function clear() {
-    remember();
-    ink = new Float32Array(n * n); penDown = false; last = null;
-    status.textContent = "Cleared.";
-    paint(); send();
-  }
-
-  const place = (event) => {
-    const box = canvas.getBoundingClientRect();
-    return [(event.clientX - box.left) / box.width * n, (event.clientY - box.top) / box.height * n];
-  };
-  let pointer = null;
-  canvas.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0) return;
-    pointer = event.pointerId;
-    canvas.setPointerCapture(pointer);
-    canvas.focus();
-    remember();
-    penDown = false; last = null; cursor = place(event);
-    stroke(cursor);
-    event.preventDefault();
+function drawWords(names, cells, eps) {
+  const told = cells.map(({ before, after, smallest }, i) => {
+    const first = `${names[i]} reads ${before.read}, ${percent(before.sure)} sure`;
+    if (!after) return first;
+    const found = smallest === undefined ? "" : ` (smallest eps ${smallest ? smallest.eps.toFixed(3) : "not found"})`;
+    return `${first}; attacked: ${after.read}, ${percent(after.sure)} sure${found}`;
   });
-  canvas.addEventListener("pointermove", (event) => {
-    if (event.pointerId !== pointer) return;
-    cursor = place(event);
-    stroke(cursor);
-  });
-  for (const end of ["pointerup", "pointercancel"]) {
-    canvas.addEventListener(end, (event) => {
-      if (event.pointerId !== pointer) return;
-      pointer = last = null;
-      status.textContent = "";
-      send();
-    });
-  }
-
-  const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-  canvas.addEventListener("keydown", (event) => {
-    if (event.key in moves) {
-      const [dx, dy] = moves[event.key];
-      cursor = [cursor[0] + dx, cursor[1] + dy].map((v) => Math.min(n - 1, Math.max(1, v)));
-      if (penDown) stroke(cursor);
-      status.textContent = `${penDown ? "Drawing" : "Moving"}: column ${Math.round(cursor[0])}, `
-        + `row ${Math.round(cursor[1])}.`;
-    } else if (event.key === " ") {
-      penDown = !penDown;
-      last = null;
-      if (penDown) { remember(); stroke(cursor); } else send();
-      status.textContent = penDown ? "Pen down." : "Pen up.";
-    } else if (event.key === "Backspace") {
-      takeBack();
-    } else return;
-    event.preventDefault();
-    event.stopPropagation();
-    paint();
-  });
-  canvas.addEventListener("focus", paint);
-  canvas.addEventListener("blur", paint);
-  undoButton.addEventListener("click", takeBack);
-  clearButton.addEventListener("click", clear);
-
-  const load = () => {
-    const sample = model.get("sample");
-    if (!sample || sample.byteLength !== n * n) return;
-    remember();
-    const bytes = new Uint8Array(sample.buffer, sample.byteOffset, sample.byteLength);
-    ink = Float32Array.from(bytes, (value) => value / 255);
-    status.textContent = "Sample digit.";
-    paint(); send();
-  };
-  model.on("change:sample", load);
-  const start = model.get("pixels");  // another view of the same widget, or a page that came back
-  if (start && start.byteLength === n * n) {
-    const bytes = new Uint8Array(start.buffer, start.byteOffset, start.byteLength);
-    ink = Float32Array.from(bytes, (value) => value / 255);
-  }
-  paint();
-  return () => { clearTimeout(timer); kernel.leave(); model.off("change:sample", load); };
+  const attacked = cells.some(({ after }) => after) ? ` The attack's eps is ${eps.toFixed(2)}.` : "";
+  return `${told.join(". ")}.${attacked}`;
 }
-export default { render };
+
+const drawDigit = {
+  words(state, { digit }) {
+    const { x } = subjectOf(state, digit);
+    return drawWords(state.names, networksOf(state).map((network) => ({ before: reading(network, x) })), 0);
+  },
+
+  show(root, state) {
+    const { names, start } = state, networks = networksOf(state), said = caption();
+    const paper = make("canvas", { width: 280, height: 280, className: "paper", tabIndex: 0, role: "application",
+      ariaLabel: "Drawing area. Arrow keys move, Space starts or ends a stroke, Backspace undoes." });
+    const status = make("p", { className: "words", role: "status" });
+    const tools = make("div"), bar = make("div", { className: "control" });
+    const samples = choice(tools, "digit", ["my own drawing", ...state.y.map((_, i) => `sample ${i + 1}`)], 1);
+    const eps = epsSlider(tools, { max: 0.5, value: start.eps });
+    const press = button(bar, "Attack it", () => {
+      attacked = true;
+      ask();
+    });
+    press.className = "primary";
+    button(bar, "Undo", () => area.undo());
+    button(bar, "Clear", () => area.clear());
+    tools.append(bar, status);
+    const rows = make("div", { className: "rows" });
+    const cells = networks.map((network) => {
+      const cell = { picture: canvas(state.shape), bars: bars(network.classes), verdict: make("strong") };
+      rows.append(make("figure", { className: "drawn" }, cell.picture, cell.bars.element,
+        make("figcaption", {}, cell.verdict)));
+      return cell;
+    });
+    root.append(make("div", { className: "side" }, paper, tools), rows,
+      key(["ghost", "as drawn"], ["bar", "what it reads now"]), said);
+
+    let x = null, subject = null, attacked = false; // x: what the networks see; subject: what it is of
+    const showCell = (i) => {
+      const { before, after } = cells[i], now = after ?? before;
+      paintImage(cells[i].picture, now.picture);
+      cells[i].bars.show(before.after, now.after);
+      cells[i].verdict.textContent = drawWords([names[i]], [cells[i]], eps.valueAsNumber).split(" The attack")[0];
+      cells[i].picture.setAttribute("aria-label", `what ${names[i]} sees: ${sureOf(now)}`);
+    };
+    const look = () => {
+      subject = samples.selectedIndex ? samples.selectedIndex : area.ink;
+      attacked = false;
+      x = null;
+      try {
+        x = samples.selectedIndex ? subjectOf(state, samples.selectedIndex - 1).x : centred(area.ink);
+      } catch (fault) {
+        said.textContent = fault.message;
+      }
+      rows.hidden = x === null;
+      if (x === null) return;
+      networks.forEach((network, i) => {
+        Object.assign(cells[i], { before: reading(network, x), after: undefined, smallest: undefined });
+        showCell(i);
+      });
+      said.textContent = drawWords(names, cells, 0);
+    };
+    const later = inPieces(root, function* () {
+      const of = x, size = eps.valueAsNumber;
+      if (of === null || !attacked) return;
+      for (const [i, network] of networks.entries()) {
+        const y = cells[i].before.read, picture = yield* pgdSearch(network, of, y, size, { stop: true });
+        if (of !== x) return;
+        cells[i].after = reading(network, picture);
+        showCell(i);
+        if (cells[i].smallest !== undefined) continue;
+        const smallest = yield* smallestEpsSearch(network, of, y, { tolerance: 5e-3 });
+        if (of !== x) return;
+        cells[i].smallest = smallest;
+        showCell(i);
+      }
+      said.textContent = drawWords(names, cells, size);
+    });
+    const own = () => (samples.selectedIndex ? null : area.ink);
+    const changed = () => {
+      subject = null;
+      ask();
+    };
+    const area = new DrawingArea(paper, status, {
+      begin() {
+        const chosen = samples.selectedIndex;
+        return { ink: area.ink, drawing: own(), restore() {
+          samples.selectedIndex = chosen;
+          changed();
+        } };
+      },
+      drawn() {
+        samples.selectedIndex = 0;
+        changed();
+      },
+    });
+    samples.addEventListener("input", () => {
+      const chosen = samples.selectedIndex;
+      area.show(chosen ? subjectOf(state, chosen - 1).x.slice() : new Float32Array(PIXELS));
+      subject = null;
+    });
+    area.show(subjectOf(state, 0).x.slice());
+    const ask = redrawing(root, () => {
+      if (subject === null) look();
+      if (attacked) later();
+    });
+  },
+};

@@ -1,24 +1,24 @@
 """A training that can be watched and stopped: it runs in a thread, so that the kernel can hear."""
 
-import html
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
-import ipywidgets as W
+import traitlets
+from matplotlib.ticker import PercentFormatter
 from torch import Tensor, nn
 
 from advtutor import attacks, training
 from advtutor.evaluation import evaluate
-from advtutor.widgets.controls import Button
-from advtutor.widgets.explorer import picture_html, sentence_html, still
-from advtutor.widgets.pictures import training_picture
+from advtutor.plots import BLUE, ORANGE, Figure, described
+from advtutor.widgets.base import Explorer
 
-_SECONDS = 0.5  # between two pictures: drawing shall not take more than a part of the training
+_SECONDS = 0.5  # between two measurements
+_EMPTY: dict[str, list[float]] = {"batches": [], "loss": [], "clean": [], "fgsm": []}
 
 
-class TrainingObserver(W.VBox):
+class TrainingObserver(Explorer):
     """Curves that grow while `training.fit` runs, with a button to start and one to stop.
 
     `make_model()` gives the network to train, a new one at each start; `x`, `y` and `settings` go
@@ -29,6 +29,12 @@ class TrainingObserver(W.VBox):
     both are None before. Cells may run meanwhile; what they draw at random from torch's own
     generator is then not repeatable.
     """
+
+    curves = traitlets.Dict(_EMPTY).tag(sync=True)
+    status = traitlets.Unicode("Not started.").tag(sync=True)
+    running = traitlets.Bool().tag(sync=True)
+    starts = traitlets.Int().tag(sync=True)  # how often the page has asked for it
+    stops = traitlets.Int().tag(sync=True)
 
     def __init__(
         self,
@@ -44,32 +50,22 @@ class TrainingObserver(W.VBox):
         self.history: training.History | None = None
         self._make, self._x, self._y, self._watched = make_model, x, y, watched
         self._eps, self._settings = eps, settings
-        self._last = 0.0  # when the errors were measured last
         self._ask_to_stop, self._thread = threading.Event(), threading.Thread()
-        self._start = Button(description="Start training", primary=True)
-        self._stop = Button(description="Stop", disabled=True)
-        self._status = W.HTML()
-        self._picture = W.HTML()
-        self._start.on_click(self.start)
-        self._stop.on_click(self.stop)
-        self._say("Not started.")
-        self._clear()
-        layout = W.Layout(flex_flow="row wrap", grid_gap="0 12px", align_items="center")
-        buttons = W.Box([self._start, self._stop, self._status], layout=layout)
-        super().__init__([buttons, self._picture])
+        super().__init__("training", lambda: picture(_EMPTY))
 
-    def start(self) -> None:
+    @traitlets.observe("starts")
+    def start(self, _: object = None) -> None:
         """Train a new model from the beginning; nothing while one is training."""
         if self._thread.is_alive():
             return
         self._ask_to_stop.clear()
-        self._start.disabled, self._stop.disabled = True, False
-        self._say("Training.")
-        self._clear()
+        self.running, self.status, self.curves = True, "Training.", _EMPTY
+        self._losses: list[float] = []  # of the batches since the last measurement
         self._thread = threading.Thread(target=self._train, daemon=True)
         self._thread.start()
 
-    def stop(self) -> None:
+    @traitlets.observe("stops")
+    def stop(self, _: object = None) -> None:
         """End the training after the batch that is being computed."""
         self._ask_to_stop.set()
 
@@ -80,59 +76,67 @@ class TrainingObserver(W.VBox):
 
     def _train(self) -> None:
         try:
+            self._done, self._last = 0, time.monotonic()
             self.model = self._make()
-            words: dict[str, Any] = {
-                "progress": False,
-                **self._settings,
-                "on_batch": self._on_batch,
-            }
+            words = {"progress": False, **self._settings, "on_batch": self._on_batch}
             self.history = training.fit(self.model, self._x, self._y, **words)
-            self._measure(self._done)
+            self._measure()
             ended = "Stopped" if self.history.interrupted else "Finished"
-            self._say(f"{ended} after {self._done} batches. The model keeps what it has learnt.")
+            self.status = f"{ended} after {self._done} batches. The model keeps what it has learnt."
         except Exception as error:  # in a thread nobody else would tell it
-            self._picture.value = sentence_html(error)
-            self._say("Ended early.")
+            self.status = f"Ended early. {type(error).__name__}: {error}"
         finally:
-            self._start.disabled, self._stop.disabled = False, True
+            self.running = False
 
     def _on_batch(self, done: int, loss: float) -> bool:
         self._losses.append(loss)
         self._done = done
         if time.monotonic() - self._last >= _SECONDS:
-            self._measure(done)
+            self._measure()
             self._last = time.monotonic()
         return self._ask_to_stop.is_set()
 
-    def _measure(self, done: int) -> None:
+    def _measure(self) -> None:
         x, y = self._watched
         attack = lambda m, x, y: attacks.fgsm(m, x, y, self._eps)  # noqa: E731
-        self._batches.append(done)
-        self._loss.append(sum(self._losses) / max(1, len(self._losses)))
+        now = {
+            "batches": self._done,
+            "loss": sum(self._losses) / max(1, len(self._losses)),
+            "clean": evaluate(self.model, x, y).error,
+            "fgsm": evaluate(self.model, x, y, attack).error,
+        }
         self._losses.clear()
-        self._clean.append(evaluate(self.model, x, y).error)
-        self._fgsm.append(evaluate(self.model, x, y, attack).error)
-        figure = training_picture(self._batches, self._loss, self._clean, self._fgsm)
-        self._picture.value = picture_html(figure)
-
-    def _clear(self) -> None:
-        self._losses: list[float] = []  # of the batches since the last measurement
-        self._batches: list[int] = []
-        self._loss: list[float] = []
-        self._clean: list[float] = []
-        self._fgsm: list[float] = []
-        self._done = 0
-        self._last = time.monotonic()
-        self._picture.value = picture_html(training_picture([], [], [], []))
-
-    def _say(self, words: str) -> None:
-        self._status.value = f'<span role="status">{html.escape(words)}</span>'
+        self.curves = {name: [*values, now[name]] for name, values in self.curves.items()}
 
     def __repr__(self) -> str:
         return "<TrainingObserver: curves that grow while a network is trained>"
 
-    def _repr_mimebundle_(self, **kwargs: object) -> tuple[dict[str, object], dict[str, object]]:
-        figure = training_picture(self._batches, self._loss, self._clean, self._fgsm)
-        data = {**super()._repr_mimebundle_(**kwargs), "text/plain": repr(self)}
-        saved, metadata = still(figure)
-        return data | saved, metadata
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        self._figure = picture(self.curves)
+        return super()._repr_mimebundle_(**kwargs)
+
+
+def picture(curves: dict[str, list[float]]) -> Figure:
+    """How a training went: the loss, and the clean and the FGSM error, after so many batches."""
+    batches, loss, clean, fgsm = (curves[name] for name in _EMPTY)
+    figure = Figure(figsize=(7, 3.2), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    left.plot(batches, loss, color=BLUE)
+    right.plot(batches, clean, "o-", color=BLUE, label="clean error")
+    right.plot(batches, fgsm, "s--", color=ORANGE, label="FGSM error")
+    left.set(ylim=(0, 1.1 * max(loss, default=1.0)), title="loss of the batches")
+    right.set(ylim=(-0.03, 1.03))
+    right.yaxis.set_major_formatter(PercentFormatter(1.0))
+    right.legend(frameon=False)
+    for axis in (left, right):
+        axis.set(xlim=(0, 1.03 * max(batches, default=100)), xlabel="batches")
+        axis.grid(color="#dddddd")
+    if not batches:
+        left.text(0.5, 0.5, "not started yet", transform=left.transAxes, ha="center")
+        return described(figure, "a training", "Two empty panels: no training has run yet.")
+    alt = (
+        f"After {batches[-1]} batches the loss went from {loss[0]:.3g} to {loss[-1]:.3g}, the "
+        f"clean error from {clean[0]:.0%} to {clean[-1]:.0%}, the FGSM error from {fgsm[0]:.0%} to "
+        f"{fgsm[-1]:.0%}."
+    )
+    return described(figure, "a training", alt)

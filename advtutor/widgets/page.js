@@ -1,7 +1,9 @@
 // Each widget by its kind: `words` says in a sentence what is seen at some values of its controls,
-// `show` puts it into the page. Nothing here asks a kernel, but for a training.
+// `show` puts it into the page. Only a training and a prediction talk with the kernel.
 
-const WIDGETS = { eps: epsExplorer };
+const WIDGETS = { eps: epsExplorer, direction: directionExplorer, dimension: dimensionExplorer,
+  stepper: attackStepper, defence: defenceExplorer, photo: photoExplorer,
+  draw: drawDigit, training: trainingObserver, number: numberSlider };
 
 // JupyterLab would take these keys for itself, and walk to the next cell.
 const OURS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown",

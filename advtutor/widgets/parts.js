@@ -81,16 +81,18 @@ function button(panel, name, act) {
   return made;
 }
 
-// Calls `draw` now, and once in each frame in which a control has moved.
+// Calls `draw` now, and once in each frame in which a control has moved or which is asked for.
 function redrawing(root, draw) {
   let frame = null;
-  root.addEventListener("input", () => {
+  const ask = () => {
     frame ??= requestAnimationFrame(() => {
       frame = null;
       draw();
     });
-  });
+  };
+  root.addEventListener("input", ask);
   draw();
+  return ask;
 }
 
 // Runs what `work()` does in pieces (it pauses by `yield`), between which the page draws and hears.
@@ -118,6 +120,8 @@ function inPieces(root, work) {
   };
 }
 
+const inPercent = (error) => `${Math.round(100 * error)} %`;
+
 // Pictures, and what they say to somebody who does not see them.
 
 const canvas = ([, height, width], className = "picture") =>
@@ -144,3 +148,39 @@ function bars(classes) {
   });
   return { element, show };
 }
+
+// Plots, in the page's own colours.
+
+const inFull = new Intl.NumberFormat("en").format;
+const short = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 }).format;
+
+// Axes over `x` and `y`, both [from, to]. `at` gives the place of a point of the data, `draw` puts
+// marks there instead of those before, with their sentence.
+function plot({ x, y, xticks, yticks, xlabel, ylabel, log = false, showX = short, showY = short, width = 300 }) {
+  const height = 230, left = 66, right = width - 12, top = 10, bottom = height - 42;
+  const f = log ? Math.log10 : (value) => value;
+  const part = ([low, high], value) => (f(value) - f(low)) / (f(high) - f(low));
+  const at = ([a, b]) => [left + part(x, a) * (right - left), bottom - part(y, b) * (bottom - top)];
+  const grid = [
+    ...xticks.map((value) => [at([value, y[0]])[0], showX(value)]).map(([place, word]) =>
+      `<path class="grid" d="M${place} ${top}V${bottom}"/>${letters([place, bottom + 15], word, "middle")}`),
+    ...yticks.map((value) => [at([x[0], value])[1], showY(value)]).map(([place, word]) =>
+      `<path class="grid" d="M${left} ${place}H${right}"/>${letters([left - 5, place + 4], word, "end")}`),
+    letters([(left + right) / 2, height - 6], xlabel, "middle"),
+    `<g transform="translate(12 ${(top + bottom) / 2}) rotate(-90)">${letters([0, 0], ylabel, "middle")}</g>`,
+    `<path class="axes" d="M${left} ${top}V${bottom}H${right}"/>`,
+  ];
+  const element = make("div", { className: "plot", style: `flex-basis: ${width}px; max-width: ${1.2 * width}px` });
+  element.innerHTML = `<svg viewBox="0 0 ${width} ${height}" role="img">${grid.join("")}<g></g></svg>`;
+  const [svg] = element.children, marks = svg.lastElementChild;
+  const draw = (made, words) => {
+    marks.innerHTML = made.join("");
+    svg.setAttribute("aria-label", words);
+  };
+  return { element, at, draw };
+}
+
+// Marks at places of a plot, as SVG.
+const letters = ([x, y], words, anchor = "start") => `<text x="${x}" y="${y}" text-anchor="${anchor}">${words}</text>`;
+const line = (places, look) => `<polyline class="${look}" points="${places.map(String).join(" ")}"/>`;
+const disc = ([x, y], look = "here", radius = 6) => `<circle class="${look}" cx="${x}" cy="${y}" r="${radius}"/>`;

@@ -27,3 +27,8 @@ def bars(axis: Axes, series: Mapping[str, Tensor]) -> None:
     axis.set(xticks=range(len(p)), yticks=[0, 0.5, 1], xlim=(-0.6, len(p) - 0.4), ylim=(0, 1.02))
     axis.yaxis.set_major_formatter(PercentFormatter(1.0))
     axis.spines[["top", "right"]].set_visible(False)
+
+
+def short(value: float | Tensor) -> str:
+    """Three significant digits, as the page's `short` writes them: 0.0798, 5.59, 37,600."""
+    return f"{float(f'{float(value):.3g}'):,.15g}"

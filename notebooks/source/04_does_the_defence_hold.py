@@ -561,7 +561,7 @@ claim("worst-robust", single[2, 4], 0.08, 0.45, unit="%", statement="worst case,
 # %% [markdown]
 # **What it shows.** Read along the rows. Only the last column is a verdict, and it is a lower bound: a fifth attack can only raise it. On the hardened network FGSM misses most of what the four together break; on the PGD-trained one it misses less.
 #
-# Now let the networks face each other, digit by digit. The curves are those of the first 200. (The first look at PGD computes its own, which takes some seconds.)
+# Now let the networks face each other, digit by digit. The curves are those of the first 200, measured beforehand, which takes some seconds.
 
 # %%
 shown = {"usual": plain, "hardened": hardened, "random start": fast, "PGD-trained": robust}

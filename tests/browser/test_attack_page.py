@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from in_lab import AXE
+from in_lab import AXE, expect
 from safetensors.torch import load
 
 from advtutor import attacks, live, models
 from advtutor.data import mnist
-from advtutor.widgets import centred
 
 ROOT = Path(__file__).resolve().parents[2]
 NETWORKS = ("usual", "hardened")
@@ -261,26 +260,6 @@ def test_an_empty_and_a_black_canvas_are_told(visit) -> None:
     assert headline(page).startswith("You see a 0.")
 
 
-def test_a_drawing_is_centred_as_in_the_notebooks(visit) -> None:
-    """Catches a drawing that the page hands to the networks in another shape than the course."""
-    page = visit()
-    draw(page, [(0.1, 0.2), (0.5, 0.3), (0.4, 0.9)])
-    ink = page.evaluate(
-        """() => { const pen = document.getElementById('attack-canvas').getContext('2d');
-            const at = (i) => [10 * (i % 28) + 5, 10 * Math.floor(i / 28) + 5];
-            return Array.from({length: 784}, (_, i) => pen.getImageData(...at(i), 1, 1).data[0]);
-        }"""
-    )
-    x = centred(torch.tensor(ink).view(28, 28) / 255)
-    page.locator("#attack-eps").fill("0")
-    settled(page)
-    shown = page.evaluate(
-        """() => Array.from(document.querySelector('.attack-picture').getContext('2d')
-            .getImageData(0, 0, 28, 28).data.filter((_, i) => i % 4 === 0))"""
-    )
-    assert (torch.tensor(shown) - 255 * x.flatten()).abs().max() <= 3  # of 255
-
-
 @pytest.mark.parametrize("width", [360, 768, 1000, 1400])
 def test_nothing_shifts_under_the_hand(visit, width) -> None:
     """Catches a canvas or a slider that moves away when the words above it change."""
@@ -463,3 +442,39 @@ def test_what_the_page_says_of_its_digits_is_so(visit) -> None:
     twenty = model(climbed).argmax(dim=1) != y
     assert sorted(y.tolist()) == sorted(3 * list(range(10)))
     assert (twenty & ~one).float().mean() > 0.6
+
+
+@pytest.mark.parametrize(
+    ("notebook", "kinds"),
+    [
+        ("00_start_here", ["photo", "draw"]),
+        ("01_linear_explanation", ["dimension", "direction"]),
+        ("solutions/02_gradient_sign_crafting", ["eps", "stepper"]),
+        ("04_does_the_defence_hold", ["defence"]),
+    ],
+)
+def test_the_widgets_of_a_notebook_move_on_its_page(browser, site, notebook, kinds) -> None:
+    """Catches a widget that needs a kernel or a server, that keys do not move, or without names."""
+    asked, faults, page = [], [], browser.new_page(viewport={"width": 700, "height": 900})
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("pageerror", lambda fault: faults.append(str(fault)))
+    page.goto((site / "notebooks" / f"{notebook}.html").as_uri())
+    widgets = page.locator(".advtutor-widget")
+    assert [widget.get_attribute("data-kind") for widget in widgets.all()] == kinds
+    for widget in widgets.all():
+        slider, words = widget.locator("[type=range]").last, widget.locator("> .words")
+        if widget.get_attribute("data-kind") == "draw":
+            widget.get_by_role("button", name="Attack it").click()
+        expect(words).not_to_be_empty()
+        before = words.inner_text()
+        slider.focus()
+        page.keyboard.press("Home")
+        expect(words).not_to_have_text(before)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    if AXE.exists():
+        page.evaluate(AXE.read_text(encoding="utf-8"))
+        found = page.evaluate("() => axe.run('.advtutor-widget')")["violations"]
+        assert not [f["id"] for f in found if f["impact"] in ("serious", "critical")]
+    assert not faults
+    assert not [url for url in asked if not url.startswith((site.as_uri(), "data:"))]
+    page.close()

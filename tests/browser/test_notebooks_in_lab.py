@@ -36,8 +36,10 @@ def assert_sound(page):
     """The notebook that has run shows no fault, and its widgets have their sentences; close it."""
     in_lab.wait_until_done(page)
     in_lab.assert_ran(page)
-    for picture in page.locator(".jp-OutputArea-output .widget-html img").all():
-        assert len(picture.get_attribute("alt")) > 40
+    for widget in page.locator(
+        ".advtutor-widget:not([data-kind=number], [data-kind=training])"
+    ).all():
+        assert len(widget.locator(".words").last.inner_text()) > 40
     page.evaluate("() => { window.jupyterapp.shell.currentWidget.sessionContext.shutdown(); }")
     page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.sessionContext.session")
     page.close()
