@@ -213,6 +213,17 @@ def test_below_each_widget_a_line_says_how_to_move_it(text: str) -> None:
     assert kinds[3] == "*To move what this picture shows, [run it yourself](../docs/ways_in.md).*"
 
 
+def test_the_explorers_of_the_notebooks_live_on_their_pages(site: Path) -> None:
+    """Catches a widget that is stored under another name than the site looks for."""
+    kinds = {"eps", "direction", "dimension", "stepper", "defence", "photo", "draw"}
+    for folder in ("notebooks", "notebooks/solutions"):
+        texts = [path.read_text(encoding="utf-8") for path in (site / folder).glob("0*.html")]
+        found = [kind for text in texts for kind in re.findall(r'data-kind="(\w+)"', text)]
+        assert sorted(found) == sorted(kinds)
+    for kind in kinds:
+        assert (site / "_static" / f"widget-{kind}.js").stat().st_size > 100
+
+
 def test_a_link_to_a_file_that_is_no_page_keeps_its_words() -> None:
     """Catches a page that leads to a file of the clone, and one whose other links were cut."""
     page = ROOT / "docs" / "a page that is not there.md"

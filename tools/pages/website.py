@@ -20,6 +20,7 @@ from nbformat import NotebookNode
 
 from advtutor.live import page
 from tools.notebooks.source import NOTEBOOKS, ROOT
+from tools.pages import widgets
 
 SITE = ROOT / "build" / "site"
 LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]*)\]\((?P<target>(?![a-z]+:|#)[^)#\s]+)[^)\s]*\)")
@@ -73,6 +74,7 @@ def main(arguments: list[str] | None = None) -> int:
     else:
         for name, text in {"attack.css": page.css(), "attack.js": page.script()}.items():
             (target / "_static" / name).write_text(text, encoding="utf-8")
+        widgets.files(target / "_static")
         print(f"Built in {time.monotonic() - started:.0f} s: {(target / 'index.html').as_uri()}")
     return status
 
@@ -184,7 +186,7 @@ def for_the_site(notebook: NotebookNode, name: str, solved: bool) -> NotebookNod
         else f"[the solved notebook](solutions/{name}.ipynb)"
     )
     what = "This is the solved notebook" if solved else "This notebook has blanks for you to fill"
-    note = f"{what}, stored as it ran: to answer and to move sliders, {run_it}. See also {twin}."
+    note = f"{what}, stored as it ran: to answer and to change code, {run_it}. See also {twin}."
     cells = []
     for cell in notebook.cells:
         if cell.cell_type == "code":
@@ -195,8 +197,10 @@ def for_the_site(notebook: NotebookNode, name: str, solved: bool) -> NotebookNod
                 image = {"alt": "; ".join(alts), "width": f"{max(widths)}px"}
                 cell.metadata["mystnb"] = {"image": image}
         cells.append(cell)
-        if cell.cell_type == "code" and any(is_widget(output) for output in cell.outputs):
-            text = f"*To move what this picture shows, {run_it}.*"
+        shown = [o for o in cell.outputs if is_widget(o)] if cell.cell_type == "code" else []
+        if shown:
+            moving = widgets.html(shown[0].data["text/plain"], up, run_it)
+            text = moving or f"*To move what this picture shows, {run_it}.*"
             cells.append(nbformat.v4.new_markdown_cell(text, id=f"{cell.id}-run"))
         elif len(cells) == 1:
             text = f":::{{note}}\n{note}\n:::"
