@@ -137,11 +137,12 @@ def _about_the_examples(
         untouched = untouched and torch.equal(x_given, x) and torch.equal(y_given, y)
         return x_adv
 
-    guard = Guard(model)
-    x_adv, still = (
-        examples(partial(sized, watched, size), model, x, y, guard) for size in (eps, 0.0)
-    )
-    by, moved = float((still - x).abs().max()), float((x_adv - x).abs().max())
+    with eval_mode(model):
+        guard = Guard(model)
+        (x_adv, moves), (_, still) = (
+            examples(partial(sized, watched, size), model, x, y, guard) for size in (eps, 0.0)
+        )
+    by, moved = float(still.max()), float(moves.max())
     findings = [
         Finding(untouched, "leaves the images alone", "yes" if untouched else "it changes them"),
         Finding(by == 0, "eps = 0 changes nothing", f"moves pixels by up to {by:.3g}"),

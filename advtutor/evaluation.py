@@ -1,5 +1,6 @@
 """Measuring models: how often one errs, under which attack, and on whose examples."""
 
+import contextlib
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,9 +15,10 @@ from advtutor.attacks import eval_mode
 from advtutor.attacks.inputs import (
     check_count,
     check_data,
-    check_examples,
+    check_form,
     check_images,
     check_model,
+    check_pixels,
     check_size,
     warn_caller,
 )
@@ -88,21 +90,24 @@ def evaluate(
     x = checked(model, x, y, batch_size)
     wrong_before = wrong = fooled = unmoved = 0
     confidence = max_linf = 0.0
-    reader = Reader(model)
-    guard = Guard(model)
-    for x_batch, y_batch in batches(model, x, y, batch_size):
-        x_adv = x_batch if attack is None else examples(attack, model, x_batch, y_batch, guard)
-        seen = reader(x_adv, y_batch)
-        errs = seen.classes != y_batch
-        erred = errs if attack is None else reader(x_batch).classes != y_batch
-        moved = (x_adv - x_batch).abs().flatten(1).amax(dim=1)
-
-        wrong_before += int(erred.sum())
-        wrong += int(errs.sum())
-        fooled += int((errs & ~erred).sum())
-        confidence += math.fsum(seen.confidence[errs].tolist())  # some devices have no float64
-        max_linf = max(max_linf, float(moved.max()))
-        unmoved += int((moved == 0).sum())
+    with eval_mode(model):
+        reader, guard = Reader(model, x), Guard(model)
+        for x_batch, y_batch in batches(model, x, y, batch_size):
+            x_adv = x_batch
+            if attack is not None:
+                x_adv, moved = examples(attack, model, x_batch, y_batch, guard)
+                max_linf = max(max_linf, float(moved.max()))
+                unmoved += int((moved == 0).sum())
+            seen = reader(x_adv, y_batch)
+            errs = seen.classes != y_batch
+            wrong += int(errs.sum())
+            confidence += math.fsum(seen.confidence[errs].tolist())  # some devices lack float64
+            if attack is not None:
+                erred = reader.logits(x_batch).argmax(dim=1) != y_batch
+                wrong_before += int(erred.sum())
+                fooled += int((errs & ~erred).sum())
+    if attack is None:
+        wrong_before, unmoved = wrong, len(x)
     right_before = len(x) - wrong_before
     return Report(
         n=len(x),
@@ -170,22 +175,25 @@ def transfer_matrix(
         raise TypeError(f"models is a {type(models).__name__}; give a dict of names and models")
     for model in models.values():
         x = checked(model, x, y, batch_size)
-    readers = [Reader(model) for model in models.values()]
     error, agreement = (torch.zeros(len(models), len(models)) for _ in range(2))
-    for row, source in enumerate(models.values()):
-        read: list[list[Tensor]] = [[] for _ in models]
-        guard = Guard(source)
-        for x_batch, y_batch in batches(source, x, y, batch_size):
-            x_adv = examples(attack, source, x_batch, y_batch, guard)
-            for answers, reader in zip(read, readers, strict=True):
-                seen = reader(*to_device_of(reader.model, x_adv, y_batch))
-                answers.append(seen.classes.to(y.device))
-        classes = torch.stack([torch.cat(answers) for answers in read])  # [V, N]
-        wrong = classes != y
-        both = wrong & wrong[row]
-        same = both & (classes == classes[row])
-        error[row] = wrong.float().mean(dim=1)
-        agreement[row] = same.sum(dim=1) / both.sum(dim=1)  # 0 / 0 is NaN
+    with contextlib.ExitStack() as stack:
+        for model in models.values():
+            stack.enter_context(eval_mode(model))
+        readers = [Reader(model, x) for model in models.values()]
+        for row, source in enumerate(models.values()):
+            read: list[list[Tensor]] = [[] for _ in models]
+            guard = Guard(source)
+            for x_batch, y_batch in batches(source, x, y, batch_size):
+                x_adv, _ = examples(attack, source, x_batch, y_batch, guard)
+                for answers, reader in zip(read, readers, strict=True):
+                    logits = reader.logits(*to_device_of(reader.model, x_adv, y_batch))
+                    answers.append(logits.argmax(dim=1).to(y.device))
+            classes = torch.stack([torch.cat(answers) for answers in read])  # [V, N]
+            wrong = classes != y
+            both = wrong & wrong[row]
+            same = both & (classes == classes[row])
+            error[row] = wrong.float().mean(dim=1)
+            agreement[row] = same.sum(dim=1) / both.sum(dim=1)  # 0 / 0 is NaN
     return Transfer(tuple(models), error, agreement)
 
 
@@ -221,41 +229,52 @@ def predict(model: nn.Module, x: Tensor, *, batch_size: int = 512) -> Prediction
     """
     check_model(model)
     x, batch_size = check_images(x, None), check_count("batch_size", batch_size)
-    reader = Reader(model)
-    parts = [reader(*to_device_of(model, part)) for part in x.split(batch_size)]
+    with eval_mode(model):
+        reader = Reader(model, x)
+        parts = [reader(*to_device_of(model, part)) for part in x.split(batch_size)]
     return Prediction(*(torch.cat(numbers).to(x.device) for numbers in zip(*parts, strict=True)))
 
 
 class Reader:
-    """Asks a model again and again for its prediction, in eval mode and without gradients."""
+    """Asks a model in eval mode again and again for its prediction, without gradients.
 
-    def __init__(self, model: nn.Module) -> None:
+    It tries on the first of `x` whether the model writes to its images.
+    """
+
+    def __init__(self, model: nn.Module, x: Tensor) -> None:
         self.model, self._query = model, Query(model)
+        self._query.try_out(*to_device_of(model, x[:2]))
+        self._probabilities = getattr(_under_wrappers(model), "probabilities", None)
+        inside = [m for m in modules_of(model) if callable(getattr(m, "probabilities", None))]
+        self._inside: list[Any] = inside
 
     def __call__(self, x: Tensor, y: Tensor | None = None) -> Prediction:
         """The prediction at `x`, where the model is; `y` must name some of its classes."""
-        with torch.no_grad(), eval_mode(self.model):
-            logits = self._query(x, y)
-            return Prediction(logits, _probabilities(self.model, logits))
+        logits = self.logits(x, y)
+        with torch.no_grad():
+            if callable(self._probabilities):
+                return Prediction(logits, self._probabilities(logits))
+            softmax = logits.softmax(dim=1)
+            self._compare(logits, softmax)
+            return Prediction(logits, softmax)
 
+    def logits(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """What the prediction at `x` rests on."""
+        with torch.no_grad():
+            return self._query(x, y)
 
-def _probabilities(model: nn.Module, logits: Tensor) -> Tensor:
-    own = getattr(_under_wrappers(model), "probabilities", None)
-    if callable(own):
-        return own(logits)
-    softmax = logits.softmax(dim=1)
-    for module in modules_of(model):
-        own = getattr(module, "probabilities", None)
-        if callable(own) and not _alike(own(logits), softmax):
-            name = type(module).__name__
-            warn_caller(
-                f"the model holds a {name}, which has its own probabilities, and has none "
-                "itself: its confidence is read off the softmax. If its logits are those of the "
-                f"{name}, give it a method probabilities(logits), too",
-                EvaluationWarning,
-            )
-            break
-    return softmax
+    def _compare(self, logits: Tensor, softmax: Tensor) -> None:
+        """Warn if a module inside has probabilities of its own that are not the `softmax`."""
+        for module in self._inside:
+            if not _alike(module.probabilities(logits), softmax):
+                name = type(module).__name__
+                warn_caller(
+                    f"the model holds a {name}, which has its own probabilities, and has none "
+                    "itself: its confidence is read off the softmax. If its logits are those of "
+                    f"the {name}, give it a method probabilities(logits), too",
+                    EvaluationWarning,
+                )
+                break
 
 
 def _alike(first: Tensor, second: Tensor) -> bool:
@@ -289,16 +308,25 @@ def batches(
     model: nn.Module, x: Tensor, y: Tensor, batch_size: int
 ) -> Iterator[tuple[Tensor, ...]]:
     """Images and labels in batches, where the model is."""
+    device = _device_of(model, x)
     for part in zip(x.split(batch_size), y.split(batch_size), strict=True):
-        yield to_device_of(model, *part)
+        yield tuple(tensor.to(device) for tensor in part)
 
 
-def examples(attack: Attack, model: nn.Module, x: Tensor, y: Tensor, guard: Guard) -> Tensor:
-    """What `attack` makes of copies of `x` and `y`, looked at; `guard` keeps `model` as it was."""
+def examples(
+    attack: Attack, model: nn.Module, x: Tensor, y: Tensor, guard: Guard
+) -> tuple[Tensor, Tensor]:
+    """What `attack` makes of copies of `x` and `y`, and how far the furthest pixel of each moved.
+
+    `guard` keeps the model as it was; the caller holds it in eval mode. Raises as `evaluate`.
+    """
     with guard.on():
         x_adv = attack(model, x.clone(), y.clone())
-    check_examples(x_adv, x)
-    return x_adv.detach()
+    check_form(x_adv, x)
+    x_adv = x_adv.detach()
+    moved = (x_adv - x).abs_().flatten(1).amax(dim=1)
+    check_pixels(x_adv, moved)
+    return x_adv, moved
 
 
 def sized(attack: SizedAttack, eps: float, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
@@ -308,9 +336,13 @@ def sized(attack: SizedAttack, eps: float, model: nn.Module, x: Tensor, y: Tenso
 
 def to_device_of(model: nn.Module, x: Tensor, *more: Tensor) -> tuple[Tensor, ...]:
     """The tensors where the model's weights are; without weights, where `x` is."""
-    weights = (p for module in modules_of(model) for p in module.parameters())
-    device = next(weights, x).device
+    device = _device_of(model, x)
     return tuple(tensor.to(device) for tensor in (x, *more))
+
+
+def _device_of(model: nn.Module, x: Tensor) -> torch.device:
+    weights = (p for module in modules_of(model) for p in module.parameters())
+    return next(weights, x).device
 
 
 def __getattr__(name: str) -> Any:

@@ -87,7 +87,7 @@ def test_gradients_are_not_recorded():
     model = Reader()
     model.register_forward_hook(lambda m, args, out: seen.append(out.requires_grad))
     evaluate(model, X, Y)
-    assert seen == [False]
+    assert seen and not any(seen)
 
 
 @pytest.mark.parametrize(

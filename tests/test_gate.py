@@ -337,6 +337,42 @@ def test_measuring_models_that_work_in_place(how) -> None:
     assert torch.equal(x, X)
 
 
+def test_looking_whether_a_model_writes_draws_nothing() -> None:
+    """Catches a model with noise of its own that answers otherwise than when it is called."""
+
+    class Noisy(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return MODEL(x + torch.rand_like(x))
+
+    torch.manual_seed(0)
+    alone = Noisy()(X)
+    torch.manual_seed(0)
+    assert torch.equal(predict(Noisy(), X).logits, alone)
+
+
+def test_a_model_that_knows_one_size_of_batch() -> None:
+    """Catches a look with fewer images that ends the measurement."""
+
+    class Six(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return MODEL(x.reshape(6, 1, 4, 4).mul_(2))
+
+    x = X.clone()
+    assert evaluate(Six(), x, Y) == evaluate(InPlace("plain"), x, Y)
+    assert torch.equal(x, X)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_pixels_whose_sum_is_too_large_are_finite(dtype) -> None:
+    """Catches finite images that are refused because they were added up."""
+    x = torch.full((6, 1, 4, 4), torch.finfo(dtype).max / 2, dtype=dtype)
+    constant = nn.Sequential(nn.Flatten(), nn.Hardtanh(), nn.Linear(16, 3)).to(dtype)
+    for attack in (None, lambda m, x, y: -x):
+        assert evaluate(constant, x, Y, attack).n == 6
+        with pytest.raises(ValueError, match="NaN or infinite"):
+            evaluate(constant, x.where(x > x.max(), x * 4), Y, attack)
+
+
 def test_an_attack_that_hands_out_images_of_the_callers() -> None:
     """Catches stored examples that the model overwrites while it is measured on them."""
     stored = X.clone()

@@ -46,7 +46,7 @@ def fgsm(
         J = losses_of(loss or cross_entropy, logits, y).sum()
         gradient = input_gradient(J, x)
         warn_of_trouble(logits, gradient, y, targeted)
-        x_adv = x.detach().add(gradient.sign(), alpha=-eps if targeted else eps)
+        x_adv = gradient.sign().mul_(-eps if targeted else eps).add_(x.detach())
         return LinfBall(x.detach(), eps, clip).cut(x_adv)
 
 

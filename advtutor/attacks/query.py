@@ -107,12 +107,33 @@ class Query:
     def __init__(self, model: Model) -> None:
         self.model, self._copies = model, True
 
+    def try_out(self, few: Tensor) -> None:
+        """Show the model a copy of a `few` images, which is cheaper than one of the first batch.
+
+        What it draws by chance, it draws again. If it takes no few, nothing is known yet.
+        """
+        given = few.clone()
+        with (
+            contextlib.suppress(Exception),
+            torch.no_grad(),
+            torch.random.fork_rng([few.device] if few.is_cuda else []),
+        ):
+            self.model(given)
+            self._copies = not _same(given, few)
+
     def __call__(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """As `answer`."""
         given = x.clone() if self._copies else x
         logits = answer(self.model, given, y)
-        self._copies = self._copies and not torch.equal(given, x)
+        self._copies = self._copies and not _same(given, x)
         return logits
+
+
+def _same(x: Tensor, before: Tensor) -> bool:
+    """Whether `x` holds what it held before, bit for bit, eight bytes at a time if that fits."""
+    if x.is_contiguous() and before.is_contiguous() and x.numel() * x.element_size() % 8 == 0:
+        x, before = (tensor.detach().flatten().view(torch.int64) for tensor in (x, before))
+    return torch.equal(x, before)
 
 
 def differentiable(x: Tensor) -> Tensor:
@@ -121,10 +142,10 @@ def differentiable(x: Tensor) -> Tensor:
 
 
 class Guard:
-    """Keeps a model as it is while somebody else's code works with it: `with guard.on():`."""
+    """Keeps a model in eval mode as it is while somebody else's code works: `with guard.on():`."""
 
     def __init__(self, model: object) -> None:
-        self._model, self._modules = model, modules_of(model)
+        self._modules = modules_of(model)
         self._parameters = [p for m in self._modules for p in m.parameters(recurse=False)]
         buffers = (b for m in self._modules for b in m.buffers(recurse=False))
         numbers = (n for n in (*self._parameters, *buffers) if not nn.parameter.is_lazy(n))
@@ -132,21 +153,20 @@ class Guard:
 
     @contextlib.contextmanager
     def on(self) -> Iterator[None]:
-        """Eval mode and no gradients inside; afterwards numbers, gradients and modes of before."""
+        """No gradients inside; afterwards numbers and gradients of before, and eval mode."""
         switches = [(p, p.requires_grad, p.grad) for p in self._parameters]
-        with eval_mode(self._model):
-            try:
-                for parameter in self._parameters:
-                    parameter.grad = None
-                yield
-            finally:
-                for module in self._modules:
-                    if module.training:
-                        module.training = False
-                for number, before in self._numbers:
-                    if not torch.equal(number, before):
-                        number.data.copy_(before)
-                for parameter, learns, gradient in switches:
-                    if parameter.requires_grad != learns:
-                        parameter.requires_grad_(learns)
-                    parameter.grad = gradient
+        try:
+            for parameter in self._parameters:
+                parameter.grad = None
+            yield
+        finally:
+            for module in self._modules:
+                if module.training:
+                    module.training = False
+            for number, before in self._numbers:
+                if not _same(number, before):
+                    number.data.copy_(before)
+            for parameter, learns, gradient in switches:
+                if parameter.requires_grad != learns:
+                    parameter.requires_grad_(learns)
+                parameter.grad = gradient
