@@ -211,7 +211,11 @@ def test_the_clean_measurements_look_at_the_answer_too(measure) -> None:
         (lambda m, x, y: x.numpy(), TypeError, "^the attack returned a ndarray"),
         (lambda m, x, y: x.double(), TypeError, "^the attack returned torch.float64"),
         (lambda m, x, y: x[:, :, :2], ValueError, "it must keep the shape"),
-        (lambda m, x, y: x + (x - x).norm() / (x - x).norm(), ValueError, "returned NaN .* 6 of 6"),
+        (
+            lambda m, x, y: x + (x - x).norm() / (x - x).norm(),
+            ValueError,
+            "attack returned NaN .* 6 of 6",
+        ),
     ],
 )
 @pytest.mark.parametrize("name", ["evaluate", "transfer_matrix", "attack_report"])
