@@ -53,6 +53,8 @@ def modules_of(model: object) -> list[nn.Module]:
 
     A function uses what it closes over, its defaults, and the globals that its code names.
     """
+    if isinstance(model, nn.Module):
+        return list(model.modules())
     found: dict[int, object] = {}
     todo = [model]
     while todo and len(found) < _MOST:
