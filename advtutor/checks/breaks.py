@@ -157,7 +157,8 @@ class Break(Exercise):
     def compare(self, runs: list[Run], wanted: list[Run], function: Function | None) -> None:
         """Name what shows in any run."""
         reach = [Outcome.of(run).moved.max().item() for run in runs]
-        outcomes = [Outcome.of(run, max(reach) - min(reach) < 1e-3) for run in runs]
+        alike = max(reach) - min(reach) < 1e-3 and max(reach) < 0.99  # or other pictures came back
+        outcomes = [Outcome.of(run, alike) for run in runs]
         code = Code.of(function) if function else None
         for symptom in self.mistakes:
             fits = symptom.when is None or (code and symptom.when(code))
@@ -254,5 +255,5 @@ def climbs_cross_entropy(code: Code) -> bool:
     """Whether code takes the cross-entropy, itself or through an attack that is given no loss."""
     attacking = code.calls("fgsm", "bim", "pgd")
     return bool(code.calls("cross_entropy", "CrossEntropyLoss", "nll_loss", "log_softmax")) or any(
-        "loss" not in [word.arg for word in call.keywords] for call in attacking
+        not {"loss", "targeted"} & {word.arg for word in call.keywords} for call in attacking
     )

@@ -2,7 +2,8 @@
 
 import torch
 
-from advtutor.checks.breaks import TRANSFER, Break, symptoms, target
+from advtutor.checks.breaks import TRANSFER, Break, Symptom, symptoms, target
+from advtutor.checks.code import calls
 from advtutor.checks.defences import staircase
 from advtutor.exercises.estimated_gradient import estimated_gradient
 from advtutor.exercises.margin_loss import margin_loss
@@ -25,6 +26,29 @@ EXERCISE = Break(
     ],
     mistakes=symptoms(
         TRANSFER,
+        Symptom(
+            "same-stair",
+            "h is so small that both points of a pair stand on the same stair most of the time: "
+            "take h = 0.1, more than half a stair",
+            lambda outcome: outcome.weak,
+            when=lambda code: (
+                bool(code.calls("estimated_gradient"))
+                and any(0 < number < 1 / 16 for number in code.numbers)
+            ),
+        ),
+        Symptom(
+            "few-directions",
+            "it asks along few directions, and the estimate is mostly chance: take 100 to 200",
+            lambda outcome: outcome.weak and outcome.asked < 100,
+            when=calls("estimated_gradient"),
+        ),
+        Symptom(
+            "gradient",
+            "it follows the gradient, and none gets through a staircase, whatever the loss: ask "
+            "the model for values instead",
+            lambda outcome: outcome.weak,
+            when=calls("grad", "backward", "fgsm", "bim", "pgd"),
+        ),
         untouched="most digits come back as they were: a staircase is flat, so its gradient is 0 "
         "with any loss; ask the model for values instead of gradients",
     ),

@@ -11,6 +11,7 @@ from answers.breaks_common import (
 )
 
 from advtutor import attacks
+from advtutor.exercises.estimated_gradient import estimated_gradient
 
 
 def slopes(model, x, y, count, h=0.1):
@@ -134,3 +135,21 @@ def wrong_param_grads(model, x, y, eps):
     x_in = x.clone().requires_grad_()
     margin(model(x_in), y).sum().backward()
     return attacks.square(model, x, y, eps, queries=300)
+
+
+def estimate(model, x, y, count, h):
+    directions = torch.randint(0, 2, (count, *x.shape[1:])) * 2.0 - 1
+    with torch.no_grad():
+        return estimated_gradient(lambda z: margin(model(z), y), x, directions, h)
+
+
+def wrong_same_stair(model, x, y, eps):
+    return (x + eps * estimate(model, x, y, 200, 0.001).sign()).clamp(0, 1)
+
+
+def wrong_few_directions(model, x, y, eps):
+    return (x + eps * estimate(model, x, y, 3, 0.1).sign()).clamp(0, 1)
+
+
+def wrong_gradient__from_a_random_start(model, x, y, eps):
+    return attacks.pgd(model, x, y, eps, steps=5, loss=attacks.margin_loss)

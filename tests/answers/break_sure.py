@@ -132,3 +132,11 @@ def wrong_param_grads(model, x, y, eps):
     x_in = x.clone().requires_grad_()
     margin(model(x_in), y).sum().backward()
     return climb(model, x, y, eps)
+
+
+def wrong_weak__aimed(model, x, y, eps):
+    return attacks.bim(model, x, (y + 1) % 10, eps / 4, steps=2, targeted=True)
+
+
+def wrong_outside_ball__black(model, x, y, eps):
+    return torch.zeros_like(x)
