@@ -147,7 +147,9 @@ def _is_ellipsis(node: ast.AST | None) -> bool:
 
 
 def _is_empty(node: ast.AST) -> bool:
-    """`pass`, `...` or a docstring."""
+    """`pass`, `...`, a docstring, or `raise NotImplementedError`."""
+    if isinstance(node, ast.Raise):
+        return node.exc is not None and _last_name(node.exc) == "NotImplementedError"
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
         return node.value.value is ... or isinstance(node.value.value, str)
     return isinstance(node, ast.Pass)
