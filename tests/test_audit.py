@@ -106,16 +106,34 @@ def test_a_longer_attack_that_breaks_more_is_said(digits) -> None:
     assert report.names == ["weak-attack"], report
 
 
-@pytest.mark.parametrize(("halfway", "found"), [(0.3, False), (1.0, True)])
-def test_a_longer_step_may_break_less_near_another_class(halfway: float, found: bool) -> None:
-    """Catches the alarm at a sound network whose ball is too large, and none where it is not."""
+@pytest.mark.parametrize(
+    ("small", "large", "transfer", "found"),
+    [
+        (0.6, 0.3, 0.8, True),  # as at a network trained against one step, whose step it bends
+        (0.2, 0.3, 0.8, False),  # one step is weak at any curved network, also a hardened one
+        (0.6, 0.3, 0.3, False),
+        (1.0, 0.8, 1.0, False),  # a long step runs past the boundary of a network without defence
+    ],
+)
+def test_one_step_that_falls_behind(small: float, large: float, transfer: float, found) -> None:
+    """Catches a network that bends its single step, unsaid, and the alarm at those that do not."""
     x, y = torch.rand(100, 1, 2, 2), torch.zeros(100, dtype=torch.long)
-    case = Case(Subject(nn.Flatten()), x, y, 8.0, "linf", (0, 1), halfway=halfway)
-    every = torch.ones(100, dtype=torch.bool)
-    curve = {0.125: {"FGSM": every}, 0.25: {"FGSM": torch.arange(100) < 82}}
-    curve = {eps: {**table, "PGD, cross-entropy": every} for eps, table in curve.items()}
-    gradients.judge(case, gradients.Slopes(0.0, 0.0, 0.0, 100, 0), curve[0.25], curve)
+    case = Case(Subject(nn.Flatten()), x, y, 0.3, "linf", (0, 1))
+
+    def first(share: float) -> Tensor:
+        return torch.arange(100) < round(100 * share)
+
+    all_, one = {"transfer": first(transfer), "PGD, cross-entropy": first(1.0)}, "FGSM"
+    curve = {0.15: {one: first(small), **all_}, 0.3: {one: first(large), **all_}}
+    gradients.judge(case, gradients.Slopes(0.0, 0.0, 0.0, 100, 0), curve[0.3], curve)
     assert ("masked-gradients" in case.found) == found
+
+
+def test_a_hardened_network_beyond_the_size_it_was_hardened_for() -> None:
+    """Catches the alarm where one step is weaker than transfer and PGD breaks everything."""
+    report = audit(supplied("ash"), *zoo.pictures("digits", 100, 0), 0.3, budget=0.1)
+    assert report["FGSM"].error + 0.1 < report["transfer"].error < report["worst case"].error
+    assert report.sound, report
 
 
 def test_the_same_seed_gives_the_same_report(usual, digits) -> None:

@@ -141,6 +141,11 @@ def sound() -> dict[str, Animal]:
         return copy.deepcopy(base("digits", "usual")).train()
 
     animals["digits-train-mode-without-effect"] = Animal(frozenset(), unswitched, "digits")
+
+    def log_softmax() -> nn.Module:
+        return Wrapped(base("digits", "usual"), lambda m, x: m(x).log_softmax(1))
+
+    animals["digits-log-softmax"] = Animal(frozenset(), log_softmax, "digits")
     return animals
 
 
@@ -177,6 +182,15 @@ def _rippled(model: nn.Module, x: Tensor) -> Tensor:
     return model(x + height * (9 / height * x).sin())
 
 
+def _shattered(model: nn.Module, x: Tensor) -> Tensor:
+    return model(x + 0.02 * (400 * x).sin())
+
+
+def _nan_gradient(model: nn.Module, x: Tensor) -> Tensor:
+    outside = (x - x.clamp(0, 1)).square().flatten(1).sum(dim=1, keepdim=True)
+    return model(x) + outside.sqrt()
+
+
 def _thermometer(model: nn.Module, x: Tensor) -> Tensor:
     levels = torch.stack([(x > (i + 0.5) / 8).float() for i in range(8)])
     return model(levels.mean(dim=0))
@@ -201,6 +215,8 @@ FORWARD: dict[str, tuple[set[str], Callable[[nn.Module, Tensor], Tensor]]] = {
     "scrambled gradient": ({"masked-gradients"}, lambda m, x: m(_scrambled(x))),
     "another's gradient": ({"masked-gradients"}, _other_gradient),
     "ripples": ({"masked-gradients"}, _rippled),
+    "shattered": ({"masked-gradients"}, _shattered),
+    "ranks": ({"no-gradient"}, lambda m, x: m(x).argsort(1).argsort(1).float()),
     "noise layer": ({"random"}, lambda m, x: m(x + 0.1 * torch.randn_like(x))),
     "noise on logits": ({"random"}, lambda m, x: m(x) + 0.05 * torch.randn(len(x), 1) * m(x)),
     "dropout for ever": ({"random"}, lambda m, x: m(F.dropout(x, 0.1, True))),
@@ -208,6 +224,7 @@ FORWARD: dict[str, tuple[set[str], Callable[[nn.Module, Tensor], Tensor]]] = {
     "one class": ({"chance"}, lambda m, x: m(x) + 100 * F.one_hot(torch.tensor(2), m(x).shape[1])),
     "constant": ({"chance"}, lambda m, x: 0 * m(x) + torch.arange(m(x).shape[1])),
     "NaN for some": ({"nan"}, _nan_for_some),
+    "NaN gradient": ({"nan"}, _nan_gradient),
     "NaN": ({"nan"}, lambda m, x: m(x) * torch.nan),
     "softmax, temperature": (
         {"probabilities", "vanishing-gradients"},
@@ -232,6 +249,10 @@ def _nan_pixel(x: Tensor) -> Tensor:
     return x
 
 
+def _swapped(y: Tensor) -> Tensor:
+    return torch.where(y == 1, 2, torch.where(y == 2, 1, y))
+
+
 def _shuffled(y: Tensor) -> Tensor:
     return y[torch.randperm(len(y), generator=_generator())]
 
@@ -242,6 +263,8 @@ DATA: dict[str, tuple[str, Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]]] =
     "normalised": ("range", lambda x, y: ((x - 0.1307) / 0.3081, y)),
     "one in bytes": ("range", lambda x, y: (_some_other(x, 255.0), y)),
     "one divided twice": ("range", lambda x, y: (_some_other(x, 1 / 255), y)),
+    "all divided twice": ("range", lambda x, y: (x / 255, y)),
+    "two swapped": ("labels", lambda x, y: (x, _swapped(y))),
     "shuffled": ("labels", lambda x, y: (x, _shuffled(y))),
     "shifted": ("labels", lambda x, y: (x, (y + 1) % (int(y.max()) + 1))),
     "from 1": ("labels", lambda x, y: (x, y + 1)),
@@ -258,6 +281,8 @@ def faulty() -> dict[str, Animal]:
     for kind in ("digits", "colour"):
         usual = functools.partial(base, kind, "usual")
         for name, (faults, forward) in FORWARD.items():
+            if (kind, name) == ("colour", "shattered"):
+                continue  # at this eps its waves are longer than the steps
             wrapped = functools.partial(lambda f, u: Wrapped(u(), f), forward, usual)
             animals[f"{kind}, {name}"] = Animal(frozenset(faults), wrapped, kind)
         for name, (fault, change) in DATA.items():

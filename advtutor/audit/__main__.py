@@ -21,10 +21,8 @@ def main(task: dict) -> int:
         model = files.network(Path(task["file"]), task["name"], weights)
         report = audit(model, x, y, progress=True, **settings)
         report.settings = {"network": task["title"], "images": task["images"], **report.settings}
-        for name, text in {
-            "report.html": report.to_html(),
-            "report.md": report.to_markdown(),
-        }.items():
+        pages = {"report.html": report.to_html(), "report.md": report.to_markdown()}
+        for name, text in pages.items():
             with whole_file(out / name) as new:
                 new.write_text(text, encoding="utf-8")
     except (AuditError, OSError) as fault:

@@ -1,12 +1,12 @@
 """The network and the pictures, read from files that may be broken, wrong or hostile."""
 
 import importlib.util
-import inspect
 import sys
+import traceback
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,32 +25,31 @@ def network(path: Path, name: str = "", weights: Path | None = None) -> nn.Modul
     Without a name it is `model`, or the only network in the file. The file is run: do so in a
     process of its own. AuditError says in a sentence what is wrong.
     """
-    module = _run(path)
-    networks = {
-        key: value
-        for key, value in vars(module).items()
+    defined = _run(path)
+    networks = [
+        key
+        for key, value in defined.items()
         if isinstance(value, nn.Module)
         or (
-            inspect.isclass(value)
-            and issubclass(value, nn.Module)
+            (isinstance(value, type) and issubclass(value, nn.Module))
             and value.__module__ == "audited"
         )
-    }
-    if name and not hasattr(module, name):
-        raise AuditError(f"{path} has no {name!r}; it has {_list(networks)}")
-    if not name and "model" not in vars(module) and len(networks) != 1:
+    ]
+    if not name and "model" not in defined and len(networks) != 1:
         raise AuditError(f"{path} has {_list(networks)}; name one, as in {path.name}:NAME")
-    chosen = getattr(module, name or ("model" if "model" in vars(module) else next(iter(networks))))
+    name = name or ("model" if "model" in defined else networks[0])
+    if name not in defined:
+        raise AuditError(f"{path} has no {name!r}; it has {_list(networks)}")
+    chosen = defined[name]
     if not isinstance(chosen, nn.Module) and callable(chosen):
         try:
             chosen = chosen()
         except Exception as error:
-            raise AuditError(
-                f"{name or chosen.__name__}() in {path} does not build: {first_line(error)}"
-            ) from error
+            text = f"{name}() in {path} does not build: {first_line(error)}"
+            raise AuditError(text) from error
     if not isinstance(chosen, nn.Module):
         raise AuditError(
-            f"{name or 'model'} in {path} is a {type(chosen).__name__}; it must be a "
+            f"{name} in {path} is a {type(chosen).__name__}; it must be a "
             "torch.nn.Module, or a class or function that builds one without arguments"
         )
     return chosen if weights is None else _with_weights(chosen, weights)
@@ -60,7 +59,8 @@ def _list(names: Iterable[str]) -> str:
     return ", ".join(names) or "no network"
 
 
-def _run(path: Path) -> ModuleType:
+def _run(path: Path) -> dict[str, Any]:
+    """The names that the Python file at `path` defines."""
     spec = importlib.util.spec_from_file_location("audited", path.resolve())
     if spec is None or spec.loader is None or not path.is_file():
         raise AuditError(f"{path} is no Python file; give FILE.py or FILE.py:NAME")
@@ -72,19 +72,11 @@ def _run(path: Path) -> ModuleType:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # SystemExit too
-        line = getattr(error, "lineno", None) or _line(error, path)
+        came_through = traceback.extract_tb(error.__traceback__)
+        lines = [step.lineno for step in came_through if step.filename == str(path.resolve())]
+        line = getattr(error, "lineno", None) or (lines or [0])[-1]
         raise AuditError(f"{path}, line {line}, does not run: {first_line(error)}") from error
-    return module
-
-
-def _line(error: BaseException, path: Path) -> int:
-    """The line of the file that the error came through last."""
-    line, step = 0, error.__traceback__
-    while step:
-        if step.tb_frame.f_code.co_filename == str(path.resolve()):
-            line = step.tb_lineno
-        step = step.tb_next
-    return line
+    return vars(module)
 
 
 def _with_weights(model: nn.Module, path: Path) -> nn.Module:
@@ -136,33 +128,28 @@ def pictures(path: Path, limit: int, seed: int) -> tuple[Tensor, Tensor]:
         read = [each.expand(3, -1, -1) for each in read]
     for (file, _), each in zip(chosen, read, strict=True):
         if each.shape != read[0].shape:
-            raise AuditError(
-                f"{file} is {_size(each)}, {chosen[0][0].name} {_size(read[0])}; give pictures "
-                "of one size"
+            sizes = [f"{p.shape[2]} x {p.shape[1]} pixels" for p in (each, read[0])]
+            text = (
+                f"{file} is {sizes[0]}, {chosen[0][0].name} {sizes[1]}; give pictures of one size"
             )
+            raise AuditError(text)
     return torch.stack(read), torch.tensor([label for _, label in chosen])
-
-
-def _size(picture: Tensor) -> str:
-    return f"{picture.shape[2]} x {picture.shape[1]} pixels"
 
 
 def _picture(file: Path) -> Tensor:
     """One picture, `[1, H, W]` if it is grey and else `[3, H, W]`, in [0, 1]."""
     try:
         with Image.open(file) as opened:
-            image: Image.Image = opened
-            if image.width * image.height > PIXELS:
-                raise AuditError(
-                    f"{file} has {image.width} x {image.height} pixels; at most {PIXELS:,} are read"
-                )
-            deep = image.mode.startswith("I")
-            if not deep:
-                image = image.convert("L" if image.mode in ("1", "L", "LA") else "RGB")
-            pixels = torch.from_numpy(np.array(image).astype("float32"))
+            width, height = opened.size
+            if width * height > PIXELS:
+                text = f"{file} has {width} x {height} pixels; at most {PIXELS:,} are read"
+                raise AuditError(text)
+            deep = opened.mode.startswith("I")
+            mode = opened.mode if deep else "L" if opened.mode in ("1", "L", "LA") else "RGB"
+            pixels = torch.from_numpy(np.array(opened.convert(mode)).astype("float32"))
+    except AuditError:
+        raise
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        if isinstance(error, AuditError):
-            raise
         raise AuditError(f"{file} is no picture that can be read: {first_line(error)}") from error
     pixels = pixels / (65535 if deep else 255)
     return pixels[None] if pixels.dim() == 2 else pixels.permute(2, 0, 1)

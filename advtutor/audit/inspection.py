@@ -19,7 +19,6 @@ class Case:
     """The network, pictures `x` `[N, ...]`, labels `y` `[N]` and the ball, as they are measured.
 
     found: the evidence for each finding, by its name. notes: what was mended.
-    halfway: half the distance to a picture of another class, in the units of eps.
     comparable: whether eps is one at which attacks can be compared. alone: whether an answer
     depends on its picture alone. informed: whether the network is better than guessing.
     """
@@ -32,7 +31,6 @@ class Case:
     clip: tuple[float, float]
     found: dict[str, list[str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    halfway: float = math.inf
     comparable: bool = True
     alone: bool = True
     informed: bool = True
@@ -62,8 +60,9 @@ def inspect(case: Case, given: Tensor | None, on: list[str]) -> bool:
         case.x, case.y = case.x[numbers], case.y[numbers]
         if len(case.x) < 2:
             return False
-    _eps_units(case)
+    span = case.span
     _range(case)
+    _eps_units(case, span)
     _probabilities(case)
     _labels(case)
     return True
@@ -209,8 +208,8 @@ def _probabilities(case: Case) -> None:
     raw = raw[raw.isfinite().all(dim=1)]
     if len(raw) < 2 or float(raw.min()) < -1e-6 or float(raw.std(dim=0).max()) == 0:
         return
-    if ((raw == 0) | (raw == 1)).all():
-        return  # one-hot: the fault is that they have no gradient, which is found later
+    if (raw == raw.round()).all():
+        return  # one-hot, votes or ranks: their fault is to have no gradient, found later
     sums, most = raw.sum(dim=1), float(raw.max())
     shares = float(sums.std()) < 2e-3 * float(sums.mean())
     if shares or 0.5 < most <= 1 + 1e-6:
@@ -231,14 +230,15 @@ def _logit(yes: Tensor) -> Tensor:
     return _log(yes) - _log(1 - yes)
 
 
-def _eps_units(case: Case) -> None:
+def _eps_units(case: Case, span: float) -> None:
+    """Whether eps reaches another class, or is finer than a file's pixels in a range of `span`."""
     apart = [
         _length(case.x - case.x.roll(k, 0), case.norm)[case.y != case.y.roll(k, 0)]
         for k in range(1, 4)
     ]
     pairs = torch.cat(apart)
-    case.halfway = half = float(pairs.median()) / 2 if len(pairs) else case.span / 2
-    least = case.span * (0.5 / 255 if case.norm == "linf" else 0.01)
+    half = float(pairs.median()) / 2 if len(pairs) else span / 2
+    least = span * (0.5 / 255 if case.norm == "linf" else 0.01)
     pixels = f"eps = {case.eps:.4g} where pixels run from {case.clip[0]:g} to {case.clip[1]:g}"
     if case.eps >= half * (1 - 1e-6):
         case.add("eps-units", f"{pixels}; half-way to a picture of another class is {half:.3g}")
@@ -269,6 +269,9 @@ def _labels(case: Case) -> None:
         renamed = int(_renamed(read, y).sum())
         if renamed / n - accuracy > max(0.1, 2 / n**0.5) and renamed / n - guessed > 0.3:
             evidence = f"{agree}; when the classes are named anew, {renamed} do"
+        elif exchanged := _exchanged(read, y):
+            names = ", ".join(map(str, exchanged))
+            evidence = f"{agree}; most pictures read as one of {names} have the label of another"
         elif kappa < 0.1 and read.bincount().max() < 0.95 * n and not _related(case.x, logits, y):
             evidence = f"{agree}, and pictures that look alike have other labels as often as any"
         elif kappa >= 0.3 and accuracy <= 0.9 and _as_sure(logits, right):
@@ -297,6 +300,19 @@ def _renamed(read: Tensor, y: Tensor) -> Tensor:
             meant = y[learn & (read == k)].mode().values
             result |= test & (read == k) & (y == meant)
     return result
+
+
+def _exchanged(read: Tensor, y: Tensor) -> list[int]:
+    """The classes that are named as one another, each by most of five pictures or more."""
+    names = {}
+    for k in read.unique().tolist():
+        labels = y[read == k]
+        meant = int(labels.mode().values)
+        if meant != k and len(labels) >= 5 and 2 * int((labels == meant).sum()) > len(labels):
+            names[k] = meant
+    while names.keys() != set(names.values()):  # leave what is only named as something else
+        names = {k: m for k, m in names.items() if k in names.values() and m in names}
+    return sorted(names)
 
 
 def _related(x: Tensor, logits: Tensor, y: Tensor) -> bool:

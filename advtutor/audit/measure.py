@@ -1,6 +1,7 @@
 """The attacks that the audit runs, each on every picture, and how sure their errors are."""
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
@@ -34,6 +35,12 @@ class Measured:
     def interval(self) -> tuple[float, float]:
         return wilson(self.wrong, self.n)
 
+    @property
+    def words(self) -> tuple[str, str]:
+        """The error and its interval, as the page has them."""
+        low, high = self.interval
+        return f"{self.error:.1%}", f"{low:.1%} to {high:.1%}"
+
     def __str__(self) -> str:
         low, high = self.interval
         return f"{self.error:.1%} ({low:.1%} to {high:.1%})"
@@ -45,6 +52,11 @@ def wilson(count: int, n: int, z: float = 1.96) -> tuple[float, float]:
     centre = (share + square / 2) / (1 + square)
     reach = z * math.sqrt(share * (1 - share) / n + square / (4 * n)) / (1 + square)
     return max(0.0, centre - reach), min(1.0, centre + reach)
+
+
+def at_least(count: int, n: int) -> float:
+    """The lower end of that interval; 0 for fewer than five pictures, which prove nothing."""
+    return wilson(count, n)[0] if count >= 5 else 0.0
 
 
 @dataclass(frozen=True)
@@ -76,8 +88,8 @@ class Plan:
 
     def __str__(self) -> str:
         return (
-            f"PGD {self.steps} steps; harder {2 * self.steps}, both losses, {self.restarts} starts "
-            f"each; {self.queries} blind queries; substitute {self.lessons} batches of 64"
+            f"PGD {self.steps} steps; harder {2 * self.steps} steps, both losses, starts of each: "
+            f"{self.restarts}; blind queries {self.queries}; substitute {self.lessons} batches"
         )
 
 
@@ -113,6 +125,43 @@ def attack_list(case: Case, plan: Plan) -> dict[str, Attack]:
             attacks.square if linf else l2_squares, queries=plan.queries, clip=clip
         ),
     }
+
+
+def seconds(case: Case, plan: Plan) -> float:
+    """About how long the attacks will take: from the time of a look at the pictures, with and
+    without its gradient, and from how many of them a short climb leaves as they were."""
+    n, m = len(case.x), min(len(case.x), plan.curve)
+    x, y = case.x[: batch_size(case.x)], case.y[: batch_size(case.x)]
+    climb = partial(attacks.pgd, norm=case.norm, clip=case.clip)
+    costs = []
+    for work in (
+        partial(climb, case.subject, x, y, case.eps, steps=4),
+        partial(answers, case.subject, x.repeat(4, *[1] * (x.dim() - 1))),
+    ):
+        start = time.perf_counter()
+        work()
+        costs.append((time.perf_counter() - start) / (4 * len(x)))
+    slope, look = costs
+    right = 1 - share_of(run(case, lambda model, x, y, eps: x, 0.0, x[:64], y[:64])[1])
+    short = partial(climb, steps=10, early_stop=True)
+    ratio = (1 - share_of(run(case, short, case.eps, x[:64], y[:64])[1])) / max(right, 1e-9)
+    ratio = min(1.0, max(ratio, 0.02))
+
+    def left(eps: float) -> float:  # the share that resists a climb; nothing does at half the range
+        reach = case.span / 2 * (1 if case.norm == "linf" else math.sqrt(x[0].numel()) / 2)
+        return right * ratio ** (eps / case.eps) if case.eps > 0 and eps < reach else 0.0
+
+    work = n * slope * plan.steps * (2 + 4 * plan.restarts) * left(case.eps)
+    work += n * look * plan.queries * (right + left(case.eps)) / 2
+    work += plan.lessons * (64 * look + 0.003)
+    for eps in sizes(case):
+        work += m * (20 * slope + plan.queries / 4 * look) * left(eps)
+    return work
+
+
+def share_of(wrong: Tensor) -> float:
+    """The share of pictures that are misread, `wrong` `[N]`."""
+    return float(wrong.float().mean())
 
 
 def run(case: Case, attack: Attack, eps: float, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:

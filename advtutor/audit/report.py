@@ -1,21 +1,41 @@
 """What the audit hands in: text, Markdown, or one HTML page that loads nothing else."""
 
 import base64
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from html import escape
 from importlib.resources import files
-from string import Template
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import jinja2
 import torch
 from torch import Tensor
 
 from advtutor.audit.measure import Measured
-from advtutor.audit.words import WORDS, Finding
 
 if TYPE_CHECKING:
     from advtutor import plots
+
+ASSETS = files("advtutor").joinpath("assets")
+WORDS: dict[str, Any] = tomllib.loads(ASSETS.joinpath("audit.toml").read_text(encoding="utf-8"))
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What makes the numbers worthless: its name and the evidence, with numbers."""
+
+    name: str
+    evidence: str
+
+    @property
+    def sentence(self) -> str:
+        """What is wrong, in one plain sentence."""
+        return WORDS["findings"][self.name]["sentence"]
+
+    @property
+    def remedy(self) -> str:
+        """What to do about it."""
+        return WORDS["findings"][self.name]["remedy"]
 
 
 @dataclass
@@ -74,72 +94,39 @@ class AuditReport:
             return f"Do not believe these numbers yet: {', '.join(self.names)}."
         return "Nothing was found that makes these numbers worthless; they are lower bounds."
 
+    @property
+    def all_settings(self) -> list[tuple[str, str]]:
+        """The settings, what was mended, and whether the audit was cut short."""
+        cut = [("interrupted", "what had been measured is kept")] if self.interrupted else []
+        return [*self.settings.items(), *(("mended to go on", note) for note in self.notes), *cut]
+
     def to_markdown(self) -> str:
         """The report as Markdown, without figures."""
-        return _markdown(self)
+        return _page("audit.md", self)
 
     def to_html(self) -> str:
         """The report as one page; its figures are inside it, and it loads nothing else."""
-        return _html(self)
+        pictures = [
+            (
+                base64.b64encode(figure.png()).decode(),
+                figure.displayed[0],
+                figure.alt,
+                WORDS["captions"][name],
+            )
+            for name, figure in _figures(self)
+        ]
+        return _page("audit.html", self, figures=pictures)
 
 
-def _title(report: AuditReport) -> str:
-    return f"Audit of {report.settings.get('network', 'a network')}"
-
-
-def _rows(report: AuditReport) -> Iterator[tuple[str, str, str, str]]:
-    """(attack, what it knows, error, interval), by how much it knows."""
-    known = {each.name: each for each in report.measured}
-    for name, knows in WORDS["attacks"].items():
-        if each := known.get(name):
-            low, high = each.interval
-            yield name, knows, f"{each.error:.1%}", f"{low:.1%} to {high:.1%}, n = {each.n}"
-
-
-def _settings(report: AuditReport) -> list[tuple[str, str]]:
-    mended = [("mended to go on", note) for note in report.notes]
-    cut = [("interrupted", "what had been measured is kept")] if report.interrupted else []
-    return [*report.settings.items(), *mended, *cut]
-
-
-def _markdown(report: AuditReport) -> str:
-    found = [
-        f"- **{f.name}**: {f.sentence} *Evidence:* {f.evidence}. *What to do:* {f.remedy}"
-        for f in report.findings
-    ]
-    lines = [f"# {_title(report)}", "", f"**{report.verdict}**", "", "## What was found", ""]
-    lines += [*(found or ["Nothing."]), "", "## What was measured", ""]
-    lines += ["| attack | what it knows | error | 95 % interval (Wilson) |", "|---|---|---|---|"]
-    lines += [f"| {' | '.join(row)} |" for row in _rows(report)]
-    lines += ["", "## Settings", "", *(f"- {name}: {value}" for name, value in _settings(report))]
-    limits = (f"- {line}" for line in WORDS["limits"]["lines"])
-    return "\n".join([*lines, "", "## What this does not show", "", *limits]) + "\n"
-
-
-def _html(report: AuditReport) -> str:
-    findings = [
-        f'<div class="finding"><h3>{f.name}</h3><p>{escape(f.sentence)}</p>'
-        f"<p>Evidence: {escape(f.evidence)}.</p><p>What to do: {escape(f.remedy)}</p></div>"
-        for f in report.findings
-    ]
-    bar = '<td><span class="bar"><span style="width:{}"></span></span></td>'
-    rows = [
-        f"<tr><td>{name}</td><td>{escape(knows)}</td><td>{error}</td><td>{reach}</td>"
-        f"{bar.format(error)}</tr>"
-        for name, knows, error, reach in _rows(report)
-    ]
-    settings = [f"<tr><th>{name}</th><td>{escape(v)}</td></tr>" for name, v in _settings(report)]
-    page = files("advtutor").joinpath("assets/audit.html").read_text(encoding="utf-8")
-    return Template(page).substitute(
-        title=escape(_title(report)),
-        mood="sound" if report.sound else "",
-        verdict=escape(report.verdict),
-        findings="\n".join(findings) or "<p>Nothing.</p>",
-        rows="\n".join(rows),
-        figures="\n".join(_figure(*each) for each in _figures(report)),
-        settings="\n".join(settings),
-        limits="\n".join(f"<li>{escape(line)}</li>" for line in WORDS["limits"]["lines"]),
+def _page(name: str, report: AuditReport, **more: object) -> str:
+    """`assets/NAME` with the report in its places; its rows go by how much an attack knows."""
+    house = jinja2.Environment(
+        autoescape=name.endswith(".html"), trim_blocks=True, keep_trailing_newline=True
     )
+    page = house.from_string(ASSETS.joinpath(name).read_text(encoding="utf-8"))
+    known = {each.name: each for each in report.measured}
+    rows = [(known[name], knows) for name, knows in WORDS["attacks"].items() if name in known]
+    return page.render(report=report, rows=rows, words=WORDS, **more)
 
 
 def _figures(report: AuditReport) -> Iterator[tuple[str, "plots.Figure"]]:
@@ -147,44 +134,25 @@ def _figures(report: AuditReport) -> Iterator[tuple[str, "plots.Figure"]]:
     from advtutor import plots  # matplotlib is slow to import, and only the page needs it
 
     if report.curve:
+        words = {"xlabel": "eps", "ylabel": "error", "title": f"error of {report.curve_n} pictures"}
         yield (
             "curve",
-            plots.curves(
-                report.curve_eps,
-                report.curve,
-                xlabel="eps",
-                ylabel="error",
-                percent=True,
-                log="x",
-                title=f"error of {report.curve_n} pictures",
-            ),
+            plots.curves(report.curve_eps, report.curve, percent=True, log="x", **words),
         )
     if report.examples and report.examples[0][0].dim() == 3:
-        pictures = torch.stack([each[i] for i in (0, 1) for each in report.examples]).float()
+        before, after, labels, answers = zip(*report.examples, strict=True)
+        pictures = torch.stack([*before, *after]).float()
         if pictures.shape[1] not in (1, 3):
             pictures = pictures.mean(dim=1, keepdim=True)
         low, high = report.clip
-        words = [f"label {each[2]}" for each in report.examples]
-        words += [f"read as {each[3]}" for each in report.examples]
-        scaled, columns = (pictures - low) / (high - low), len(report.examples)
-        yield "examples", plots.images(scaled, words, columns=columns, title="broken pictures")
+        names = [f"label {label}" for label in labels] + [f"read as {each}" for each in answers]
+        scaled, columns = (pictures - low) / (high - low), len(labels)
+        yield "examples", plots.images(scaled, names, columns=columns, title="broken pictures")
     if report.surface is not None:
-        yield (
-            "surface",
-            plots.surface(
-                report.axis,
-                report.axis,
-                report.surface,
-                xlabel="towards the broken picture",
-                ylabel="along a coin's signs",
-                zlabel="margin (above 0: misread)",
-                title="the margin loss around one picture",
-            ),
-        )
-
-
-def _figure(name: str, figure: "plots.Figure") -> str:
-    data = base64.b64encode(figure.png()).decode()
-    width, alt = figure.displayed[0], escape(figure.alt)
-    picture = f'<img width="{width}" alt="{alt}" src="data:image/png;base64,{data}">'
-    return f"<figure>{picture}<figcaption>{escape(WORDS['captions'][name])}</figcaption></figure>"
+        words = {
+            "xlabel": "towards the broken picture",
+            "ylabel": "along a coin's signs",
+            "zlabel": "margin (above 0: misread)",
+            "title": "the margin loss around one picture",
+        }
+        yield "surface", plots.surface(report.axis, report.axis, report.surface, **words)

@@ -14,9 +14,8 @@ from advtutor import attacks
 from advtutor.audit import gradients, measure
 from advtutor.audit.inspection import Case, as_given, as_tensors, inspect
 from advtutor.audit.measure import Measured, Plan
-from advtutor.audit.report import AuditReport
+from advtutor.audit.report import WORDS, AuditReport, Finding
 from advtutor.audit.subject import AuditError, Subject, batch_size
-from advtutor.audit.words import WORDS, Finding
 
 
 def audit(
@@ -100,7 +99,8 @@ def _measure(
         slopes, made = gradients.probe(case), case.x.clone()
         planned, done = plan.stages(case), 0
         if progress:
-            print(f"estimate: {_estimate(case, sum(planned.values())):.0f} s at most")
+            with torch.random.fork_rng():
+                print(f"estimate: {measure.seconds(case, plan):.0f} s")
         with tqdm(total=sum(planned.values()), disable=not progress, unit="picture") as bar:
             case.subject.tick = bar.update
             every = measure.attack_list(case, plan)
@@ -129,13 +129,6 @@ def _measure(
 
 def _any(broken: Mapping[str, Tensor], like: Tensor) -> Tensor:
     return torch.stack([torch.zeros_like(like), *broken.values()]).any(dim=0)
-
-
-def _estimate(case: Case, count: int) -> float:
-    """Seconds that so many looks at a picture take, if each needs its gradient."""
-    x, start = case.x[:32], time.perf_counter()
-    gradients.largest_entries(case, x, lambda logits, rows: logits)
-    return count * (time.perf_counter() - start) / len(x)
 
 
 def _fill(

@@ -58,13 +58,8 @@ def audit(
     if not colon or not file.endswith(".py"):
         file, name = network, ""
     task = {
-        "file": file,
-        "name": name,
-        "weights": None if weights is None else str(weights),
-        "images": str(images),
-        "pictures": pictures,
-        "out": str(out),
-        "title": network,
+        **{"file": file, "name": name, "weights": weights and str(weights), "title": network},
+        **{"images": str(images), "pictures": pictures, "out": str(out)},
         "settings": {
             "eps": size,
             "norm": norm,
@@ -78,8 +73,9 @@ def audit(
 
 def _supervised(task: dict, seconds: float) -> int:
     """Run the audit in another process, and end it when its time is up."""
-    command = [sys.executable, "-m", "advtutor.audit", json.dumps(task)]
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "advtutor.audit", json.dumps(task)], stdin=subprocess.DEVNULL
+    )
     interrupted = False
     while True:
         try:

@@ -40,6 +40,7 @@ MODULES = (
     "evaluation",
     "linearity",
     "certify",
+    "audit",
     "plots",
     "widgets",
     "live",
