@@ -79,32 +79,22 @@ def attack_report(
     `partial(attacks.fgsm, clip=(-1, 1))`, and [0, 1] where it names none. Raises what `attack` and
     `evaluate` raise.
     """
-    limits = _limits(clip, attack)
+    own = getattr(attack, "keywords", {}).get("clip", (0.0, 1.0))
+    limits: Clip = own if isinstance(clip, EllipsisType) else clip
     eps, queries = check_size("eps", eps), check_count("queries", queries)
     checked(model, x, y, batch_size)
     x, y = to_device_of(model, check_images(x, limits), y)
     attack = attack or partial(attacks.pgd, clip=limits)
+    low, high = limits or (float(x.min()), float(x.max()))
     measure = partial(evaluate, model, x, y, batch_size=batch_size)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         findings = [
             *_about_the_model(model, x[:batch_size], y[:batch_size]),
             *_about_the_examples(model, x[:batch_size], y[:batch_size], attack, eps, limits),
-            *_about_the_errors(measure, attack, eps, limits, _width(x, limits), queries),
+            *_about_the_errors(measure, attack, eps, limits, high - low, queries),
         ]
     return AttackReport(tuple(findings))
-
-
-def _limits(clip: Clip | EllipsisType, attack: SizedAttack | None) -> Clip:
-    """`clip`, or if it is left open that of the `partial` which `attack` is."""
-    if isinstance(clip, EllipsisType):
-        return getattr(attack, "keywords", {}).get("clip", (0.0, 1.0))
-    return clip
-
-
-def _width(x: Tensor, clip: Clip) -> float:
-    low, high = clip or (float(x.min()), float(x.max()))
-    return high - low
 
 
 def _about_the_model(model: nn.Module, x: Tensor, y: Tensor) -> list[Finding]:
@@ -112,17 +102,11 @@ def _about_the_model(model: nn.Module, x: Tensor, y: Tensor) -> list[Finding]:
         logits = answer(model, x.clone(), y)
     probable = logits.min() >= 0 and (logits.sum(dim=1) - 1).abs().max() < 1e-3
     loose = sum(m.training and isinstance(m, _CHANGE_IN_EVAL) for m in modules_of(model))
+    soft = "it returns probabilities: leave the softmax out" if probable else "yes"
+    mode = f"{loose} layers in train mode: call model.eval()" if loose else "yes"
     return [
-        Finding(
-            not probable,
-            "returns logits",
-            "it returns probabilities: leave the softmax out" if probable else "yes",
-        ),
-        Finding(
-            not loose,
-            "stands in eval mode",
-            f"{loose} layers in train mode: call model.eval()" if loose else "yes",
-        ),
+        Finding(not probable, "returns logits", soft),
+        Finding(not loose, "stands in eval mode", mode),
     ]
 
 
@@ -176,6 +160,8 @@ def _about_the_errors(
     grows = all(later >= earlier - equal for earlier, later in pairwise(errors))
     stuck = max(0, own.unmoved - round(clean.error * clean.n))  # what errs need not be moved
 
+    blindly = f"is no weaker than {queries} blind queries"
+
     def against(other: Report) -> str:
         return f"error {own.error:.1%} against {other.error:.1%}"
 
@@ -184,11 +170,7 @@ def _about_the_errors(
         Finding(errors[-1] == 1, f"eps = {width:g} breaks everything", f"error {errors[-1]:.1%}"),
         Finding(own.error >= one_step.error - equal, "is no weaker than FGSM", against(one_step)),
         Finding(own.error > noise.error, "beats noise of its size", against(noise)),
-        Finding(
-            own.error >= blind.error - equal,
-            f"is no weaker than {queries} blind queries",
-            against(blind),
-        ),
+        Finding(own.error >= blind.error - equal, blindly, against(blind)),
         Finding(stuck == 0, "moves every example", f"{stuck} of {own.n} left as they were"),
     ]
 

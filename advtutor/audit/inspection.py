@@ -213,7 +213,7 @@ def _probabilities(case: Case) -> None:
     sums, most = raw.sum(dim=1), float(raw.max())
     shares = float(sums.std()) < 2e-3 * float(sums.mean())
     if shares or 0.5 < most <= 1 + 1e-6:
-        case.subject.undo = _log if shares else _logit
+        case.subject.undo = _log if shares else lambda yes: _log(yes) - _log(1 - yes)
         case.notes.append("Logits are computed back from the network's answers.")
         case.add(
             "probabilities",
@@ -224,10 +224,6 @@ def _probabilities(case: Case) -> None:
 
 def _log(shares: Tensor) -> Tensor:
     return shares.clamp(min=1e-38).log()
-
-
-def _logit(yes: Tensor) -> Tensor:
-    return _log(yes) - _log(1 - yes)
 
 
 def _eps_units(case: Case, span: float) -> None:

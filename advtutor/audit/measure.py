@@ -151,12 +151,12 @@ def seconds(case: Case, plan: Plan) -> float:
         reach = case.span / 2 * (1 if case.norm == "linf" else math.sqrt(x[0].numel()) / 2)
         return right * ratio ** (eps / case.eps) if case.eps > 0 and eps < reach else 0.0
 
-    work = n * slope * plan.steps * (2 + 4 * plan.restarts) * left(case.eps)
-    work += n * look * plan.queries * (right + left(case.eps)) / 2
-    work += plan.lessons * (64 * look + 0.003)
+    total = n * slope * plan.steps * (2 + 4 * plan.restarts) * left(case.eps)
+    total += n * look * plan.queries * (right + left(case.eps)) / 2
+    total += plan.lessons * (64 * look + 0.003)
     for eps in sizes(case):
-        work += m * (20 * slope + plan.queries / 4 * look) * left(eps)
-    return work
+        total += m * (20 * slope + plan.queries / 4 * look) * left(eps)
+    return total
 
 
 def share_of(wrong: Tensor) -> float:

@@ -107,12 +107,7 @@ class AuditReport:
     def to_html(self) -> str:
         """The report as one page; its figures are inside it, and it loads nothing else."""
         pictures = [
-            (
-                base64.b64encode(figure.png()).decode(),
-                figure.displayed[0],
-                figure.alt,
-                WORDS["captions"][name],
-            )
+            (base64.b64encode(figure.png()).decode(), figure, WORDS["figures"][name]["caption"])
             for name, figure in _figures(self)
         ]
         return _page("audit.html", self, figures=pictures)
@@ -133,26 +128,20 @@ def _figures(report: AuditReport) -> Iterator[tuple[str, "plots.Figure"]]:
     """Those that there is something to draw for, each after its caption's name."""
     from advtutor import plots  # matplotlib is slow to import, and only the page needs it
 
+    labels = {name: figure["labels"] for name, figure in WORDS["figures"].items()}
     if report.curve:
-        words = {"xlabel": "eps", "ylabel": "error", "title": f"error of {report.curve_n} pictures"}
-        yield (
-            "curve",
-            plots.curves(report.curve_eps, report.curve, percent=True, log="x", **words),
-        )
+        title = f"error of {report.curve_n} pictures"
+        figure = plots.curves(report.curve_eps, report.curve, title=title, **labels["curve"])
+        yield "curve", figure
     if report.examples and report.examples[0][0].dim() == 3:
-        before, after, labels, answers = zip(*report.examples, strict=True)
+        before, after, classes, read = zip(*report.examples, strict=True)
         pictures = torch.stack([*before, *after]).float()
         if pictures.shape[1] not in (1, 3):
             pictures = pictures.mean(dim=1, keepdim=True)
         low, high = report.clip
-        names = [f"label {label}" for label in labels] + [f"read as {each}" for each in answers]
-        scaled, columns = (pictures - low) / (high - low), len(labels)
-        yield "examples", plots.images(scaled, names, columns=columns, title="broken pictures")
+        words = [f"label {each}" for each in classes] + [f"read as {each}" for each in read]
+        scaled, columns = (pictures - low) / (high - low), len(classes)
+        yield "examples", plots.images(scaled, words, columns=columns, **labels["examples"])
     if report.surface is not None:
-        words = {
-            "xlabel": "towards the broken picture",
-            "ylabel": "along a coin's signs",
-            "zlabel": "margin (above 0: misread)",
-            "title": "the margin loss around one picture",
-        }
-        yield "surface", plots.surface(report.axis, report.axis, report.surface, **words)
+        axis = report.axis
+        yield "surface", plots.surface(axis, axis, report.surface, **labels["surface"])

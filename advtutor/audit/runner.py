@@ -33,7 +33,7 @@ def audit(
     """Measure `model` under attacks and say what makes such numbers worthless.
 
     `x` are pictures `[N, C, H, W]` with pixels inside `clip`, `y` their class numbers `[N]`; `eps`
-    is in the units of the pixels, in the `norm` "linf" or "l2". A `budget` of 1 takes about two
+    is in the units of the pixels, in the `norm` "linf" or "l2". A `budget` of 1 takes less than two
     minutes for a small network and 500 pictures on two cores; other budgets scale it. The network
     and its statistics, the data and the random state are left as they were. Ctrl-C ends it with
     what has been measured. What is mended to go on is said in the report's `notes`.

@@ -32,7 +32,8 @@ def audit(
         "audit"
     ),
     budget: Annotated[
-        float, typer.Option(min=0.01, help="1: two minutes for a small network; others scale it.")
+        float,
+        typer.Option(min=0.01, help="1: under two minutes for a small network; others scale it."),
     ] = 1.0,
     norm: Annotated[str, typer.Option(help="linf or l2.")] = "linf",
     clip: Annotated[str, typer.Option(help="The lowest and highest pixel.")] = "0,1",
@@ -57,16 +58,11 @@ def audit(
     file, colon, name = network.rpartition(":")
     if not colon or not file.endswith(".py"):
         file, name = network, ""
+    settings = {"eps": size, "norm": norm, "clip": (low, high), "budget": budget, "seed": seed}
     task = {
         **{"file": file, "name": name, "weights": weights and str(weights), "title": network},
         **{"images": str(images), "pictures": pictures, "out": str(out)},
-        "settings": {
-            "eps": size,
-            "norm": norm,
-            "clip": (low, high),
-            "budget": budget,
-            "seed": seed,
-        },
+        "settings": settings,
     }
     raise typer.Exit(_supervised(task, 60 * minutes))
 
