@@ -249,8 +249,8 @@ def _nan_pixel(x: Tensor) -> Tensor:
     return x
 
 
-def _swapped(y: Tensor) -> Tensor:
-    return torch.where(y == 1, 2, torch.where(y == 2, 1, y))
+def _swapped(x: Tensor, y: Tensor, a: int = 1, b: int = 2) -> tuple[Tensor, Tensor]:
+    return x, torch.where(y == a, b, torch.where(y == b, a, y))
 
 
 def _shuffled(y: Tensor) -> Tensor:
@@ -264,7 +264,7 @@ DATA: dict[str, tuple[str, Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]]] =
     "one in bytes": ("range", lambda x, y: (_some_other(x, 255.0), y)),
     "one divided twice": ("range", lambda x, y: (_some_other(x, 1 / 255), y)),
     "all divided twice": ("range", lambda x, y: (x / 255, y)),
-    "two swapped": ("labels", lambda x, y: (x, _swapped(y))),
+    "two swapped": ("labels", _swapped),
     "shuffled": ("labels", lambda x, y: (x, _shuffled(y))),
     "shifted": ("labels", lambda x, y: (x, (y + 1) % (int(y.max()) + 1))),
     "from 1": ("labels", lambda x, y: (x, y + 1)),
@@ -277,7 +277,12 @@ DATA: dict[str, tuple[str, Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]]] =
 
 def faulty() -> dict[str, Animal]:
     """Networks with a planted fault or two, on digits and on colour pictures."""
-    animals = {}
+    linear, fours_as_nines = (
+        functools.partial(base, "digits", "linear"),
+        functools.partial(_swapped, a=4, b=9),
+    )
+    swapped = Animal(frozenset({"labels"}), linear, "digits", fours_as_nines)
+    animals = {"digits, linear, 4 and 9 swapped": swapped}
     for kind in ("digits", "colour"):
         usual = functools.partial(base, kind, "usual")
         for name, (faults, forward) in FORWARD.items():
