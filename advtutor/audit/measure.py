@@ -29,10 +29,12 @@ class Measured:
 
     @property
     def error(self) -> float:
+        """The share that is misread, from 0 to 1."""
         return self.wrong / self.n
 
     @property
     def interval(self) -> tuple[float, float]:
+        """The lower and the upper end of that share's 95 % interval (Wilson)."""
         return wilson(self.wrong, self.n)
 
     @property
