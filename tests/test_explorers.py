@@ -73,6 +73,7 @@ def made(name, model, digits):
     if name == "photo":
         photo = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
         reader, names = models.SoftmaxRegression(3 * 64), list("abcdefghij")
+        nn.init.normal_(reader.linear.weight, generator=torch.Generator().manual_seed(0))
         explorers = [
             widgets.photo_explorer(reader, names, photo, y[:1], size) for size in (0.007, 0.0)
         ]
@@ -128,6 +129,25 @@ def test_a_plane_holds_what_the_network_reads(network, digits):
         point = x + plane.t[column] * plane.u + plane.t[row] * plane.v
         assert plane.classes[row, column] == network(point).argmax()
     assert torch.equal(plane.t[2], torch.tensor(0.0)) and plane.v.abs().eq(1).all()
+
+
+def test_the_page_reads_the_same_plane(tmp_path, network, digits):
+    """Catches rows taken for columns in the page, and a plane that lies upside down."""
+    x, y = (part[3:4] for part in digits)
+    fine = base.exact(network)
+    wanted = direction.plane(fine, x.double(), y).classes
+    explorer = widgets.direction_explorer(network, x, y)
+    found = run(
+        tmp_path,
+        """(() => {
+            const [network] = networksOf(given), subject = subjectOf(given, 0);
+            const both = directionsOf(network, subject, floats(given.chance));
+            return finished(readPlane(network, subject.x, both, []));
+        })()""",
+        explorer.state,
+    )
+    assert len(wanted.unique()) > 1 and not torch.equal(wanted, wanted.T)
+    assert (torch.tensor(found).view_as(wanted) == wanted).double().mean() > 0.99
 
 
 def test_the_photo_explorer_reads_what_fgsm_makes():
