@@ -18,6 +18,8 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 from torch import Tensor
 
+from advtutor._say import TOLD
+
 # Okabe and Ito's palette: told apart with every common form of colour blindness.
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#6b6b6b"
 _CYCLE = [BLUE, ORANGE, GREEN, PURPLE, "#56B4E9", "#D55E00"]
@@ -81,7 +83,12 @@ class Figure(_MatplotlibFigure):
         return f"<Figure: {self.title}>"
 
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, object], dict[str, Any]]:
-        data: dict[str, object] = {"text/plain": repr(self), "image/png": self.png()}
+        told = {"figure": self.title}
+        data: dict[str, object] = {
+            TOLD: told,
+            "text/plain": repr(self),
+            "image/png": self.png(),
+        }
         return data, {"image/png": self.png_metadata()}
 
     def png_metadata(self, note: str = "") -> dict[str, Any]:

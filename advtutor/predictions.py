@@ -5,7 +5,7 @@ from typing import Any
 
 import ipywidgets as W
 
-from advtutor._say import say
+from advtutor._say import TOLD, tell
 from advtutor.widgets.number import Number
 
 _ANSWERS: dict[str, Any] = {}  # answers by name, so that a cell run again keeps them
@@ -14,8 +14,8 @@ _ANSWERS: dict[str, Any] = {}  # answers by name, so that a cell run again keeps
 class Prediction(W.VBox):
     """A question with choices or a bounded number; never required, never right or wrong."""
 
-    def __init__(self, name: str, control: W.ValueWidget, offer: str) -> None:
-        self._name, self._offer = name, offer
+    def __init__(self, name: str, control: W.ValueWidget, offers: list[str]) -> None:
+        self._name, self._offers = name, offers
         self._value = _ANSWERS.get(name)
         control.observe(self._remember, names="value")
         super().__init__([W.HTML("<b>Your prediction</b>"), control])
@@ -35,26 +35,26 @@ class Prediction(W.VBox):
         With `reveal=False` what came out stays hidden until there is a prediction, for a riddle
         whose stored output must not give it away.
         """
-        if self.value is None and not reveal:
-            pass
-        elif isinstance(measured, str):
-            say(f"it came out: {measured}")
-        else:
-            say(f"measured {_shown(float(measured), unit)}")
+        a_choice, hidden = isinstance(measured, str), self.value is None and not reveal
+        words = measured if a_choice else _shown(float(measured), unit)
+        lines = [] if hidden else [f"{'it came out:' if a_choice else 'measured'} {words}"]
         if self.value is None:
-            say("you made no prediction: choose one above and run this cell again")
-        elif isinstance(measured, str):
-            same = self.value == measured
-            say(f"you predicted: {self.value}" + (" (as it came out)" if same else ""))
+            lines.append("you made no prediction: choose one above and run this cell again")
+        elif a_choice:
+            same = " (as it came out)" if self.value == measured else ""
+            lines.append(f"you predicted: {self.value}{same}")
         else:
-            gap = float(self.value) - float(measured)
-            say(f"you predicted {_shown(float(self.value), unit)}, off by {_shown(gap, unit)}")
+            gap = _shown(float(self.value) - float(measured), unit)
+            lines.append(f"you predicted {_shown(float(self.value), unit)}, off by {gap}")
+        here = {"came out": None if hidden else lines[0], "predicted": self.value}
+        tell("\n".join(lines), {"prediction": self._name}, here)
 
     def __repr__(self) -> str:
-        return f"Your prediction: {self._offer}"
+        return f"Your prediction: {' / '.join(self._offers)}"
 
     def _repr_mimebundle_(self, **kwargs: object) -> dict[str, object]:
-        return {**super()._repr_mimebundle_(**kwargs), "text/plain": repr(self)}
+        told = {"prediction": self._name, "offers": self._offers}
+        return {**super()._repr_mimebundle_(**kwargs), TOLD: told, "text/plain": repr(self)}
 
 
 def predict(
@@ -81,13 +81,13 @@ def predict(
             value=_ANSWERS.get(name),
             layout=W.Layout(width="auto"),
         )
-        return Prediction(name, control, " / ".join(choices))
+        return Prediction(name, control, list(choices))
     if low is None or high is None or not low < high:
         raise ValueError(f"low is {low}, high {high}; give choices, or two bounds with low < high")
     start = float(_ANSWERS.get(name, low))
     control = Number(start, low, high, percent=unit == "%")
     offer = f"a number from {_shown(low, unit)} to {_shown(high, unit)}"
-    return Prediction(name, control, offer)
+    return Prediction(name, control, [offer])
 
 
 def _shown(value: float, unit: str) -> str:

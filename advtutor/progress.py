@@ -10,7 +10,7 @@ from pathlib import Path
 from platformdirs import user_data_dir
 
 from advtutor._files import users_path, whole_file
-from advtutor._say import say
+from advtutor._say import tell
 
 
 def _of_notebooks() -> dict[str, tuple[str, ...]]:
@@ -74,8 +74,12 @@ def show(notebook: str) -> None:
     if notebook not in EXERCISES:
         raise ValueError(f"there is no notebook {notebook!r}; there are {', '.join(EXERCISES)}")
     finished = done()
-    marks = [f"{'✓' if name in finished else '○'} {name}" for name in EXERCISES[notebook]]
-    say("exercises of this notebook   " + "   ".join(marks))
+    marks = {name: "✓" if name in finished else "○" for name in EXERCISES[notebook]}
+    tell(
+        "exercises of this notebook   "
+        + "   ".join(f"{mark} {name}" for name, mark in marks.items()),
+        {"progress": marks},
+    )
 
 
 def _stored(path: Path) -> dict[str, str]:

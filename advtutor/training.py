@@ -15,6 +15,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from tqdm.auto import tqdm
 
 from advtutor import attacks
+from advtutor._say import TOLD
 from advtutor.attacks import Clip, eval_mode
 from advtutor.attacks.inputs import check_data, check_model, check_output
 from advtutor.fingerprint import fingerprint, form
@@ -206,6 +207,9 @@ class History:
         )
         end = ", interrupted" if self.interrupted else ""
         return f"History({len(self.epochs)} epochs{end}; last: {last})"
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
+        return {TOLD: {"training": len(self.epochs)}, "text/plain": repr(self)}
 
 
 def fit(

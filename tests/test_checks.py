@@ -855,15 +855,18 @@ def test_in_a_kernel(tmp_path: Any) -> None:
     nbclient.NotebookClient(
         notebook, km=manager, timeout=120, resources={"metadata": {"path": str(tmp_path)}}
     ).execute()
-    outputs = [[output.text for output in cell.outputs] for cell in notebook.cells]
+    outputs = [
+        [output.get("text") or output.data["text/plain"] for output in cell.outputs]
+        for cell in notebook.cells
+    ]
     assert outputs[:3] == [
         [],
-        [f"○ fgsm: not attempted yet{engine.GOES_ON}\n"],
-        [f"✗ fgsm: still running after 0.5 s: is there an endless loop?{engine.GOES_ON}\n"],
+        [f"○ fgsm: not attempted yet{engine.GOES_ON}"],
+        [f"✗ fgsm: still running after 0.5 s: is there an endless loop?{engine.GOES_ON}"],
     ]
     assert outputs[3] == [
         "✗ fgsm: it stops at `return x.wrong` with AttributeError: "
-        f"'Tensor' object has no attribute 'wrong'{engine.GOES_ON}\n"
+        f"'Tensor' object has no attribute 'wrong'{engine.GOES_ON}"
     ]
     assert outputs[4][0].startswith("hint 1 of 3: ")
 

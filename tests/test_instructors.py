@@ -7,6 +7,7 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
+from advtutor._say import TOLD
 from tools.notebooks.build import known_names
 from tools.notebooks.source import ROOT, notebook_path
 
@@ -16,7 +17,6 @@ STORED = {
     number: nbformat.read(notebook_path(name, "solution"), as_version=4)
     for number, name in NAMES.items()
 }
-CLAIM = re.compile(r"^✓ claim ([^:\n]+): .*?\. Here (.*?)\.(?: The paper: .*)?$", re.MULTILINE)
 QUOTED = re.compile(r"((?:at least|at most|between) [^:|;]*?) \(`([\w.+-]+)`\)")
 HEADING = re.compile(r"^## (\d+\. .+)$", re.MULTILINE)
 each_notebook = pytest.mark.parametrize("number", sorted(NAMES))
@@ -49,7 +49,9 @@ def sections(notebook: NotebookNode) -> dict[str, dict[str, str]]:
             for heading in HEADING.findall(cell.source):
                 made[heading] = {}
         for output in cell.get("outputs", []):
-            made[list(made)[-1]].update(CLAIM.findall(output.get("text", "")))
+            told = output.get("data", {}).get(TOLD, {})
+            if "claim" in told:
+                made[list(made)[-1]][told["claim"]] = told["band"]
     return made
 
 

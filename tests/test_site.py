@@ -15,6 +15,7 @@ import yaml
 from nbformat import from_dict
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from advtutor._say import TOLD
 from advtutor.claims import ledger
 from tools.pages.website import MODULES, SITE, alt_text, for_the_site, kept_links
 
@@ -189,7 +190,7 @@ def test_a_broken_link_is_noticed(tmp_path: Path) -> None:
     ("output", "wanted"),
     [
         ({"data": {"image/png": "x"}, "metadata": {"image/png": {"alt": "a\nb"}}}, "a b"),
-        ({"data": {"image/png": "x", "text/plain": "<Explorer: eps>"}, "metadata": {}}, "eps"),
+        ({"data": {"image/png": "x", TOLD: {"figure": "eps"}}, "metadata": {}}, "eps"),
         ({"data": {"image/png": "x", "text/plain": "<Axes>"}, "metadata": {}}, ""),
         ({"data": {"text/plain": "<Figure: eps>"}, "metadata": {}}, ""),
         ({"name": "stdout", "text": "x"}, ""),

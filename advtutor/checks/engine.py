@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from advtutor import progress
-from advtutor._say import say
+from advtutor._say import say, tell
 from advtutor.checks.code import Code, is_stub, leftover
 from advtutor.checks.differences import difference, same, tensors
 from advtutor.checks.sandbox import TooLong, quiet, restored, seed_everything, time_limit
@@ -224,7 +224,10 @@ class Exercise:
     def _told(self, function: Function, otherwise: str) -> bool:
         verdict = self.judge(function)
         right = verdict.mark == "✓"
-        say(f"{verdict.mark} {self.name}: {verdict.text}{'' if right else otherwise}")
+        tell(
+            f"{verdict.mark} {self.name}: {verdict.text}{'' if right else otherwise}",
+            {"check": self.name, "mark": verdict.mark},
+        )
         if right:
             progress.record(self.name)
         return right

@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from advtutor._say import say
+from advtutor._say import tell
 from advtutor.claims.paper import PaperClaim, nearest_ids, paper_claims
 
 
@@ -46,11 +46,16 @@ def claim(
     value = _number(id, measured)
 
     of_band = band(low, high, unit)
-    paper = f" The paper: {with_unit(row.paper_value, unit)}." if row and row.paper_value else ""
+    paper = with_unit(row.paper_value, unit) if row and row.paper_value else None
     if not _inside(value, low, high):
         raise ClaimError(_does_not_hold(id, statement, value, of_band, unit))
-    say(f"✓ claim {id}: {statement}. Here {of_band}.{paper}")
-    say(f"measured {_format(value, unit, digits=3)}")
+    shown = _format(value, unit, digits=3)
+    beside = f" The paper: {paper}." if paper else ""
+    tell(
+        f"✓ claim {id}: {statement}. Here {of_band}.{beside}\nmeasured {shown}",
+        {"claim": id, "statement": statement, "band": of_band, "paper": paper},
+        {"measured": shown, "value": value},
+    )
 
 
 def _paper_statement(id: str, row: PaperClaim | None) -> str:

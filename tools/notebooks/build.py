@@ -16,6 +16,7 @@ import nbformat
 from nbformat import NotebookNode
 from tqdm import tqdm
 
+from advtutor._say import TOLD
 from tools.notebooks.execution import RunError, execute
 from tools.notebooks.rules import all_faults, pair_faults
 from tools.notebooks.source import (
@@ -97,6 +98,7 @@ def normal_output(output: NotebookNode, count: int) -> NotebookNode:
     data.pop(WIDGET_VIEW, None)
     if PROGRESS_BAR.match(data.get("text/plain", "")):
         data["text/plain"] = "(a progress bar runs here)"
+        output.metadata[TOLD] = {"bar": True}
     return output
 
 

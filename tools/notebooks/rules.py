@@ -6,6 +6,7 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
+from advtutor._say import TOLD
 from tools.notebooks.source import LINK, ROOT, Kind, digest, public_address, unexecuted
 
 MAX_BYTES = 600 * 1024
@@ -21,7 +22,6 @@ NBVAL_TAGS = {
 }
 OUR_TAGS: set[str] = set()  # a tag of our own is entered here, with what it does
 NBVAL_COMMENT = re.compile(r"^\s*#+\s*(NBVAL|PYTEST_VALIDATE)_[A-Z_]+\s*$", re.MULTILINE)
-CHECK_LINE = re.compile(r"^([✓○✗]) (\w+):", re.MULTILINE)  # a claim's line reads '✓ claim …'
 EXPECTED_MARK = {"learner": "○", "solution": "✓"}
 
 
@@ -189,11 +189,10 @@ def code_cells(notebook: NotebookNode) -> Iterator[tuple[int, NotebookNode]]:
 
 
 def check_lines(notebook: NotebookNode) -> list[tuple[int, str, str]]:
-    """What the checks printed: (cell, mark, exercise)."""
+    """What the checks said: (cell, mark, exercise)."""
     return [
-        (index, mark, exercise)
+        (index, told["mark"], told["check"])
         for index, cell in code_cells(notebook)
         for output in cell.outputs
-        if output.get("name") == "stdout"
-        for mark, exercise in CHECK_LINE.findall(output.text)
+        if "check" in (told := output.get("data", {}).get(TOLD, {}))
     ]

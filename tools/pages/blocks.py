@@ -12,6 +12,7 @@ import nbformat
 from nbconvert.filters.highlight import Highlight2HTML
 from nbformat import NotebookNode
 
+from advtutor._say import TOLD
 from tools.notebooks.source import NOTEBOOKS, ROOT
 from tools.pages.formulas import offline_markdown
 
@@ -31,13 +32,8 @@ Kind = Literal[
 
 CHECKED = re.compile(r"^(\w+) = checks\.\1\(\1\)$", re.MULTILINE)
 PREDICTS = re.compile(r"^\w+ = (?:predictions\.)?predict\(")
-ASKS = "Your prediction: "
-CLAIM = re.compile(r"✓ claim [^:\n]+: (?P<text>.*?)\. (?P<band>Here .*)\nmeasured (?P<value>.*)")
 # What a notebook shows while somebody works in it, and says nothing on paper or on a wall.
-IDLE = re.compile(
-    r"you made no prediction.*\n?|\(a progress bar runs here\)\n?|History\(.*\)\n?"
-    r"|○ \w+: not attempted yet.*\n?|exercises of this notebook.*\n?"
-)
+IDLE = {"bar", "training", "check", "progress"}
 GAP = "    ..."
 # Pygments' classes of token: keywords, names that are defined, strings, numbers, comments.
 STYLE = """\
@@ -86,10 +82,7 @@ def blocks(notebook: NotebookNode) -> Iterator[Block]:
             if not PREDICTS.match(cell.source):
                 yield code_block(cell.source)
             for output in cell.outputs:
-                if output.get("data", {}).get("text/plain", "").startswith(ASKS):
-                    yield _choices(output)
-                else:
-                    yield from _of_output(output)
+                yield from _of_output(output)
 
 
 def stored(path: Path) -> NotebookNode:
@@ -126,11 +119,10 @@ def _of_markdown(source: str) -> Iterator[Block]:
             yield Block(kind, offline_markdown(part), part)
 
 
-def _choices(output: NotebookNode) -> Block:
+def _choices(offers: list[str]) -> Block:
     """What a prediction may be: the choices, or a number from one end to the other."""
-    text = output.data["text/plain"].removeprefix(ASKS)
-    items = "".join(f"<li>{html.escape(part)}</li>" for part in text.split(" / "))
-    return Block("choices", f'<ul class="choices">{items}</ul>', text)
+    items = "".join(f"<li>{html.escape(offer)}</li>" for offer in offers)
+    return Block("choices", f'<ul class="choices">{items}</ul>', " / ".join(offers))
 
 
 def code_block(source: str) -> Block:
@@ -148,11 +140,21 @@ def code_block(source: str) -> Block:
 
 
 def _of_output(output: NotebookNode) -> Iterator[Block]:
-    data = output.get("data", {})
-    if "image/png" in data:
-        title = data.get("text/plain", "").strip("<>").partition(": ")[2]
-        told = output.get("metadata", {}).get("image/png", {})
-        alt, width = told.get("alt", title), told.get("width", 504)
+    data, here = output.get("data", {}), output.get("metadata", {}).get(TOLD, {})
+    told = {**data.get(TOLD, {}), **here}
+    if IDLE & set(told):
+        return
+    if "offers" in told:
+        yield _choices(told["offers"])
+    elif "claim" in told:
+        yield _claim(told)
+    elif "prediction" in told:
+        if (words := told["came out"]) is not None:
+            yield Block("said", f"<pre>{html.escape(words)}</pre>", words)
+    elif "image/png" in data:
+        title = told.get("figure", "")
+        seen = output.get("metadata", {}).get("image/png", {})
+        alt, width = seen.get("alt", title), seen.get("width", 504)
         picture = "".join(data["image/png"].split())
         page = (
             f'<figure><img alt="{html.escape(alt)}" width="{width}" '
@@ -163,25 +165,17 @@ def _of_output(output: NotebookNode) -> Iterator[Block]:
         text = data["text/markdown"]
         yield Block("table" if text.startswith("|") else "text", offline_markdown(text), text)
     else:
-        text = IDLE.sub("", output.get("text", "") or data.get("text/plain", "")).strip("\n")
+        text = (output.get("text", "") or data.get("text/plain", "")).strip("\n")
         if text:
-            yield Block("said", _said(text), text)
+            yield Block("said", f"<pre>{html.escape(text)}</pre>", text)
 
 
-def _said(text: str) -> str:
-    """What a cell printed: of a claim its statement, value and band; the rest as it is."""
-    page, end = [], 0
-
-    def plain(part: str) -> None:
-        if part.strip():
-            page.append(f"<pre>{html.escape(part.strip(chr(10)))}</pre>")
-
-    for found in CLAIM.finditer(text):
-        plain(text[end : found.start()])
-        statement, band, value = (html.escape(part) for part in found.groups())
-        page.append(
-            f'<p class="claim">{statement}: <b>{value}</b> <span class="band">{band}</span></p>'
-        )
-        end = found.end()
-    plain(text[end:])
-    return "\n".join(page)
+def _claim(told: dict[str, str]) -> Block:
+    """A claim's statement, what was measured where the notebook was built, and its band."""
+    statement, value, band = (html.escape(told[key]) for key in ("statement", "measured", "band"))
+    paper = f" The paper: {html.escape(told['paper'])}." if told["paper"] else ""
+    page = (
+        f'<p class="claim">{statement}: <b>{value}</b> '
+        f'<span class="band">Here {band}.{paper}</span></p>'
+    )
+    return Block("said", page, f"{statement}: {value} Here {band}.{paper}")

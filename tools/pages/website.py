@@ -18,6 +18,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
+from advtutor._say import TOLD
 from advtutor.live import page
 from tools.notebooks.source import NOTEBOOKS, ROOT
 from tools.pages import widgets
@@ -25,7 +26,6 @@ from tools.pages import widgets
 SITE = ROOT / "build" / "site"
 LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]*)\]\((?P<target>(?![a-z]+:|#)[^)#\s]+)[^)\s]*\)")
 WIDGETS = ("<Explorer", "<DrawDigit", "<TrainingObserver")  # as plain text
-PLACEHOLDER = re.compile(r"<(Figure|Explorer): (.*)>", re.DOTALL)
 # The pages on the project that lie at the top of the clone.
 TOP_PAGES = ("CONTRIBUTING.md", "CHANGELOG.md")
 # Where pages lie, and what lies there and is none.
@@ -216,9 +216,7 @@ def alt_text(output: NotebookNode) -> str:
     if "image/png" not in data:
         return ""
     alt = output.metadata.get("image/png", {}).get("alt", "")
-    if not alt:
-        placeholder = PLACEHOLDER.fullmatch(data.get("text/plain", ""))
-        alt = placeholder.group(2) if placeholder else ""
+    alt = alt or data.get(TOLD, {}).get("figure", "")
     return " ".join(alt.split())
 
 

@@ -1,0 +1,66 @@
+"""What is said to a learner: words on a terminal, words and data in a notebook."""
+
+from collections.abc import Iterator
+
+import nbformat
+import pytest
+from jupyter_client.manager import AsyncKernelManager
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+
+from advtutor._say import TOLD
+from advtutor.claims import claim
+from tools.notebooks.execution import ThisPython
+
+CLAIM = "claim('ours', 0.117, 0.1, 0.2, unit='%', statement='the error falls')"
+SAID = "✓ claim ours: the error falls. Here between 10 % and 20 %.\nmeasured 11.7 %"
+CELLS = (
+    "from advtutor.claims import claim\nfrom advtutor.predictions import predict",
+    f"print('before')\n{CLAIM}",
+    "guess = predict('guess', ['up', 'down'])\nguess",
+    "guess.compare('up')",
+    "guess.compare('up', reveal=False)",
+)
+
+
+@pytest.fixture(scope="module")
+def outputs() -> Iterator[list[list[NotebookNode]]]:
+    """The outputs of each of `CELLS`, run in a kernel."""
+    cells = [nbformat.v4.new_code_cell(code) for code in CELLS]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    manager = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=ThisPython())
+    NotebookClient(notebook, km=manager, timeout=120).execute()
+    nbformat.validate(notebook)
+    yield [cell.outputs for cell in notebook.cells]
+
+
+def test_a_terminal_gets_the_words(capsys: pytest.CaptureFixture[str]) -> None:
+    """Catches a claim that says nothing, or says a data bundle, where there is no notebook."""
+    claim("ours", 0.117, 0.1, 0.2, unit="%", statement="the error falls")
+    assert capsys.readouterr().out == f"{SAID}\n"
+
+
+def test_a_notebook_keeps_words_and_data(outputs: list[list[NotebookNode]]) -> None:
+    """Catches measured numbers in what nbval compares, and words that lose their data."""
+    before, told = outputs[1]
+    assert before.text == "before\n" and told.data["text/plain"] == SAID
+    assert told.data[TOLD] == {
+        "claim": "ours",
+        "statement": "the error falls",
+        "band": "between 10 % and 20 %",
+        "paper": None,
+    }
+    assert told.metadata[TOLD] == {"measured": "11.7 %", "value": 0.117}
+
+
+def test_a_prediction_keeps_what_it_offers(outputs: list[list[NotebookNode]]) -> None:
+    """Catches offers that a page would have to read out of a sentence."""
+    assert outputs[2][0].data[TOLD] == {"prediction": "guess", "offers": ["up", "down"]}
+    assert outputs[3][0].data[TOLD] == {"prediction": "guess"}
+    assert outputs[3][0].metadata[TOLD] == {"came out": "it came out: up", "predicted": None}
+
+
+def test_a_riddle_keeps_its_answer(outputs: list[list[NotebookNode]]) -> None:
+    """Catches an answer that is hidden in the words and stored in the data."""
+    assert outputs[4][0].metadata[TOLD]["came out"] is None
+    assert "up" not in str(outputs[4][0].data)
