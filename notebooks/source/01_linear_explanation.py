@@ -190,7 +190,7 @@ plots.images(
 )
 
 # %% [markdown]
-# **What it shows.** You still read the digits; the model reads the attacked ones as the other. The step throws the structure of the weights away and keeps their signs, because the attacker pays the same for a large weight as for a small one. Each score moved by the same amount, $\epsilon\lVert w\rVert_1$, whatever the picture was: for a linear model the worst step does not depend on the picture.
+# **What it shows.** You still read the digits; the model reads the attacked ones as the other. The step throws the structure of the weights away and keeps their signs, because the attacker pays the same for a large weight as for a small one. Each score moved by the same amount, $\epsilon\lVert w\rVert_1$, whatever the picture was: for a linear model the worst step depends on the picture only through its label.
 #
 # **What it does not show.** The attacked pictures leave $[0, 1]$: the identity holds for the sum as it is, unclipped. [Notebook 02](02_gradient_sign_crafting.ipynb) clips, and measures the difference.
 
@@ -251,7 +251,7 @@ claim(
     "norm-grows",
     largest["||w||_1"] / smallest["||w||_1"],
     low=2.0,
-    high=3.2,
+    high=3.0,
     unit="times",
     statement="with 16 times as many pixels, the trained weights' ||w||_1 grows by",
 )
@@ -268,9 +268,9 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** Training on more pixels made each weight smaller, so $\lVert w\rVert_1$ grew far less than $n$. The picture's own score $w^\top x$ grew too, and it is what the step has to overcome. So the error under the worst step rises from 7 × 7 to 28 × 28, but not steadily, and nothing like 16 times. What survives is the comparison with the coin: about 8 times at 7 × 7, about 26 times at 28 × 28, close to $\sqrt n$. At 28 × 28 the coin changes next to nothing, and the worst step breaks about half of the digits.
+# **What it shows.** Training on more pixels made the weights smaller on average, so $\lVert w\rVert_1$ grew far less than $n$. The picture's own score $w^\top x$ grew too, and it is what the step has to overcome. So the error under the worst step does not follow $n$. What survives is the comparison with the coin: about 8 times at 7 × 7, about 26 times at 28 × 28, close to $\sqrt n$. At 28 × 28 the coin changes next to nothing, and the worst step breaks about half of the digits.
 #
-# **What it does not show.** Larger pictures with more detail. Averaging and enlarging change what there is to see, and these are one model and two classes.
+# **What it does not show.** Larger pictures with more detail. Averaging changes what there is to see, and these are one model, two classes and one length of training.
 
 # %% [markdown]
 # ## 4. What is the loss at its worst?
@@ -314,7 +314,7 @@ claim(
 # %% [markdown]
 # ## 5. Does one step fool a network that is not linear?
 #
-# A network bends: its ReLUs switch. Train three models on all 60,000 digits: softmax regression, which is linear; a small convolutional network; and an RBF network (radial basis functions), which measures the distance of the picture from a learnt prototype of each class, and is as far from linear as the paper goes. The training takes about 20 seconds.
+# A network bends: its ReLUs switch. Train three models on all 60,000 digits: softmax regression, which is linear; a small convolutional network; and an RBF network (radial basis functions), which measures the distance of the picture from a learnt prototype of each class. The training takes about 20 seconds.
 
 # %%
 softmax, network, rbf = models.SoftmaxRegression(), models.ConvNet(), models.RBF()
@@ -453,7 +453,7 @@ claim(
 claim("F4-line", r2[1, 1], low=0.98, unit="", statement="the same from 0 to 10")
 
 # %% [markdown]
-# **What it shows.** Within the steps of an attack the convolutional network's logits are nearly straight, not perfectly; far out they are straighter still, as any network of ReLUs is once its switches have settled; across the digit they bend. On this one line the class with the largest logit on the right stays ahead to the end: it fills a half-line, and one step can reach it. The RBF network's logits are parabolas: over the whole walk, up and down again, a straight line explains nothing of them.
+# **What it shows.** Within the steps of an attack most of the convolutional network's logits are nearly straight (half a parabola would score 0.94); far out they are straighter still, as any network of ReLUs is once its switches have settled; across the digit they bend. On this one line the class with the largest logit on the right stays ahead to the end: it fills a half-line. The RBF network's logits are parabolas: over the whole walk, up and down again, a straight line explains nothing of them.
 #
 # One line is one direction. Take a second one beside it, a random sign for each pixel, and look at the plane of both: which class does the convolutional network read where? Move along either, on one of 20 digits.
 
@@ -472,7 +472,7 @@ direction_explorer(network, test.x[:20], test.y[:20])
 #
 # $$m(x + \epsilon\,\mathrm{sign}(\nabla m)) - m(x) \;\approx\; \epsilon\,\lVert\nabla m\rVert_1 .$$
 #
-# For a linear model this is exact as long as the same class stays the rival. For a network, measure the true change over the predicted one, on the first 2,000 test digits. Two networks: the *usual* one from above, and a *hardened* one of the same shape, trained on its own gradient-sign examples ([notebook 03](03_adversarial_training.ipynb) tells how; here it is only a second specimen). Training it takes about 15 seconds.
+# For a linear model this is exact as long as the same class stays the rival. For a network, measure the true change over the predicted one, on the first 2,000 test digits. Two networks: the *usual* one from above, and a *hardened* one of the same shape, trained also on its own gradient-sign examples ([notebook 03](03_adversarial_training.ipynb) tells how; here it is only a second specimen). Softmax regression stands beside them as the check. Training takes about 15 seconds.
 
 # %%
 hardened = models.ConvNet()
@@ -525,16 +525,16 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** For the usual network the gradient at the picture keeps more than half of its promise over the whole range, enough for one step to break it (section 5). For the hardened one the promise holds close to the picture and breaks further out, where the function has bent away from it.
+# **What it shows.** For the usual network the gradient at the picture keeps more than half of its promise over the whole range, on most digits. For the hardened one the promise holds close to the picture and breaks further out, on more digits.
 #
-# **What it does not show.** That the hardened network is safe. A prediction that fails says only that *this* step is no longer the best one. [Notebook 03](03_adversarial_training.ipynb) looks for a better one.
+# **What it does not show.** That the hardened network is safe. A promise that is broken says only that *this* step does less than it seemed to; another may do more. [Notebook 03](03_adversarial_training.ipynb) looks for a better one.
 
 # %% [markdown]
 # ## 7. What speaks against the linear view?
 #
 # Two experiments, one for each side of a debate that is open.
 #
-# **For it: a model that is not linear.** The RBF network answers with ten separate numbers between 0 and 1, one for each class, each a sigmoid of its logit; they need not add up to 1, and the largest may be tiny. A softmax has to share out 100 %, so the largest of its ten is at least 10 %. The *confidence* in what is read is the largest of the ten, either way.
+# **For it: a model that is not linear.** The RBF network answers with ten separate numbers between 0 and 1, one for each class, each a sigmoid of its logit; they need not add up to 1. A softmax has to share out 100 %, so the largest of its ten is at least 10 %. The *confidence* in what is read is the largest of the ten, either way.
 #
 # **Your prediction.** After a step of $\epsilon = 0.25$ the RBF network misreads some digits. How confident is it there, on average?
 
@@ -552,12 +552,12 @@ def confidence(model, images, labels):
     return sure[read == labels].mean().item(), sure[read != labels].mean().item()
 
 
-rows = {"softmax regression": softmax, "RBF": rbf}
+rows = {"softmax regression": (softmax, None), "RBF": (rbf, models.binary_cross_entropy)}
 reports, sure = {}, []
-for name, model in rows.items():
-    attacked = attacks.fgsm(model, test.x, test.y, 0.25, clip=None)
-    reports[name] = evaluate(model, *test, partial(attacks.fgsm, eps=0.25, clip=None))
-    sure.append([*confidence(model, *test), *confidence(model, attacked, test.y)])
+for name, (model, loss) in rows.items():  # each under the loss that it was trained on
+    step = partial(attacks.fgsm, eps=0.25, clip=None, loss=loss)
+    reports[name] = evaluate(model, *test, step)
+    sure.append([*confidence(model, *test), *confidence(model, step(model, *test), test.y)])
 plots.matrix(
     torch.tensor(sure),
     list(rows),
@@ -584,14 +584,14 @@ claim(
 # %% [markdown]
 # **What it shows.** The RBF network errs under the step, too. Its confidence collapses away from the prototypes; softmax regression stays sure. But it collapses on attacked digits that are still read rightly as well: it says "this is far from every prototype", not "I am wrong".
 #
-# **What it does not show.** The paper's RBF network errs on 55.4 % with a confidence of 1.2 %. Its form is not given, and [the ledger](08_the_paper_in_numbers.ipynb) shows how far both numbers depend on the form and on the training.
+# **What it does not show.** The paper's RBF network errs on 55.4 % with a confidence of 1.2 %. The paper leaves a matrix in its form open, and [the ledger](08_the_paper_in_numbers.ipynb) shows how far both numbers depend on it and on the training.
 
 # %% [markdown]
 # **Against it: models that are linear.** Tanay and Griffin argue that what matters is not linearity but *tilt*: how far the boundary between two classes leans towards the digits along directions in which they hardly vary. Take three models for threes and sevens, all exactly linear:
 #
 # - **trained:** the weights $w$ of section 2;
-# - **difference of means:** the mean seven minus the mean three, no training at all;
-# - **tilted:** the trained weights, but each pixel that is black in every training picture gets a weight of ten times the average. Hardly a digit notices, since black times anything is 0.
+# - **difference of means:** the mean seven minus the mean three, with no optimiser at all;
+# - **tilted:** the trained weights, but each pixel that is black in every three and seven of the training set gets a weight of ten times the average. Hardly a digit notices, since black times anything is 0.
 #
 # **Your prediction.** At $\epsilon = 0.1$ the trained model errs on nearly every digit. On what share does the difference of means err, at the same $\epsilon$?
 
@@ -663,20 +663,20 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** Three straight boundaries that read nearly all clean digits right, and errors under attack that have little in common. The attacker gains $\epsilon\lVert w\rVert_1$; the model sets its score $y\,(w^\top x + b)$ against it. The tilt raised the first and left the second as it was. At $\epsilon = 0.25$ the difference of means falls too, as the figure's right end shows.
+# **What it shows.** Three straight boundaries that read nearly all clean digits right, and errors under small steps that have little in common. The attacker gains $\epsilon\lVert w\rVert_1$; the model sets its score $y\,(w^\top x + b)$ against it. The tilt raised the first and left the second nearly as it was. At $\epsilon = 0.25$ the difference of means falls too, as the figure's right end shows.
 #
-# **What it does not show.** Which side is right about networks. The linear view says how small changes *can* add up, and why one step along a sign finds them. It does not say why they add up to more than the score in one model and to less in another. The tilted weights are made by hand; whether training tilts networks is what the papers below argue about.
+# **What it does not show.** Which side is right about networks. The linear view says how small changes *can* add up, and why one step along a sign finds them. It does not say why they add up to more than the score in one model and to less in another. The tilted weights are made by hand; that training tilts networks is what Tanay and Griffin argue.
 
 # %% [markdown]
 # ## What you take with you
 #
 # - A step that is tiny in each of $n$ pixels adds up to $\epsilon\lVert w\rVert_1$ when its signs agree with the weights. A coin's step of the same size does about $\sqrt n$ times less.
-# - For a linear model that is all there is to know, with a closed form for the worst score and the worst loss. The convolutional network was straight enough along the gradient's sign for one step to break most digits at $\epsilon = 0.1$.
+# - For a linear model the worst score and the worst loss have a closed form. One step of 0.1 broke most digits of a convolutional network, whose logits along it are nearly straight.
 # - Linear does not mean equally vulnerable: what counts is $\epsilon\lVert w\rVert_1$ against the score $y\,(w^\top x + b)$. More pixels raise both.
 #
-# **Misconceptions.** *"Adversarial steps are a kind of noise."* Sections 1, 3 and 5: noise of the same size does far less. *"They exploit how wildly non-linear networks are."* Section 2: a model with no non-linearity falls to them completely. *"All linear models are equally doomed."* Section 7: at $\epsilon = 0.1$ the difference of means errs on about a fifth, the trained weights on nearly all.
+# **Misconceptions.** *"Adversarial steps are a kind of noise."* Sections 1, 3 and 5: noise of the same size did far less to those models. *"They exploit how wildly non-linear networks are."* Section 2: a model with no non-linearity falls to them completely. *"All linear models are equally doomed."* Section 7: at $\epsilon = 0.1$ the difference of means errs on about a fifth, the trained weights on nearly all.
 #
-# **Further reading.** Goodfellow, Shlens, Szegedy, *Explaining and Harnessing Adversarial Examples* (2015, arXiv 1412.6572), sections 3, 5, 7 and 8. Tanay, Griffin, *A Boundary Tilting Perspective on the Phenomenon of Adversarial Examples* (2016, arXiv 1608.07690), sections 3 and 4. [Notebook 06](06_bug_or_feature.ipynb) measures a rival explanation: that the step is something the network has learnt.
+# **Further reading.** Goodfellow, Shlens, Szegedy, *Explaining and Harnessing Adversarial Examples* (2015, arXiv 1412.6572), sections 3, 4, 5, 7 and 8. Tanay, Griffin, *A Boundary Tilting Perspective on the Phenomenon of Adversarial Examples* (2016, arXiv 1608.07690), sections 3 and 4. [Notebook 06](06_bug_or_feature.ipynb) measures a rival explanation: that the step is something the network has learnt.
 #
 # Next: [Crafting with the gradient's sign](02_gradient_sign_crafting.ipynb).
 

@@ -61,7 +61,7 @@ claim(
 #
 # $$x_{\mathrm{adv}} = \mathrm{clip}_{[0,1]}\bigl(x + \epsilon\,\mathrm{sign}(\nabla_x J(x, y))\bigr).$$
 #
-# **Exercise.** Write it. `torch.autograd.grad(loss, x)` gives a tuple with one entry, the gradient with respect to `x`, and leaves those of the weights as they were. The check tries your function on models and pictures it has never seen and names the mistake it finds; `checks.fgsm.hint()` helps one step at a time.
+# **Exercise.** Write it. `torch.autograd.grad(loss, x)` gives a tuple with one entry, the gradient with respect to `x`, and leaves those of the weights as they were. The check tries your function on models and pictures it has never seen, and names your mistake; `checks.fgsm.hint()` helps one step at a time.
 
 
 # %%
@@ -99,7 +99,7 @@ claim(
     unclipped - attacked,
     low=-0.02,
     high=0.05,
-    statement="what the error gains without the clip, as in the paper",
+    statement="what the error gains without the clip, which the paper does not mention",
     unit="%",
 )
 
@@ -116,7 +116,7 @@ def read(image):
 plots.step(one[0], one_adv[0], read(one), read(one_adv), eps=0.25, title="a digit and its step")
 
 # %% [markdown]
-# White in the middle picture are the pixels that the clip held back: black ones that were to get darker.
+# White in the middle picture are pixels that the clip held back: most are black ones that were to get darker.
 #
 # ## 3. Is it the size of the step, or its direction?
 #
@@ -158,7 +158,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** No pixel goes beyond $\epsilon$ in either curve. With random signs the error stays near one in twenty, more than on clean digits; with the gradient's signs it rises to nearly all. It is the direction that does it.
+# **What it shows.** No pixel goes beyond $\epsilon$ in either curve. With random signs the error at 0.25 is higher than on clean digits and stays below an eighth; with the gradient's signs it is nearly all. It is the direction that does it.
 #
 # See it on single digits. The grey bars are what the network gives the untouched digit, the blue ones what it gives after each of three changes within one bound. (The second is section 4's: many short steps.)
 
@@ -240,7 +240,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** In between, short steps find mistakes that one long step misses. The curves meet where there is nothing left to find. The third curve is **projected gradient descent** (PGD): BIM, but from a random point of the ball instead of the picture, around which a network may have arranged its gradient to mislead. On this network it finds about as much as BIM.
+# **What it shows.** In between, short steps find mistakes that one long step misses. The curves come together where there is little left to find. The third curve is **projected gradient descent** (PGD): BIM, but from a random point of the ball instead of the picture, since a network's gradient can mislead right at the picture. On this network it finds about as much as BIM.
 #
 # Follow PGD step by step. The square holds two of the 784 pixels. The walls are the ends of the ball, or of $[0, 1]$ where they are nearer; where a step would leave, the projection puts it on the wall.
 
@@ -366,7 +366,6 @@ plots.images(
 )
 
 # %%
-target_guess.compare("nearly any class")
 claim(
     "targets-reached",
     success.nanmean(),
@@ -374,6 +373,7 @@ claim(
     unit="%",
     statement="mean over the 90 pairs of digit and target (eps=0.25, 20 steps)",
 )
+target_guess.compare("nearly any class")
 
 # %% [markdown]
 # **What it shows.** Most digits become most classes, while you still see the seven. Not all: look for the pair that resists.
@@ -440,22 +440,22 @@ second = predict("broken-two", ["line 1", "line 2", "line 3"])
 second
 
 # %%
-batch = few.clone()  # a copy, or the digits themselves would be spoilt from here on
+batch = few.clone()
 in_a_row = [
     (network(broken_two(network, batch, few_labels, 0.1)).argmax(1) != few_labels).float().mean()
     for _ in range(3)
 ]
 second.compare("line 2", reveal=False)
 claim(
-    "in-place",
+    "three-in-a-row",
     in_a_row[-1] - in_a_row[0],
     low=0.1,
     unit="%",
-    statement="what the second measurement adds to the first, with the same attack and batch",
+    statement="what the third measurement adds to the first, with the same attack and batch",
 )
 
 # %% [markdown]
-# **Mistake 3.** Yours to find. This victim has dropout: a layer that sets a random half of its inputs to 0 while it trains. *Symptom:* two runs give different pictures.
+# **Mistake 3.** Yours to find. This victim has dropout: a layer that sets a random half of its inputs to 0 while it trains. *Symptom:* two runs give different pictures, though nothing in the attack is meant to be drawn at random.
 
 
 # %%
@@ -475,14 +475,14 @@ torch.manual_seed(0)
 two = [broken_three(victim, few, few_labels, 0.1) for _ in range(2)]
 third.compare("line 1", reveal=False)
 claim(
-    "train-mode",
+    "two-runs",
     (two[0] != two[1]).float().mean(),
     low=0.1,
     unit="%",
     statement="share of pixels in which two runs of the same attack differ",
 )
 # %% [markdown]
-# **Mistake 4: a verdict from one step.** The last patient was trained on gradient-sign examples of one size, $\epsilon = 0.5$ ([the next notebook](03_adversarial_training.ipynb) is about such training). Measure it with one step, with ten steps, and with the control of section 3.
+# **Mistake 4: a verdict from one step.** The last patient was trained on clean digits and on gradient-sign examples of one size, $\epsilon = 0.5$ ([the next notebook](03_adversarial_training.ipynb) is about such training). Measure it with one step, with ten steps, and with the control of section 3.
 
 # %%
 patient = models.ConvNet()
@@ -490,7 +490,11 @@ training.fit(
     patient, digits.train.x, digits.train.y, objective=training.Adversarial(0.5), epochs=1, lr=3e-3
 )
 sizes = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5]
-tried = {"hardened, one step": fgsm, "BIM, ten steps": attacks.bim, "hardened, noise": coins}
+tried = {
+    "hardened, one step": fgsm,
+    "BIM, ten steps": methods["BIM, ten steps"],
+    "hardened, noise": coins,
+}
 patients = {
     name: [evaluate(patient, few, few_labels, partial(a, eps=e)).error for e in sizes]
     for name, a in tried.items()
@@ -522,23 +526,32 @@ claim(
 )
 
 # %% [markdown]
-# Two symptoms show here: more $\epsilon$ breaks less, and noise, which knows nothing, breaks more than the gradient's step. Where a weaker attack beats a stronger one, the stronger one is not measuring robustness. How far the curve falls differs from one training to the next.
+# Two symptoms show here: more $\epsilon$ breaks less, and from 0.2 on noise, which knows nothing, breaks more than the gradient's step. Where a weaker attack beats a stronger one, the stronger one is not measuring robustness.
 #
-# Does the network read the label off the step, which was computed from it (*label leaking*)? Test it: make the step from a *wrong* label. If the step told the label, the network should now answer the wrong one.
+# What does this network read, the digit or the step? Take the step that was made for one digit, and lay it on another digit.
 
 # %%
-false_labels = (few_labels + 1) % 10
-read_as = patient(fgsm(patient, few, false_labels, 0.5)).argmax(dim=1)
+step = fgsm(patient, few, few_labels, 0.5) - few
+below, below_labels = few.roll(1, dims=0), few_labels.roll(1)
+mixed = below_labels != few_labels
+read_as = patient((below + step).clamp(0, 1)).argmax(dim=1)[mixed]
 claim(
-    "leaks-false-label",
-    (read_as == false_labels).float().mean(),
-    high=0.25,
+    "reads-the-step",
+    (read_as == few_labels[mixed]).float().mean(),
+    low=0.4,
     unit="%",
-    statement="steps made from a false label that are read as that label",
+    statement="a digit under another digit's step is read as that other digit",
+)
+claim(
+    "reads-the-digit",
+    (read_as == below_labels[mixed]).float().mean(),
+    high=0.2,
+    unit="%",
+    statement="and as the digit that it is",
 )
 
 # %% [markdown]
-# Few are: it is not the label that the network reads off the step. Notebook 04 looks at what such networks learn instead.
+# It reads the step rather than the digit. A step that is made for a digit tells it which digit that is. [Notebook 04](04_does_the_defence_hold.ipynb) asks what in the step tells it.
 #
 # <details><summary>The lines at fault in mistakes 2 and 3</summary>
 #
@@ -546,20 +559,20 @@ claim(
 #
 # </details>
 #
-# **What it shows.** None of the four gives a message. The symptoms do tell: look at how far the pixels moved, at two runs, at whether more $\epsilon$ breaks more, at noise, and at a stronger attack.
+# **What it shows.** None of the four gives a message. The symptoms do tell: look at how far the pixels moved, at two runs of an attack that draws nothing, at whether more $\epsilon$ breaks more, at noise, and at a stronger attack.
 #
 # **What it does not show.** All mistakes there are. `evaluation.attack_report(model, x, y, attack, eps=…)` asks such questions of any attack on any model.
 
 # %% [markdown]
 # ## What you take with you
 #
-# - FGSM is the exact worst step of a linear model, applied to the loss's linear approximation. Noise of the same size is the control that shows it is the direction that counts.
+# - FGSM is the exact worst step of a linear function, applied to the loss's linear approximation. Noise of the same size is the control that shows it is the direction that counts.
 # - A single step is a lower bound on what an attacker can do. Repeating it finds more; stopping early finds a smaller change; going down another class's loss aims it.
 # - A broken attack can make a model look good. Look for its symptoms before you believe a number.
 #
 # **Misconceptions.** *"The step has to be large to work."* Section 5: half of the digits fall to about a tenth of the range. *"eps = 0.25 is eps = 0.25."* Section 7: normalised or not. *"No error found means robust."* Section 7.
 #
-# **Further reading.** Goodfellow, Shlens, Szegedy, *Explaining and Harnessing Adversarial Examples* (2015, arXiv 1412.6572), section 4. Kurakin, Goodfellow, Bengio, *Adversarial examples in the physical world* (2017, arXiv 1607.02533), section 2, for the repeated step. Madry and others, *Towards Deep Learning Models Resistant to Adversarial Attacks* (2018, arXiv 1706.06083), section 3, for PGD. Kurakin, Goodfellow, Bengio, *Adversarial Machine Learning at Scale* (2017, arXiv 1611.01236), section 4, for label leaking.
+# **Further reading.** Goodfellow, Shlens, Szegedy, *Explaining and Harnessing Adversarial Examples* (2015, arXiv 1412.6572), section 4. Kurakin, Goodfellow, Bengio, *Adversarial examples in the physical world* (2017, arXiv 1607.02533), section 2, for the repeated step. Madry and others, *Towards Deep Learning Models Resistant to Adversarial Attacks* (2018, arXiv 1706.06083), sections 2.1 and 3, for PGD.
 #
 # Next: [Adversarial training](03_adversarial_training.ipynb).
 

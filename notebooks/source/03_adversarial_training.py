@@ -35,7 +35,7 @@ fgsm = partial(attacks.fgsm, eps=eps)
 #
 # $$\tilde J(\theta, x, y) = \alpha\,J(\theta, x, y) + (1-\alpha)\,J\bigl(\theta,\ x + \epsilon\,\mathrm{sign}(\nabla_x J(\theta, x, y)),\ y\bigr), \qquad \alpha = \tfrac12 .$$
 #
-# **Exercise.** Write this objective, with the examples clipped to $[0, 1]$. Both losses are means over the batch. The examples count as given pictures: no gradient flows back through the way they were made.
+# **Exercise.** Write this objective, with the examples clipped to $[0, 1]$. Both losses are means over the batch. The examples count as given pictures: no gradient flows back through the way they were made, and making them leaves none in the parameters (`torch.autograd.grad`).
 
 
 # %%
@@ -150,7 +150,7 @@ claim(
 )
 
 # %% [markdown]
-# And the clean digits? Both networks read the *same* 10,000, so count the digits on which they differ. If both were equally good, each such digit would fall to either side like a coin: the difference of the two counts has a standard error of the square root of their sum.
+# And the clean digits? Both networks read the *same* 10,000, so count the digits that only one of them misreads. If both were equally good, each such digit would fall to either side like a coin: the difference of the two counts has a standard error of the square root of their sum.
 
 
 # %%
@@ -176,7 +176,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** After two epochs the attack that broke nearly every digit breaks few. The clean error changes by a fraction of a point; hold the difference of the two counts against its spread to see whether this run can tell the change from chance.
+# **What it shows.** After two epochs the attack that broke nearly every digit breaks few. The clean error changes by about a point or less; hold the difference of the two counts against its spread to see whether this run can tell the change from chance.
 #
 # Watch it happen, if you like: a third network with the same objective, measured twice a second on 200 digits while it trains. *Stop* ends it after the batch at hand. Nothing below waits for it.
 
@@ -230,16 +230,16 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** For this network, an epoch of noise within the same bound does little against the adversarial step, and an epoch of adversarial examples does much. In high dimension a random step hardly agrees with any given direction ([notebook 01](01_linear_explanation.ipynb), section 1), so the network meets next to nothing of the one that hurts.
+# **What it shows.** For this network, an epoch of noise within the same bound does little against the adversarial step, and an epoch of adversarial examples does much. A likely reason: in high dimension a random step hardly agrees with any given direction ([notebook 01](01_linear_explanation.ipynb), section 1).
 
 # %% [markdown]
 # ## 4. Does it also help with clean digits?
 #
-# The paper reports a second effect: adversarial training *regularised* its network, that is, made it read unseen clean digits better. The clean error went from 0.94 % to 0.84 %: ten digits of 10,000. For a larger network it went from 1.14 % to 0.782 %, the mean of five seeds.
+# The paper reports a second effect: adversarial training *regularised* its network, that is, made it read unseen clean digits better. The clean error went from 0.94 % to 0.84 %: ten digits of 10,000. For a larger network it went from 1.14 % to 0.782 %, the latter a mean of five seeds with early stopping.
 #
 # What do ten digits mean? The paper does not say on how many digits its two networks differed. If it was 100 or more, the spread of section 2 is at least ten.
 #
-# Repeat it: three seeds, each once as usual and once with adversarial examples of $\epsilon = 0.1$, on the network with one hidden layer, which trains in seconds.
+# Try it on a small network: three seeds, each once as usual and once with adversarial examples of $\epsilon = 0.1$, on the network with one hidden layer, which trains in seconds.
 #
 # **Your prediction.** Adversarial training changes the clean error of this network …
 
@@ -285,7 +285,7 @@ claim(
 # %% [markdown]
 # **What it shows.** The change is less than one percentage point. Hold each row's difference against its spread, and the three differences against each other: the seed is a second source of chance, which one row cannot show.
 #
-# **What it does not show.** What happens to a network that is trained until it overfits, where a regulariser has most to do. The paper's network was trained with dropout for many epochs; [the ledger](08_the_paper_in_numbers.ipynb) has that training.
+# **What it does not show.** That it goes the same way at the paper's $\epsilon = 0.25$: try `training.Adversarial(0.25)`. Nor what happens to a network that is trained until it overfits, where a regulariser has most to do. The paper's network was trained with dropout for many epochs; [the ledger](08_the_paper_in_numbers.ipynb) has that training.
 
 # %% [markdown]
 # ## 5. What has the network learnt?
@@ -349,14 +349,14 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** After adversarial training of $\epsilon = 0.1$ a typical unit's weight gathers in one place more than before, and more than the same weights scattered would. Not every unit's does, as the pictures show. A reason is at hand: a weight on a pixel that carries no information costs nothing in usual training, and in a linear model it costs $\epsilon$ times its size under attack.
+# **What it shows.** After adversarial training of $\epsilon = 0.1$ a typical unit's weight gathers more in one place than before, and more than the same weights scattered would. Not every unit's does, as the pictures show.
 #
-# **What it does not show.** That the reason is the right one, or that it holds at any $\epsilon$. Try it: train the same network with `training.Adversarial(0.25)` for one epoch, and measure `best_window` again.
+# **What it does not show.** Why, or that it holds at any $\epsilon$. Try it: train the same network with `training.Adversarial(0.25)` for one epoch, and measure `best_window` again.
 
 # %% [markdown]
 # ## 6. Is it just weight decay?
 #
-# "A price on $\lVert w\rVert_1$" is what L1 weight decay is. For the linear model of [notebook 01](01_linear_explanation.ipynb) both can be written down exactly, with $\zeta(z) = \log(1 + e^z)$ and labels $y = \pm 1$. Adversarial training minimises the loss at its worst, with the price *inside* the softplus:
+# "A price on $\lVert w\rVert_1$" is what L1 weight decay is. For the linear model of [notebook 01](01_linear_explanation.ipynb) both can be written down exactly, with $\zeta(z) = \log(1 + e^z)$ and labels $y = \pm 1$. Adversarial training on the worst steps alone ($\alpha = 0$, not clipped) minimises the loss at its worst, with the price *inside* the softplus:
 #
 # $$\frac1N\sum \zeta\bigl(\epsilon\lVert w\rVert_1 - y\,(w^\top x + b)\bigr),$$
 #
@@ -395,7 +395,7 @@ x37_test, y37_test = threes_and_sevens(digits.test)
 
 
 def linear_fit(loss, strength, steps=200):
-    """The weights and the offset that minimise loss(w, b, x, y, strength) on threes and sevens."""
+    """The weights and the offset after `steps` steps of Adam on loss(w, b, x, y, strength)."""
     w, b = torch.zeros(784, requires_grad=True), torch.zeros((), requires_grad=True)
     optimizer = torch.optim.Adam([w, b], lr=0.02)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.01, steps)
@@ -466,7 +466,7 @@ claim(
 )
 
 # %% [markdown]
-# Why does decay guess? Look at where the fit starts, at $w = 0$. There the price outside has the slope $\lambda$ for each weight; the price inside has only $\epsilon\,\zeta'(0) = \epsilon/2$. A weight leaves zero only if the data pull on it harder than that.
+# Why does decay learn nothing? Look at where the fit starts, at $w = 0$. There the price outside has the slope $\lambda$ for each weight; the price inside has only $\epsilon\,\zeta'(0) = \epsilon/2$. A weight leaves zero only if the data pull on it harder than that.
 
 # %%
 w_zero = torch.zeros(784, requires_grad=True)
@@ -482,7 +482,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** With the same number, decay leaves a model that guesses: no pull at $w = 0$ reaches 0.25, so every weight stays there. The price inside the softplus begins at half of that, and it shrinks for examples that are safely right. The two are not in the same units, so "the same number" is no fair match: with a tenth of the strength, decay reads clean digits better than adversarial training does and withstands small steps better, as the figure shows on its left side. The paper met this on its maxout network, where a decay of 0.0025 was already too strong.
+# **What it shows.** With the same number, decay leaves a model that gives one answer to everything: no pull at $w = 0$ reaches 0.25, so the weights stay there. The price inside the softplus begins at half of that, and it shrinks for examples that are safely right. The two are not in the same units, so "the same number" is no fair match: with a tenth of the strength, decay reads clean digits better than adversarial training does and withstands small steps better, as the figure shows up to 0.15. The paper met this on its maxout network, where a decay of 0.0025 was already too strong.
 #
 # **What it does not show.** That decay can replace adversarial training of a network, where no such formula ties the two together.
 
@@ -546,19 +546,11 @@ claim(
     statement="what 20 short steps add to FGSM's error, on 500 digits (eps=0.2), in points",
     unit="%",
 )
-confidence = after.confidence_on_errors
-claim(
-    "S6-at-confidence",
-    confidence,
-    low=0.5,
-    high=0.95,
-    statement="mean confidence on FGSM's mistakes",
-)
 
 # %% [markdown]
-# **What it shows.** Twenty short steps break nearly all digits at 0.25, far more than the one long step that the network was trained on. Even a random start with one short step breaks more than that. The network has learnt to answer the step it was trained on; [the next notebook](04_does_the_defence_hold.ipynb) looks at how. The paper reports 17.9 % for its network: the error under FGSM, not under a stronger attack.
+# **What it shows.** Twenty short steps break nearly all digits at 0.25, far more than the one long step that the network was trained on. Even a random start with one short step breaks more than the one long step. The network has learnt to answer the step it was trained on; [the next notebook](04_does_the_defence_hold.ipynb) looks at how. The paper reports 17.9 % for its network: the error under FGSM, not under a stronger attack.
 #
-# **What it does not show.** That adversarial training is useless. Trained on the repeated step, networks resist the repeated step; [the next notebook](04_does_the_defence_hold.ipynb) trains one.
+# **What it does not show.** That adversarial training is useless. [The next notebook](04_does_the_defence_hold.ipynb) trains a network on the repeated step.
 
 # %% [markdown]
 # ## 8. What does it cost?
@@ -573,11 +565,11 @@ print(f"measured {ratio:.1f} times as long")
 # ## What you take with you
 #
 # - The examples are made anew in each step, from the current weights, and held constant for the update.
-# - Training on them removes most FGSM errors; training on noise within the same bound does not.
+# - Training on them removes most FGSM errors at the $\epsilon$ trained on; training on noise within the same bound does not.
 # - For a linear model it puts a price on $\lVert w\rVert_1$, as L1 decay does, but inside the loss.
 # - Judge a defence by a stronger attack than the one it was trained on. Judged so, this one fails.
 #
-# **Misconceptions.** *"It is data augmentation with noise."* Section 3. *"It is weight decay."* Section 6. *"The paper's ten digits show that it makes the network better on clean ones, too."* Section 4: one pair of networks cannot tell. *"17.9 % means robust."* Section 7.
+# **Misconceptions.** *"It is data augmentation with noise."* Section 3. *"It is weight decay."* Section 6: not with the same number, and for a network no formula ties the two. *"The paper's ten digits show that it makes the network better on clean ones, too."* Section 4: one pair, without its counts, does not show it. *"17.9 % means robust."* Section 7.
 #
 # **Further reading.** Goodfellow, Shlens, Szegedy, *Explaining and Harnessing Adversarial Examples* (2015, arXiv 1412.6572), sections 5 and 6. Madry and others, *Towards Deep Learning Models Resistant to Adversarial Attacks* (2018, arXiv 1706.06083), for training on the repeated step. Athalye, Carlini, Wagner, *Obfuscated Gradients Give a False Sense of Security* (2018, arXiv 1802.00420).
 #
