@@ -6,7 +6,7 @@ import json
 import math
 import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,9 @@ from advtutor.claims.experiments.varied import OF_ROWS
 from advtutor.claims.paper import PaperClaim, fill, paper_claims
 from advtutor.claims.runs import Result
 from advtutor.claims.verdict import RULE, VERDICTS
+
+MISSED = ("partly", "undecided", "not reproduced", "one run, off")
+NOT_KNOWN = "Why ours differs is not known."
 
 __all__ = ["RULE", "VERDICTS", "Row", "Spread", "ledger", "shipped", "supplement"]
 
@@ -115,7 +118,7 @@ def _row(claim: PaperClaim, results: Sequence[Result], remark: str) -> Row:
         return Row(claim, remark=_why_not_run(claim, results))
     letters = networks()
     used = EXPERIMENTS[claim.experiment].networks_of(claim.of)
-    return Row(
+    row = Row(
         claim,
         seeds=tuple(r.seed for r in measured),
         values=tuple(r.number(claim.of, claim.number) for r in measured),
@@ -123,6 +126,7 @@ def _row(claim: PaperClaim, results: Sequence[Result], remark: str) -> Row:
         recipe=measured[0].recipe,
         remark=remark,
     )
+    return replace(row, remark=NOT_KNOWN) if row.verdict in MISSED and not remark else row
 
 
 def _why_not_run(claim: PaperClaim, results: Sequence[Result]) -> str:

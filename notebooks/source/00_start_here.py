@@ -6,7 +6,7 @@
 # *18 minutes. You need Python and a little PyTorch. After this notebook you can*
 #
 # - *change a photo by less than two grey levels and make an ImageNet network misread it;*
-# - *show that the same amount of noise does nothing;*
+# - *show that the same amount of noise does nothing to it;*
 # - *use the course's predictions, exercises and claims.*
 #
 # Everything runs on this computer. Nothing is downloaded.
@@ -88,7 +88,7 @@ claim(
 )
 
 # %% [markdown]
-# Now aim: ten shorter steps *down* the loss of a class of your choice, never further than $0.007$ from the photo. Change `"goldfish"` if you like.
+# Now aim: ten shorter steps *down* the loss of another class, the goldfish, never further than $0.007$ from the photo.
 
 # %%
 wanted = torch.tensor([names.index("goldfish")])
@@ -116,7 +116,9 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** Left and right look the same to you; this network reads the right one as whatever was asked for. The paper that this course follows (Goodfellow, Shlens and Szegedy, 2015) turns a panda into a gibbon with one step of this size, on another network.
+# Change `"goldfish"` and run both cells again. Most classes are reached; some are not, or less surely, and then the claim stops you.
+#
+# **What it shows.** Left and right look the same to you; this network reads the right one as a goldfish. The paper that this course follows (Goodfellow, Shlens and Szegedy, 2015) turns a panda into a gibbon with one step of this size, on another network.
 #
 # **What it does not show.** That *any* tiny change would do it. Perhaps the network is simply nervous.
 
@@ -141,9 +143,9 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** Noise of the same size leaves the answer as it was. The network is not nervous; it is over-sensitive in particular directions, and the gradient points in one of them. **What it does not show.** Why such directions exist, or how common they are: one photo, one network. [The next notebook](01_linear_explanation.ipynb) begins with that.
+# **What it shows.** Noise of the same size leaves the answer as it was. On this photo the network is not nervous; it is over-sensitive in particular directions, and the gradient points in one of them. **What it does not show.** Why such directions exist, or how common they are: one photo, one network. [The next notebook](01_linear_explanation.ipynb) begins with that.
 #
-# Move the slider to see how little is enough. Each position makes one step with that $\epsilon$. (With the keyboard: Tab to the slider, then the arrow keys.)
+# Move the slider to see how little is enough. Each position makes one step with that $\epsilon$; espresso and consomme lie close, and the answer may flip back. (With the keyboard: Tab to the slider, then the arrow keys.)
 
 # %%
 photo_explorer(network, names, photo, label, eps=0.002)
@@ -181,7 +183,7 @@ for levels in (1, 2, 4, 8, 64):
 # %% [markdown]
 # ## 5. Does it work on your handwriting?
 #
-# Draw a digit with the mouse, a finger or a pen; or take one of the samples; or Tab to the canvas and draw with Space and the arrow keys. Two small networks read along: one was trained as usual, the other on pictures with such steps in them. *Attack it* changes your digit by at most $\epsilon$ in each pixel, in 20 short steps against each network, and looks for the smallest $\epsilon$ that changes the network's mind.
+# Draw a digit with the mouse, a finger or a pen; or take one of the samples; or Tab to the canvas and draw with Space and the arrow keys. Two small networks read along: one was trained as usual, the other on pictures with such steps in them. *Attack it* changes your digit by at most $\epsilon$ in each pixel, in 20 short steps against each network, and looks for the smallest $\epsilon$ that it can find to change the network's mind.
 
 # %%
 readers = {"usual": pretrained("maxout"), "hardened": pretrained("maxout-adversarial")}
@@ -195,7 +197,7 @@ DrawDigit(readers, data.mnist().test.x[:5], eps=0.1)
 #
 # - **Predictions** come before a measurement. Nobody sees them; they make the result stick.
 # - **Exercises** have `...` where your code goes. A check prints ○ not attempted yet, ✓ right, or ✗ with the mistake it found.
-# - **Claims** say what is claimed, the band in which the number has to fall on any machine, and what this machine measured. A claim that does not hold stops the notebook. The sentences around a claim no machine checks.
+# - **Claims** say what is claimed, the band in which the number has to fall on any machine, and what this machine measured. A claim that does not hold stops the notebook. No machine checks the sentences around a claim.
 # - **Progress**: the last cell shows which exercises you have solved, and `advtutor progress` in a terminal shows all. It is a small file of your own; `ADVTUTOR_PROGRESS=off` switches it off.
 # - **When something fails**, run `advtutor doctor` in a terminal.
 #

@@ -33,10 +33,10 @@ fgsm = partial(attacks.fgsm, eps=eps)
 # Make an example for one model, the **source**, and show it to another, the **victim**. If the victim misreads it, the example **transfers**. Six models take both parts in turn:
 #
 # - **softmax:** softmax regression, one linear layer.
-# - **maxout:** two hidden layers of 60 units, each the largest of three linear functions. The paper's is larger, with 240 units, and trained far longer. Ours sees the digits twice.
+# - **maxout:** two hidden layers of 60 units, each the largest of three linear functions. The paper's is larger and trained far longer. Ours sees the digits twice.
 # - **RBF:** a bell around one centre for each class; its classes do not share a softmax ([notebook 01](01_linear_explanation.ipynb), section 7).
 # - **conv** and **conv 2:** the convolutional network, twice, with other weights at the start and another order of the digits.
-# - **hardened:** the same network after one epoch of adversarial training.
+# - **hardened:** a third network of that kind, trained adversarially for one epoch.
 #
 # All train on the first 40,000 digits. Some of the others belong to the attacker of section 5.
 
@@ -148,7 +148,7 @@ claim(
     error["conv", "hardened"],
     low=0.12,
     high=0.45,
-    statement="error of the hardened network on examples made for conv (ours: small, clipped)",
+    statement="error of the hardened network on examples made for conv (ours: convolutional, small, clipped)",
 )
 claim(
     "not-its-own",
@@ -159,9 +159,9 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** A linear model with one layer makes examples that break a convolutional network. Each of the five models with usual training makes examples that the other four misread far more often than noise. Softmax regression and maxout err often under the coin, too: for them a part of the column is not transfer.
+# **What it shows.** A linear model with one layer makes examples that break a convolutional network. Each of the five models with usual training makes examples that the other four misread far more often than they misread noise. Softmax regression and maxout err often under the coin, too: for them a part of the column is not transfer.
 #
-# Examples made for conv, which knows nothing of the hardened network, break about as many of its digits as its own do, or more. An attack with the gradient should beat one without it: this is the masked gradient of [notebook 04](04_does_the_defence_hold.ipynb).
+# Examples made for conv, which knows nothing of the hardened network, break about as many of its digits as its own do, or more. An attack with its own gradient should do clearly better: a sign of the masked gradient of [notebook 04](04_does_the_defence_hold.ipynb).
 #
 # **What it does not show.** That the hardened network is safe, pale as its column is. All these examples are single steps.
 
@@ -278,7 +278,7 @@ plots.matrix(
 )
 
 # %% [markdown]
-# **What it shows.** Softmax regression repeats maxout's very mistake on more than half of the digits, far above the control. The RBF network, with bells instead of planes, agrees less: the paper's order. This holds for maxout's examples only; in the other rows RBF does not come last. conv and conv 2, the same network trained twice, agree on most.
+# **What it shows.** Softmax regression repeats maxout's very mistake on more than half of the examples that both misread, far above the control. The RBF network, with bells instead of planes, agrees less: the paper's order. This holds for maxout's examples only; in the other rows RBF does not come last. conv and conv 2, the same network trained twice, agree on most.
 #
 # **What it does not show.** The paper's numbers. Our softmax regression misreads nearly all of maxout's examples, the paper's about two thirds, so counting only common mistakes changes little here and much there.
 
@@ -301,7 +301,7 @@ halves_names = [f"digit {digit}, {half} half" for digit in (3, 7) for half in ("
 plots.weights(w, halves_names, columns=4, title="weights learnt from disjoint halves")
 
 # %% [markdown]
-# No training picture went into both of a pair. How alike are they, in one number? Networks have no such weights to compare, but each has a gradient $\nabla_x J(x, y)$ at every picture, so you need the cosine for whole batches.
+# How alike are they, in one number? The claim says it. Networks have no such weights to compare, but each has a gradient $\nabla_x J(x, y)$ at every picture, so you need the cosine for whole batches.
 #
 # **Exercise.** Write it. Each picture is one vector, whatever its channels, height and width.
 
@@ -310,7 +310,7 @@ plots.weights(w, halves_names, columns=4, title="weights learnt from disjoint ha
 def mean_cosine(g, h):
     """The mean over the batch of the cosine between g[i] and h[i].
 
-    g, h: [N, C, H, W], no picture all zero. Returns a number from -1 to 1.
+    g, h: [N, C, H, W], no picture all zero. Returns a Python number (`.item()`) from -1 to 1.
     """
     ...
 
@@ -384,12 +384,12 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** Random directions in 784 dimensions stand nearly at right angles: their cosines spread around 0 by about $1/\sqrt{784} = 1/28$. The gradients of two networks trained from other starting weights, and even of a network and a linear model, keep a cosine many times that. At another picture it is gone, unless that picture shows the same digit: then more than half is left. So a good part of what the two share is one direction for each digit, and the rest belongs to the picture. The paper says that the direction matters most, rather than the point in space.
+# **What it shows.** Random directions in 784 dimensions stand nearly at right angles: their cosines spread around 0 by about $1/\sqrt{784} = 1/28$. The gradients of two networks trained from other starting weights, and even of a network and a linear model, keep a cosine many times that. At another picture the mean is about 0, unless that picture shows the same digit: then about half or more is left. So a good part of what the two share depends on the digit alone. The paper says that the direction matters most, rather than the point in space.
 #
 # **What it does not show.** Why the task leaves this direction and no other. [Notebook 06](06_bug_or_feature.ipynb) takes up one answer.
 
 # %% [markdown]
-# ## 4. Is a committee harder to fool?
+# ## 4. Does one member give a committee away?
 #
 # Put several networks together and let the mean of their logits decide: an **ensemble**. The paper takes twelve maxout networks. Take four, with one hidden layer of 40 units each and one epoch of training, different only in their seeds.
 
@@ -408,7 +408,7 @@ def ensemble_fgsm(models, x, y, eps):
     """One gradient-sign step on the cross-entropy of the mean logits, clipped to [0, 1].
 
     models: a list of M networks. x: [N, C, H, W] in [0, 1]. y: [N] true classes.
-    Returns x_adv like x, detached.
+    Returns x_adv like x, detached; leaves the models' gradients alone.
     """
     ...
 
@@ -478,9 +478,9 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** The two attacks' curves lie close together, and both far above noise: knowing a quarter of the ensemble is nearly enough.
+# **What it shows.** The two attacks' curves lie close together, and from $\epsilon = 0.1$ on both far above noise: one member of four such networks is nearly enough.
 #
-# **What it does not show.** The paper's 91.1 % and 87.9 %: our networks are small, few and briefly trained, and at $\epsilon = 0.25$ both errors are near 100 %. A committee of different kinds is another experiment.
+# **What it does not show.** The paper's 91.1 % (whole) and 87.9 % (through one member): our networks are small, few and briefly trained, and at $\epsilon = 0.25$ both errors are near 100 %. A committee of different kinds is another experiment.
 
 # %% [markdown]
 # ## 5. What if the attacker sees only answers?
@@ -488,7 +488,7 @@ claim(
 # The new rules:
 #
 # - **Goal:** any wrong class, as before.
-# - **Knowledge:** none of the victim's weights, gradients, logits or layers. The attacker may send a picture and gets back one class.
+# - **Knowledge:** the true class of each digit, and none of the victim's weights, gradients, logits or layers. The attacker may send a picture and gets back one class.
 # - **Power:** $\epsilon = 0.25$, clipped.
 # - **Cost:** each picture sent is a **query**.
 #
@@ -586,18 +586,18 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** Without one gradient of the victim, a few hundred answers break most digits; noise of the same size, which asks nothing, stays far below. The attacker who owned 50 digits and made the rest gets most of the way, too. Hiding the weights hides little.
+# **What it shows.** Without one gradient of the victim, a few hundred answers break most digits; noise of the same size, which asks nothing, stays far below. The attacker who owned 50 digits and made the rest gets most of the way, too.
 #
 # **What it does not show.** That every victim gives in so cheaply: digits are small and alike. It shows no defence either. A victim that counts its queries, or refuses odd pictures, changes the rules and has to be attacked anew.
 
 # %% [markdown]
 # ## What you take with you
 #
-# - An example made for one model fools others, often into the same class. Models trained on the same task share directions, much of it one for each digit.
+# - An example made for one model fools others, often into the same class. Models trained on the same task share directions, and much of that depends on the digit alone.
 # - Measure a shared direction against its controls: random directions, and the same gradients at other pictures.
 # - Transfer is a weapon: it breaks ensembles through one member, and hidden models through a substitute.
 #
-# **Misconceptions.** *"Keep the weights secret and nobody can attack."* Section 5. *"A committee cannot be fooled all at once."* Section 4. *"An example fits one network like a key its lock."* Section 1. *"All models agree on the wrong class."* Section 2: on maxout's examples the RBF network agrees with maxout less often than softmax regression does.
+# **Misconceptions.** *"Keep the weights secret and nobody can attack."* Section 5. *"Who knows one member knows little."* Section 4. *"An example fits one network like a key its lock."* Section 1. *"All models agree on the wrong class."* Section 2: on maxout's examples the RBF network agrees with maxout less often than softmax regression does.
 #
 # **Further reading.** Goodfellow, Shlens, Szegedy, *Explaining and Harnessing Adversarial Examples* (2015, arXiv 1412.6572), sections 8 and 9. Papernot, McDaniel, Goodfellow and others, *Practical Black-Box Attacks against Machine Learning* (2016, arXiv 1602.02697), section 4, for the substitute. Tramèr, Papernot, Goodfellow, Boneh, McDaniel, *The Space of Transferable Adversarial Examples* (2017, arXiv 1704.03453), for how many directions two models share.
 #

@@ -226,12 +226,12 @@ plots.curves(
 )
 
 # %% [markdown]
-# **What it shows.** The two sets differ in nothing but the steps, and with noise instead of them the student ends near guessing. So the first one reads because of the steps. In this sense they are **features**: they go with a label, and they help on digits that nobody has touched. If the second curve rises on the way, that is not the noise: the teacher chose which digit keeps which label, and this alone teaches something for a while.
+# **What it shows.** The two sets differ in nothing but the steps, and with noise instead of them the student ends near guessing. So the first one reads because of the steps. In this sense they are **features**: they go with a label, and they help on digits that nobody has touched. If the second curve rises on the way, that is not the noise: the teacher chose which digit keeps which label, and this alone teaches something.
 
 # %% [markdown]
 # ## 4. Your objection
 #
-# A surprising result deserves distrust. The first objection below is label leaking, as in [notebook 04](04_does_the_defence_hold.ipynb): perhaps each step is a mark that gives its label away, whatever the picture under it. Then it should teach on other pictures too. The next ones ask what depends on the student, the targets and the length of the steps. The last asks whether it takes steps at all. Set `choice` to the one that you want to try.
+# A surprising result deserves distrust. The first objection below is label leaking, as in [notebook 04](04_does_the_defence_hold.ipynb): perhaps each step is a mark that gives its label away, whatever the picture under it. Then it should teach on other pictures too. The next ones ask what depends on the student, the choice of pictures, the targets and the length of the steps. The last asks whether it takes steps at all. Set `choice` to the one that you want to try.
 
 
 # %%
@@ -299,7 +299,7 @@ plots.matrix(
     xlabel="test digits that the student reads rightly",
     ylabel="",
     percent=True,
-    title="what a student learns from wrong labels (measured elsewhere)",
+    title="what a student learns from steps and controls (measured elsewhere)",
 )
 
 # %%
@@ -313,18 +313,18 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** On other pictures the same steps with the same labels teach next to nothing. (As marks they serve: that student reads all of its training labels, says the file.) What helps on clean digits is the step together with its picture.
+# **What it shows.** On other pictures the same steps with the same labels teach next to nothing. (As marks they serve: that student reads nearly all of its training labels, says the file.) What helps on clean digits is the step together with its picture.
 #
-# Dense and even linear students learn most of it. So much of what the steps carry is a sum over pixels, and the linear explanation of [notebook 01](01_linear_explanation.ipynb) is not refuted. With random targets a third of the labels or more are right, and the student is no better for it. With targets shifted by one the digit's own shape predicts the label, and the student wavers. Short steps succeed on a few hundred digits only, which teach about as much; adding the digits on which the step failed does harm.
+# Dense and even linear students learn most of it. So much of what the steps carry is a sum over pixels, and the linear explanation of [notebook 01](01_linear_explanation.ipynb) is not refuted. With random targets about a third of the labels or more are right, and the student is no better for it. With targets shifted by one the digit's own shape predicts the label, and the student wavers between the two. Short steps succeed on a few hundred digits only, which teach about as much; long ones succeed on most and teach less; adding the digits on which the step failed does harm.
 #
-# And the last row: digits that a linear network misreads, with its mistakes as their labels and **no steps at all**, teach as much. So the result is not peculiar to adversarial steps: which digits a network takes for what says how it reads.
+# And the last row: digits that a linear network misreads, with its mistakes as their labels and **no steps at all**, teach as much. So the result is not peculiar to adversarial steps: a network's confusions show how it reads.
 
 # %% [markdown]
 # ## 5. Features of the digits, or of the teacher?
 #
 # That last row asks a deeper question. Did the student learn about *digits*, or about *this teacher*? Perhaps pictures and labels pass on how the teacher reads, whether or not that says anything about digits.
 #
-# Take a teacher that knows nothing of digits: a network that has learnt 2,000 digits by heart, with labels drawn at random. Make steps with it as above, on 18,000 other digits, and train a student on those that succeed.
+# Take a teacher that knows nothing of digits: a network that has learnt 2,000 digits by heart, with labels drawn at random. Make steps with it as above, on 18,000 other digits, and train a student on those that the teacher now reads as their target.
 #
 # **Your prediction:** the share of test digits on which that student and its teacher read the same class. (Strangers agree on a tenth.)
 
@@ -346,14 +346,14 @@ for measure, values in again.items():
     print(*(f"{value:6.1%}" for value in values), "", measure)
 
 # %% [markdown]
-# **What it shows.** With the steps the student reads as its teacher more than twice as often as without them, and there is nothing true to learn. So steps do pass on the network that they were made with, right or wrong. The last two lines speak for the other side: in section 2 the student repeats the teacher's mistakes, but no more often than another network that learnt from right labels.
+# **What it shows.** With the steps the student reads as its teacher more than twice as often as without them, and there is nothing true to learn. So steps do pass on how their network reads, right or wrong. The last two lines speak for the other side: in section 2 the student repeats the teacher's mistakes, but less often than another network that learnt from right labels.
 #
 # **What it does not show.** How much of section 2 is the digits, how much the teacher. The teacher reads nearly all digits rightly, so the two agree there. "Feature" means no more than this: a pattern that the teacher uses, and that serves on clean digits.
 
 # %% [markdown]
 # ## 6. What does it say about transfer?
 #
-# Perhaps an example fools two networks because both use the same features. The student has its features from the teacher's steps alone. Make examples of length 1.5 for the *student*, and show them to the teacher, on 2,000 test digits.
+# Perhaps an example fools two networks because both use the same features. The student has nearly all its features from the teacher's steps. Make examples of length 1.5 for the *student*, and show them to the teacher, on 2,000 test digits.
 
 # %%
 few, few_labels = x_test[:2000], y_test[:2000]
@@ -382,9 +382,9 @@ claim(
 # %% [markdown]
 # ## What you take with you
 #
-# - A network can learn to read clean digits from the steps that fool another, with wrong labels only; from noise it cannot.
-# - A control differs in one thing. A step on another picture is another lesson.
-# - A network's own mistakes teach as much. Both carry its way of reading; whose features those are stays open.
+# - A network can learn to read clean digits from the steps that fool another, with wrong labels only; from noise of the same length it did not.
+# - A control differs in one thing.
+# - A linear network's mistakes teach as much, without a step. Whose features those are stays open.
 #
 # **Misconceptions.** *"Adversarial steps are noise."* Section 3. *"Wrong labels teach wrong answers."* Section 2. *"Then the linear explanation is refuted."* Section 4. *"The features are in the data, whoever makes the steps."* Section 5.
 #

@@ -123,7 +123,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** The digits that the model misreads as they are stand at zero, with those that it only just reads right. For all others the formula, an attack just inside, an attack just outside and a search agree. Here a failed attack *is* a proof, because it was the best one possible. Clipping makes the radii larger: a black pixel cannot get darker, so the others have to go further.
+# **What it shows.** The first bar holds the digits that the model misreads as they are, and those that it only just reads right. For the others the formula and the attacks just inside and outside agree, and so does a search on the first 500. Here a failed attack *is* a proof, because it was the best one possible. Clipping makes the radii larger: a black pixel cannot get darker, so the others have to go further.
 #
 # **What it does not show.** Anything about a network. There the best attack is not known, and the rest of this notebook replaces it by something that can be computed.
 
@@ -190,7 +190,7 @@ def logit_box(x, eps):
 
 
 # %% [markdown]
-# `advtutor.certify` holds such a rule for each type of layer. Yours and its own have to agree.
+# `advtutor.certify` holds such a rule for many types of layer. Yours and its own have to agree.
 
 
 # %%
@@ -274,7 +274,7 @@ claim("loose-small", looseness(small, 0.01), low=1.3, high=5, statement=f"{fall}
 #
 # $$z_j - z_y = (W_j - W_y)\,h + b_j - b_y ,$$
 #
-# so bound this one, with the rule that you have. If the greatest lead over all $j \ne y$ is negative, the digit is **proved right** within $\epsilon$.
+# so bound this one, with the rule that you have. If the greatest of these bounds, over all $j \ne y$, is negative, the digit is **proved right** within $\epsilon$.
 #
 # **Exercise.** Return that greatest lead.
 
@@ -291,7 +291,7 @@ def margin_bound(weight, bias, lower, upper, y):
 margin_bound = checks.margin_bound(margin_bound)
 
 # %% [markdown]
-# The share of digits *without* a proof is the **certified error**. An attack gives the share that is broken for sure. The true error, under the best attack there is, lies between the two:
+# The share of digits *without* a proof is the **certified error**. An attack gives the share that is misread for sure, as it is or attacked. The true error, under the best attack there is, lies between the two:
 #
 # $$\text{certified error}\ \ge\ \text{true error}\ \ge\ \text{attacked error}.$$
 #
@@ -353,7 +353,7 @@ claim(
 # %% [markdown]
 # **What it shows.** The true error lies somewhere between the lowest line and the middle one. At $\epsilon = 0$ the box is one picture, and all lines meet in the clean error. The same weights prove far more when each lead is bounded as one function: a certificate has a strength, as an attack has.
 #
-# The module's certified error lies level with yours or a hair above. Yours holds on paper. But a computer rounds when it computes your bounds, and again when it runs the network that you certify. The module widens each bound by all that rounding can do, so its proof holds for the numbers that the network really computes.
+# The module's certified error lies level with yours or a hair above. Your rules hold on paper. But a computer rounds when it computes your bounds, and again when it runs the network that you certify. The module widens each bound by all that rounding can do, so its proof holds for the numbers that the network really computes in ordinary float32.
 #
 # **What it does not show.** Where in the gap the truth lies.
 
@@ -370,7 +370,7 @@ usual = models.ConvNet()
 train(usual, objective=training.clean)
 
 # %% [markdown]
-# With $\epsilon = 0.01$, the attack breaks a few digits in a hundred. **Your prediction:** the share of digits for which the bounds give no proof.
+# At $\epsilon = 0.01$ the network, attacked, misreads about two digits in a hundred. **Your prediction:** the share of digits for which the bounds give no proof.
 
 # %%
 usual_guess = predict("usual-certified", low=0, high=1, unit="%")
@@ -430,7 +430,7 @@ claim("loose-usual", looseness(usual, 0.01), low=6, statement=f"{fall}, eps=0.01
 #
 # $$\kappa\,J(z, y) + (1 - \kappa)\,J(\overline z, y), \qquad \kappa = \tfrac12 ,$$
 #
-# and this is `certify.IntervalBound`. In the first half of the training the box grows from nothing to its full $\epsilon = 0.1$, and the second term's weight with it, as Gowal and others do. Same weights at the start, same digits, same five epochs as the usual network.
+# and this is `certify.IntervalBound`; $\kappa$ ends there. In the first half of the training the box grows from nothing to its full $\epsilon = 0.1$, and the second term's weight with it, as Gowal and others do. Same weights at the start, same digits, same five epochs as the usual network.
 #
 # **Your prediction:** the share of digits not proved at $\epsilon = 0.1$, ten times the $\epsilon$ above, after the five epochs.
 
@@ -500,7 +500,7 @@ claim("loose-provable", looseness(provable, 0.1), high=3, statement=f"{fall}, ep
 # %% [markdown]
 # **What it shows.** The two sides come together: the network has learnt weights for which the bounds are far tighter, at ten times the $\epsilon$. For most digits you now know the answer, whatever attack anybody invents: this one cannot be broken within 0.1, that one has been.
 #
-# **What it does not show.** That intervals are the best bounds. Better ones prove more of the same network, and cost more. That no proved digit was broken adds nothing to the mathematics. It is a test of the code, which one broken digit would have refuted.
+# **What it does not show.** That intervals are the best bounds. That no proved digit was broken adds nothing to the mathematics. It is a test of the code, which one broken digit would have refuted.
 
 # %% [markdown]
 # ## 6. What does the proof not say?
@@ -545,7 +545,7 @@ claim(
 )
 
 # %% [markdown]
-# The proof gives out soon after 0.1, and so, here, does the network: PGD breaks a large share at 0.15.
+# At 0.15 hardly any proof is left, and PGD breaks a large share.
 #
 # **Another change.** Move every digit three pixels to the right. You read it as before. In the max-norm it is a huge step, from black to white along each edge. **Your prediction:** the share of moved digits that the provable network misreads.
 
@@ -593,7 +593,7 @@ plots.images(
 )
 
 # %% [markdown]
-# Each digit in the upper row has a proof. Moved, it is misread.
+# Each digit in the upper row has a proof. Moved, it is misread. (They were chosen among those that are.)
 #
 # **The price.** Both networks saw the same digits equally often.
 
@@ -609,14 +609,14 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** A certificate is as narrow as it is firm. Inside its $\epsilon$ and its norm nothing can happen; outside it promises nothing. Against the move it is worth as much as no proof: the usual network misreads about as many of the moved digits. The proof costs clean error, and it is paid on every digit, attacked or not.
+# **What it shows.** A certificate is as narrow as it is firm. For a proved digit nothing can happen inside its $\epsilon$ and its norm; outside it promises nothing. Against this move it does not help: the usual network misreads about as many of the moved digits. Training for the proof costs clean error here, also where nobody attacks.
 #
-# **What it does not show.** Anything about pictures that are not on the list. The certified error is measured on test digits, as any error is; for a new picture you compute a new proof. And what a proof gives you there is that the answer does not *change* within $\epsilon$. Whether it is right, only a label can say.
+# **What it does not show.** Anything about pictures that were not tested. The certified error is measured on test digits, as any error is; for a new picture you compute a new proof. And what a proof gives you there is that the answer does not *change* within $\epsilon$. Whether it is right, only a label can say.
 
 # %% [markdown]
 # ## What you take with you
 #
-# - For a linear model without clipping $y\,(w^\top x + b) / \lVert w\rVert_1$ is exact: below it no attack succeeds, above it one does.
+# - For a linear model without clipping $y\,(w^\top x + b) / \lVert w\rVert_1$ is exact for a digit that is read rightly: below it no attack succeeds, above it one does.
 # - Bounds pushed through a network prove digits right. An attack bounds the true error from below, a certificate from above.
 # - The gap between them depends on network, bound and attack. Training for the bound narrows it, at a price in clean error.
 #

@@ -33,7 +33,7 @@ fgsm = partial(attacks.fgsm, eps=eps, clip=None)
 # %% [markdown]
 # ## 1. When is a number reproduced?
 #
-# The paper makes over forty claims that can be measured. Each is two things: a **statement** ("random noise does not help as training") and often a **number** (86.2 %). The statement becomes a *band*: the values for which it would be true. One rule judges all rows, so that no verdict is bent to its result. It is the second one: the first let few seeds, and scattered ones, pass more easily.
+# The paper makes over forty claims that can be measured. Each is two things: a **statement** ("random noise does not help as training") and often a **number** (86.2 %). The statement becomes a *band*: the values for which it would be true. One rule judges all rows, and it was fixed before the runs that it judges. (An earlier one let few seeds, and scattered ones, pass more easily.)
 
 # %%
 Markdown(ledger.RULE)
@@ -41,7 +41,7 @@ Markdown(ledger.RULE)
 # %% [markdown]
 # A *seed* fixes all that is drawn at random in a run: the first weights, the order of the digits, the noise. Another machine may still round differently, and a long training then end elsewhere.
 #
-# The column *n* says how many seeds a row has: five where a run takes minutes, fewer where it takes longer or where nothing is random. All examples of digits are **unclipped**, since the paper mentions no clipping: a pixel may leave [0, 1]. So the numbers differ from those of most cells before, which clip.
+# The column *n* says how many seeds a row has: five where a run is short, fewer where it is long or where nothing is random. All examples of digits are **unclipped**, since the paper mentions no clipping: a pixel may leave [0, 1]. So the numbers differ from those of most cells before, which clip.
 #
 # **Your prediction.** Of the measured claims, what share is *reproduced*, the statement and, where there is one, the number?
 
@@ -63,7 +63,7 @@ share_guess
 # %%
 results = ledger.shipped()
 rows = ledger.ledger(results)
-Markdown(ledger.as_markdown(rows))
+Markdown(f"{ledger.as_markdown(rows)}\n\n{ledger.key_of_networks(rows)}")
 
 # %%
 measured = [row for row in rows if row.n]
@@ -90,7 +90,7 @@ plots.ledger(
 )
 
 # %% [markdown]
-# **What it shows.** In each row that is judged our mean lies in the band; the bands are often wide. In about half of these rows the number is met as well, or the paper gives none. Ten rows are not compared: they depend on something that we do not have from the paper. Among these is adversarial training's gain on *clean* digits, to which section 4 comes back.
+# **What it shows.** In each row that is judged our mean lies in the band; the bands are often wide. In about half of these rows the number is met as well, or the paper gives none. Some rows are not compared: they depend on something that we do not have from the paper. Among these is adversarial training's gain on *clean* digits, to which section 4 comes back.
 #
 # **What it does not show.** That a row which is reproduced has the paper's explanation. A number can agree for another reason.
 
@@ -124,7 +124,7 @@ claim("S4-softmax-error", attacked.error)
 claim("S4-softmax-confidence", attacked.confidence_on_errors)
 
 # %% [markdown]
-# **Second: the maxout network** (89.4 % error, 97.6 % confidence). Training it takes minutes, so its weights come with the package, with a recipe, a seed and a checksum. You measure.
+# **Second: the maxout network** (89.4 % error, 97.6 % confidence). Training it takes minutes, so its weights come with the package, with a recipe, a seed and a checksum. (It is the shorter training of section 4, so its numbers are not the ledger's.) You measure.
 
 # %%
 for network in shipped_networks().values():
@@ -224,7 +224,7 @@ claim(
 #
 # ### Two kinds of hardened networks
 #
-# The ledger shows two lines of numbers where the five seeds of a row fall into two groups. [Notebook 04](04_does_the_defence_hold.ipynb), section 4, shows what separates them: in one kind, FGSM examples made for *another* network break more than the network's own. Here is every shipped hardened network of 240 units for which both numbers were recorded, with dropout on while the examples were made.
+# In the row `S6-at-fgsm` the seeds lie far apart: there are two kinds of networks. [Notebook 04](04_does_the_defence_hold.ipynb), section 4, shows what separates them: in one kind, FGSM examples made for *another* network break more than the network's own. Here is every shipped hardened network of 240 units for which the three numbers were recorded, with dropout on while the examples were made.
 
 # %%
 names = {"shorter": "24 epochs, rescaled pixels", "brighter": "24 epochs, unscaled"}
@@ -258,7 +258,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** In each network whose FGSM error is low, transfer lies above it; in no other does it. The clipped step, which is weaker, breaks more than the full one in the low kind. Both are marks of a masked gradient. The paper's two numbers lie on that side: 19.6 above 17.9. So its 17.9 % may say little about what the network withstands. PGD breaks nearly all of either kind (the shipped low one in section 3).
+# **What it shows.** In each network whose FGSM error is low, transfer lies above it; in no other does it. The clipped step, which is weaker, breaks more than the full one in the low kind. Both are marks of a masked gradient. The paper's two numbers lie on that side: 19.6 above 17.9. So its 17.9 % may say little about what the network withstands. PGD breaks over 90 % of those with rescaled pixels, of either kind.
 #
 # **What it does not show.** What the authors' network was; nor that a training with dropout on always ends in one kind.
 #
@@ -325,7 +325,7 @@ told = "how many more rows come near the paper's number, by the ledger's toleran
 claim("nearer", now - before, low=2, unit="rows", statement=told)
 
 # %% [markdown]
-# **What it shows.** One line of a published example, which the paper does not mention, and a longer training bring several numbers near the paper's. So the ledger's networks of 240 units are trained that way.
+# **What it shows.** One line of a published example, which the paper does not mention, and a longer training bring several confidences near the paper's, and no FGSM error. So the ledger's networks of 240 units are trained that way, except those of the rows on L1 decay and of the ensemble.
 #
 # ### Clean digits
 #
@@ -347,7 +347,7 @@ noise = (clean_error("maxout-sign-noise") + clean_error("maxout-uniform-noise"))
 claim("noise-gain", clean_error("maxout") - noise, 0.0005, 0.003, unit="%", statement=told)
 
 # %% [markdown]
-# **What it shows.** No gain on clean digits that belongs to the adversarial examples: noise takes about as much, and the lengths are unequal, 60 epochs beside 48.
+# **What it shows.** No gain on clean digits that belongs to the adversarial examples: noise brings nearly as much, and the lengths are unequal, 60 epochs beside 48.
 #
 # ### The RBF network
 #
@@ -379,7 +379,7 @@ claim("rbf-lengths", lost, low=0.3, unit="%", statement="where both err: one epo
 # **What it shows.** Form and length decide these numbers, and a form or a length that is chosen because it fits is no evidence: the ledger does not compare these rows.
 
 # %% [markdown]
-# ## 5. A misprint
+# ## 5. A slip
 #
 # The paper's section 5 gives the loss of logistic regression under the worst step, with labels $y\in\{-1,1\}$ and $\zeta(z)=\log(1+e^z)$, as
 #
@@ -412,14 +412,14 @@ claim("printed+1", gap[1].abs(), high=1e-9, statement="error of the printed loss
 claim("printed-1", gap[-1], high=-1, statement="the printed loss minus the worst one for y = -1")
 
 # %% [markdown]
-# **What it shows.** For $y=-1$ the printed loss *rewards* $\epsilon\lVert w\rVert_1$: it falls where the true one grows. The step that the paper describes in words is right; the formula holds for one of the two labels.
+# **What it shows.** For $y=-1$ the printed loss *rewards* $\epsilon\lVert w\rVert_1$: it falls where the true one grows. The paper takes $-\mathrm{sign}(w)$ for the gradient's sign. That, and the formula, hold for $y=1$.
 
 # %% [markdown]
 # ## 6. What the paper does not say
 #
 # | left open | what it touches (sections of the paper) | what we took |
 # |---|---|---|
-# | optimiser, rate, length of training | every confidence, adversarial training | for maxout SGD as in the published example of the library pylearn2, with a rate of 0.3; all else is in the recipes |
+# | optimiser, rate, length of training | every confidence, adversarial training | for maxout SGD as in the published example of the library pylearn2, with a rate of 0.3; all else is in docs/ledger.md, under *The recipe* |
 # | dropout rates, pieces of the maxout units, first weights | the maxout rows | 0.2 and 0.5, five pieces (linear sums for a unit), uniform within ±0.005, unscaled pixels, from the same example |
 # | dropout on or off while examples are made | adversarial training | on, with a new mask for the pass that learns from them (notebook 04, section 4) |
 # | the RBF network's matrix and training | section 7, section 8 | diagonal; ten yes-or-no answers |

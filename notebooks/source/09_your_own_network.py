@@ -73,10 +73,10 @@ fraud_guess
 # %% [markdown]
 # ## 2. What does an audit ask that the offer left out?
 #
-# `audit.audit(model, x, y, eps)` runs attacks that know different things: noise knows nothing; *blind queries* and *transfer* know the network's answers only (transfer trains a network of its own on them, and attacks that); FGSM and PGD know the gradient. Choose one of the three and audit it. The budget is a tenth of the usual one, to take seconds instead of minutes.
+# `audit.audit(model, x, y, eps)` runs attacks that know different things: noise knows nothing; *blind queries* and *transfer* know the network's logits only (transfer trains a network of its own on them, and attacks that); FGSM and PGD know the gradient. Choose one of the three and audit it. The budget is a tenth of the usual one, to take seconds instead of minutes.
 
 # %%
-chosen = "birch"  # or "ash", or "cedar"
+chosen = "cedar"  # or "ash", or "birch"
 report = audit.audit(networks[chosen], x, y, eps, budget=0.1)
 for each in report.measured:
     print(f"measured {each.name:<20} {each}")
@@ -85,7 +85,7 @@ for finding in report.findings:
 print("measured verdict:", report.verdict)
 
 # %% [markdown]
-# Each line gives the share of the 200 digits that were misread, and its 95 % interval. The same attacks at other sizes, each on 40 of the digits:
+# Each line gives the share of the 200 digits that were misread, and its 95 % interval. Most of these attacks at other sizes, with fewer steps and queries, each on 40 of the digits:
 
 # %%
 plots.curves(
@@ -99,7 +99,7 @@ plots.curves(
 )
 
 # %% [markdown]
-# Read such a figure from below. An attack that knows more should break at least as much as one that knows less. Where the order is turned round, the attack that knows more has been led astray, and its number says nothing about the network. Now compare birch with ash in numbers, whichever you have chosen.
+# Read such a figure from below. An attack that knows more should break at least as much as one that knows less. Where the order is clearly turned round against PGD, do not trust PGD's number. Now compare birch with ash in numbers, whichever you have chosen.
 
 # %%
 reports = {chosen: report}
@@ -129,7 +129,7 @@ claim("birch-faults", faults["birch"], low=1, unit="faults", statement="what bir
 claim("ash-faults", faults["ash"], high=0, unit="faults", statement="what ash's audit finds")
 
 # %% [markdown]
-# **What it shows.** Examples made for a network that was trained in a second, on nothing but birch's answers, break far more of its digits than the gradient of birch itself. Ash, whose offer looked slightly worse, gives no sign of this kind. **What it does not show.** How birch does it, nor how many digits it would lose to an attack made for it.
+# **What it shows.** Examples made for a network that was trained in a second, on nothing but birch's answers, break far more of its digits than the gradient of birch itself. Ash, whose offer looked slightly worse, gives no sign of this kind at this $\epsilon$. **What it does not show.** How birch does it, nor how many digits it would lose to an attack made for it.
 
 # %% [markdown]
 # ## 3. How does it do it?
@@ -142,7 +142,7 @@ print(inspect.getsource(type(networks["birch"]).forward))
 # %% [markdown]
 # The last line adds a number and subtracts it again, so the logits are those of `network`. But `detach` cuts `network` out of the derivative, and what is left is the gradient of `decoy`, which was never trained. Every attack that asks for the gradient climbs the wrong hill.
 #
-# **Your prediction.** Make the examples with `network`, as if the decoy were not there, and show them to birch. Which share of the digits does it misread?
+# **Your prediction.** Make the examples with `network`, as if the decoy were not there, and show them to birch. What share of the digits does it misread?
 
 # %%
 behind_guess = predict("behind", low=0, high=1, unit="%")
@@ -170,16 +170,18 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** Birch is a network without any defence. The audit said that its numbers were worthless, and was right; its own worst case was still far too low. That is why a finding does not end with a better number: it says what to do, here to attack the network with what bends its gradient taken out. **What it does not show.** That every fraud shows itself. The audit looks for twelve known faults.
+# **What it shows.** Birch is a network without any defence: what it hides is cedar, weight for weight. The audit said that its numbers were worthless, and was right; its own worst case was still far too low. That is why a finding does not end with a better number: it says what to do, here to attack the network with what bends its gradient taken out. **What it does not show.** That every fraud shows itself. The audit looks for twelve known faults.
 
 # %% [markdown]
 # ## 4. And yours?
 #
-# Put your network and your pictures into the cell below. Any `torch.nn.Module` will do that takes a batch of pictures and returns logits, and any pictures of one size, with pixels from 0 to 1 and the normalisation inside the network. For large networks take few pictures. As it stands, the cell audits a linear one.
+# Put your network and your pictures into the cell below. Any `torch.nn.Module` will do that takes a batch of pictures and returns logits, and any pictures of one size, with pixels from 0 to 1 and the normalisation inside the network. For a large network take few pictures and a small budget: its minutes are one look at a picture times the looks that the audit announces. As it stands, the cell audits a linear one.
 #
 # For the ImageNet network of notebook 00 and its photos, with the network's own answers as labels:
 #
 # ```python
+# from advtutor import data
+#
 # mine = models.imagenet_classifier()
 # x_mine = torch.cat([data.photo(name) for name in data.PHOTOS])
 # y_mine, eps_mine = mine(x_mine).argmax(dim=1), 1 / 255
