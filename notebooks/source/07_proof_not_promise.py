@@ -430,7 +430,7 @@ claim("loose-usual", looseness(usual, 0.01), low=6, statement=f"{fall}, eps=0.01
 #
 # $$\kappa\,J(z, y) + (1 - \kappa)\,J(\overline z, y), \qquad \kappa = \tfrac12 ,$$
 #
-# and this is `certify.IntervalBound`; $\kappa$ ends there. In the first half of the training the box grows from nothing to its full $\epsilon = 0.1$, and the second term's weight with it, as Gowal and others do. Same weights at the start, same digits, same five epochs as the usual network.
+# and this is `certify.IntervalBound`. In the first half of the training the box grows from nothing to its full $\epsilon = 0.1$, and the second term's weight with it, as Gowal and others do. Same weights at the start, same digits, same five epochs as the usual network.
 #
 # **Your prediction:** the share of digits not proved at $\epsilon = 0.1$, ten times the $\epsilon$ above, after the five epochs.
 
@@ -572,8 +572,8 @@ claim("shift-ink", lost, high=0.005, statement="ink that the move pushes off the
 claim(
     "shift-usual",
     moved_error - evaluate(usual, moved, y).error,
-    low=-0.15,
-    high=0.15,
+    low=-0.1,
+    high=0.1,
     statement="the same error above that of the usual network",
     unit="%",
 )
