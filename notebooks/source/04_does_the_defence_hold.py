@@ -36,11 +36,9 @@ pgd = partial(attacks.pgd, eps=eps, steps=10, early_stop=True)
 #
 # Train the network of the last notebook again, with the paper's objective, but measure it after each epoch with two attacks: the one it is trained on (FGSM), and ten steps from a random start (PGD). Beside it, two rivals. All train on 17,000 of the digits, for three epochs:
 #
-# - **paper:** half the clean loss, half that of the FGSM example;
+# - **paper:** half the clean loss, half that of the FGSM example; the *hardened* network;
 # - **random start:** one step of $1.25\,\epsilon$ from a random point of the ball (Wong, Rice and Kolter), with a *warm-up*: $\epsilon$ rises from zero over the first third of the training;
 # - **PGD:** the loss of an example made by three steps from a random start (Madry and others), with the same warm-up.
-#
-# Here and below, numbers are of the first 500 test digits unless a line says otherwise.
 #
 # **Your prediction:** the share of all test digits that PGD breaks after the third epoch, for the network trained with the paper's objective.
 
@@ -103,9 +101,9 @@ claim(
 claim("robust-pgd", by_pgd["PGD"], 0.08, 0.45, unit="%", statement="PGD error of the third")
 
 # %% [markdown]
-# **What it shows.** Two attacks, two stories about the same network. Whoever measures with FGSM alone sees a success; the network has learnt to answer FGSM. The other two trainings leave less for PGD to break.
+# **What it shows.** Two attacks, two stories about the same network. Whoever measures with FGSM alone sees a success; the network has learnt to answer FGSM. The other two trainings leave less for PGD to break. (Here and below, numbers are of the first 500 test digits unless a line says otherwise.)
 #
-# **What it does not show.** That the third network is safe: ten steps give a lower bound, too. And the trainings differ in several things at once: the clean half of the loss, the warm-up, the start, the number of steps.
+# **What it does not show.** That the third network is safe: ten steps give a lower bound on the true error, too. And the trainings differ in several things at once: the clean half of the loss, the warm-up, the start, the number of steps.
 
 # %% [markdown]
 # ## 2. What does a masked gradient look like?
@@ -216,7 +214,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** The hardened network reads shadows that no gradient made, and reads more of them than a usual one. In training each shadow came with its digit's label, and it has learnt that, too. It is often said that such a network reads the *label* off the step, which was computed with it (*label leaking*). Then a step that was made without the label should break more, and it does not.
+# **What it shows.** The hardened network reads shadows that no gradient made, and reads more of them than a usual one. In training each shadow came with its digit's label, and it has learnt to read them, too. It is often said that such a network reads the *label* off the step, which was computed with it (*label leaking*). Then a step that was made without the label should break more, and it does not.
 #
 # **What it does not show.** How much of the low FGSM error comes from reading shadows.
 
@@ -227,7 +225,7 @@ claim(
 #
 # Three errors are of interest: FGSM's; PGD's; and *transfer*, the error on FGSM examples that were made for another, usual network, without a look at this one.
 #
-# **Your prediction.** An attack that knows the network should break more than one that does not. Examples made for another network break more of the hardened one's digits than its own FGSM does …
+# **Your prediction.** An attack that knows the network should break more than one that does not. For which ways does transfer break *more* than FGSM?
 
 # %%
 ways = ["in none of the three", "with dropout off only", "off and same mask", "in all three"]
@@ -288,7 +286,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** With dropout off, and with the same mask, FGSM's error falls lowest, and examples made for *another* network break more than the network's own: an attack without its gradients beats one with them, and the gradient is masked. PGD breaks nearly all of these networks' digits. In training FGSM's error falls while PGD's stays near 100 %: akin to the **catastrophic overfitting** of Wong, Rice and Kolter, to the attack and not to the digits.
+# **What it shows.** With dropout off, and with the same mask, FGSM's error falls lowest, and examples made for *another* network break more than the network's own: an attack without its gradients beats one with them, and the gradient is masked. PGD breaks nearly all of these networks' digits. In training FGSM's error falls while PGD's stays near 100 %: akin to the **catastrophic overfitting** of Wong, Rice and Kolter, to the attack and not to the digits. With the same mask a step of 0.1 even breaks more than one of 0.25.
 #
 # Dropout as such is not what helps: it is on with the same mask, too. What helps is that the examples are made with a mask of their own. FGSM's error then stays higher, and is the more honest for it; PGD still breaks 90 %. So the course leaves dropout on in its maxout networks, with a new mask.
 #
@@ -301,7 +299,7 @@ claim(
 #
 # *Blind queries* are random squares painted on the picture and kept where they help: an attack that sees the logits and no gradient. FGSM, which knows the whole network, breaks few of the hardened network's digits.
 #
-# **Your prediction.** What share of 200 digits do 200 blind queries break?
+# **Your prediction.** Of 200 digits, what share do 200 blind queries for each digit break?
 
 # %%
 blind_guess = predict("blind-queries", low=0, high=1, unit="%")
@@ -319,14 +317,14 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** An attack that sees nothing but logits breaks far more than FGSM with all it knows. That alone is enough to throw FGSM's verdict away. `attack_report` asks this and other questions of any attack; [notebook 09](09_your_own_network.ipynb) asks them of any network.
+# **What it shows.** An attack that sees nothing but logits breaks far more than FGSM with all it knows. That alone is enough to throw FGSM's verdict away. [Notebook 09](09_your_own_network.ipynb) asks this and other questions of any network.
 
 # %% [markdown]
 # ## 6. First defence: logits that are very sure
 #
 # Now break three defences yourself. For each you hand in an attack. The check runs it on such a network of its own, on test digits that you have not chosen, and judges it by what comes back: pictures inside the ball and inside [0, 1] that the defended network misreads. A few broken digits do not count. If your attack falls short, the check says why, or how far a real one gets.
 #
-# The first defence multiplies the logits by 400. Nothing else: the answers stay the same. Ten steps up the cross-entropy break next to nothing.
+# The first defence multiplies the logits by 400. Nothing else: the answers stay the same. Ten steps up the cross-entropy, as before:
 
 
 # %%
@@ -426,7 +424,7 @@ claim("stairs-unmoved", blocked.unmoved / 500, low=1, unit="%", statement="digit
 #
 # $$g = \frac1D\sum_{d=1}^{D}\frac{L(x + h v_d) - L(x - h v_d)}{2h}\,v_d .$$
 #
-# **Exercise.** Write this estimate. `loss` takes a batch of pictures and returns one number for each. (Below, $h = 0.1$: less than half a stair, $1/16$, would meet the same stair on both sides most of the time.)
+# **Exercise.** Write this estimate. `loss` takes a batch of pictures and returns one number for each. (Below, $h = 0.1$: a step shorter than half a stair, $1/16$, mostly stays on the same stair on both sides.)
 
 
 # %%
@@ -471,12 +469,12 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** The staircase hid the gradient and nothing else. (Noise breaks more here than in notebook 02: this network, with one epoch on 17,000 digits, is the weaker one, with stairs or without.) Whoever may look inside has an even shorter way: use the gradient of the network *behind* the stairs, as if they were not there. The check accepts that, too: a break is judged by the pictures, not by the way to them.
+# **What it shows.** The staircase hid the gradient and nothing else. Whoever may look inside has an even shorter way: use the gradient of the network *behind* the stairs, as if they were not there. The check accepts that, too: a break is judged by the pictures, not by the way to them.
 
 # %% [markdown]
 # ## 8. Third defence: two locks
 #
-# The third is the network of section 1, trained with the paper's objective, and its logits are multiplied by 400. You have seen each of the two opened: the first by several steps up the *cross-entropy*, the second up the margin. So try either key: PGD as in section 1, and one step up your margin.
+# The third is the hardened network, and its logits are multiplied by 400. You have seen each of the two locks opened: the hardened network by several steps up the *cross-entropy*, the sure logits up the margin. So try either key: PGD as in section 1, and one step up your margin.
 
 # %%
 locked = Sure(hardened)
