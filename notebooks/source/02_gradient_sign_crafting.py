@@ -57,7 +57,7 @@ claim(
 #
 # $$J(x + \eta, y) \approx J(x, y) + \eta^\top\nabla_x J(x, y).$$
 #
-# This is the sum $w^\top\eta$ of the last notebook, with the gradient instead of the weights. So the best step within $\epsilon$ is known already. It is the **fast gradient sign method** (FGSM):
+# Here $J$ is the cross-entropy and $\eta$ the step. The last term is the sum $w^\top\eta$ of the last notebook, with the gradient instead of the weights. So the best step within $\epsilon$ moves each pixel by $\epsilon$ in the direction of its gradient's sign. It is the **fast gradient sign method** (FGSM):
 #
 # $$x_{\mathrm{adv}} = \mathrm{clip}_{[0,1]}\bigl(x + \epsilon\,\mathrm{sign}(\nabla_x J(x, y))\bigr).$$
 #
@@ -204,7 +204,7 @@ def bim(model, x, y, eps, step_size, steps):
 bim = checks.bim(bim)
 
 # %% [markdown]
-# At $\epsilon = 0.1$ the network still reads many digits after one step. What do more steps find?
+# At $\epsilon = 0.1$ the network still reads many digits after one step. What do more steps find? (Together they are longer than $\epsilon$, so that the walk can cross the ball.)
 
 # %%
 strengths = [0.0, 0.05, 0.075, 0.1, 0.15, 0.2]
@@ -240,7 +240,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** In between, short steps find mistakes that one long step misses. The curves come together where there is little left to find. The third curve is **projected gradient descent** (PGD): BIM, but from a random point of the ball instead of the picture, since a network's gradient can mislead right at the picture. On this network it finds about as much as BIM.
+# **What it shows.** Between 0.05 and 0.2, short steps find mistakes that one long step misses. The curves come together where there is little left to find. The third curve is **projected gradient descent** (PGD): BIM, but from a random point of the ball instead of the picture. On this network it finds about as much as BIM.
 #
 # Follow PGD step by step. The square holds two of the 784 pixels. The walls are the ends of the ball, or of $[0, 1]$ where they are nearer; where a step would leave, the projection puts it on the wall.
 
@@ -380,7 +380,7 @@ target_guess.compare("nearly any class")
 #
 # ## 7. What breaks an attack?
 #
-# A badly written attack fails silently: you still get pictures and an error rate, and can trust neither. Here are four mistakes that people really make, each of them run on the first 1,000 test digits. Two are yours to find; the lines at fault stand at the end of the section.
+# A badly written attack fails silently: you still get pictures and an error rate, and can trust neither. Here are four mistakes that people really make, each of them run on the first 1,000 test digits. Two are yours to find; the lines at fault are folded away at the end of the section.
 
 
 # %%
@@ -445,7 +445,6 @@ in_a_row = [
     (network(broken_two(network, batch, few_labels, 0.1)).argmax(1) != few_labels).float().mean()
     for _ in range(3)
 ]
-second.compare("line 2", reveal=False)
 claim(
     "three-in-a-row",
     in_a_row[-1] - in_a_row[0],
@@ -473,7 +472,6 @@ third
 # %%
 torch.manual_seed(0)
 two = [broken_three(victim, few, few_labels, 0.1) for _ in range(2)]
-third.compare("line 1", reveal=False)
 claim(
     "two-runs",
     (two[0] != two[1]).float().mean(),
@@ -570,7 +568,7 @@ claim(
 # - A single step is a lower bound on what an attacker can do. Repeating it finds more; stopping early finds a smaller change; going down another class's loss aims it.
 # - A broken attack can make a model look good. Look for its symptoms before you believe a number.
 #
-# **Misconceptions.** *"The step has to be large to work."* Section 5: half of the digits fall to about a tenth of the range. *"eps = 0.25 is eps = 0.25."* Section 7: normalised or not. *"No error found means robust."* Section 7.
+# **Misconceptions.** *"The step has to be large to work."* Section 5: half of the digits fall to about a tenth of the range. *"An eps means the same in every program."* Section 7: normalised or not. *"No error found means robust."* Section 7.
 #
 # **Further reading.** Goodfellow, Shlens, Szegedy, *Explaining and Harnessing Adversarial Examples* (2015, arXiv 1412.6572), section 4. Kurakin, Goodfellow, Bengio, *Adversarial examples in the physical world* (2017, arXiv 1607.02533), section 2, for the repeated step. Madry and others, *Towards Deep Learning Models Resistant to Adversarial Attacks* (2018, arXiv 1706.06083), sections 2.1 and 3, for PGD.
 #
