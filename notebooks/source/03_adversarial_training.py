@@ -6,8 +6,8 @@
 # *60 minutes. You need [crafting with the gradient's sign](02_gradient_sign_crafting.ipynb). After this notebook you can*
 #
 # - *write the paper's training objective and a training step;*
-# - *say what they do to the clean and the adversarial error, beside controls, and over seeds;*
-# - *say where adversarial training of a linear model parts from L1 weight decay;*
+# - *say what they do to the clean and the adversarial error, with controls and several seeds;*
+# - *say where adversarial training of a linear model differs from L1 weight decay;*
 # - *name what is still broken afterwards.*
 
 # %%
@@ -31,7 +31,7 @@ fgsm = partial(attacks.fgsm, eps=eps)
 # %% [markdown]
 # ## 1. What would you train on?
 #
-# The network errs on adversarial examples; so show them to it. The difficulty is that they depend on the network: examples made for today's weights are stale tomorrow. The paper makes them anew in every step, from the weights of that very step, and adds their loss to the usual one ($\theta$ are the weights):
+# The network errs on adversarial examples; so show them to it. The difficulty is that they depend on the network: examples made for today's weights are stale tomorrow. The paper makes them anew in every step, from the weights of that very step, and adds their loss to the usual one ($J$ is the loss, $\theta$ the weights, $\alpha$ the share of the usual loss):
 #
 # $$\tilde J(\theta, x, y) = \alpha\,J(\theta, x, y) + (1-\alpha)\,J\bigl(\theta,\ x + \epsilon\,\mathrm{sign}(\nabla_x J(\theta, x, y)),\ y\bigr), \qquad \alpha = \tfrac12 .$$
 #
@@ -54,7 +54,7 @@ adversarial_loss = checks.adversarial_loss(adversarial_loss)
 #
 # **Exercise.** Write one training step with your objective. Three things are easy to forget: put the model into train mode, clear the old gradients, and return a plain number.
 #
-# In train mode dropout is on, also while the examples are made. [Notebook 02](02_gradient_sign_crafting.ipynb) called that a mistake, and for *measuring* it is one. For *training* it is a choice, which the paper does not mention. Networks with dropout end up very different by it: [notebook 04](04_does_the_defence_hold.ipynb) shows how, and why the course leaves dropout on.
+# In train mode dropout is on, also while you take the gradient for the examples (`attacks.fgsm` would switch it off). [Notebook 02](02_gradient_sign_crafting.ipynb) called that a mistake, and for *measuring* it is one. For *training* it is a choice, which the paper does not mention; [notebook 04](04_does_the_defence_hold.ipynb) shows what depends on it.
 
 
 # %%
@@ -150,7 +150,7 @@ claim(
 )
 
 # %% [markdown]
-# And the clean digits? Both networks read the *same* 10,000, so count the digits that only one of them misreads. If both were equally good, each such digit would fall to either side like a coin: the difference of the two counts has a standard error of the square root of their sum.
+# And the clean digits? Both networks read the *same* 10,000, so count the digits that only one of them misreads. If both were equally good, each such digit would fall to either side like a coin: the difference of the two counts has a standard error, its *spread*, of the square root of their sum.
 
 
 # %%
@@ -176,7 +176,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** After two epochs the attack that broke nearly every digit breaks few. The clean error changes by about a point or less; hold the difference of the two counts against its spread to see whether this run can tell the change from chance.
+# **What it shows.** After two epochs the attack that broke nearly every digit breaks few. The clean error changes by about a point or less. A difference of more than twice its spread is hardly chance.
 #
 # Watch it happen, if you like: a third network with the same objective, measured twice a second on 200 digits while it trains. *Stop* ends it after the batch at hand. Nothing below waits for it.
 
@@ -237,7 +237,7 @@ claim(
 #
 # The paper reports a second effect: adversarial training *regularised* its network, that is, made it read unseen clean digits better. The clean error went from 0.94 % to 0.84 %: ten digits of 10,000. For a larger network it went from 1.14 % to 0.782 %, the latter a mean of five seeds with early stopping.
 #
-# What do ten digits mean? The paper does not say on how many digits its two networks differed. If it was 100 or more, the spread of section 2 is at least ten.
+# What do ten digits mean? The paper does not say how many digits only one of its networks misread. If there were 100 or more, the spread is at least ten: no smaller than the gain.
 #
 # Try it on a small network: three seeds, each once as usual and once with adversarial examples of $\epsilon = 0.1$, on the network with one hidden layer, which trains in seconds.
 #
@@ -283,7 +283,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** The change is less than one percentage point. Hold each row's difference against its spread, and the three differences against each other: the seed is a second source of chance, which one row cannot show.
+# **What it shows.** The change is less than one percentage point. Compare each row's difference with twice its spread, and with section 2, where $\epsilon$ was larger: a clean error may go either way.
 #
 # **What it does not show.** That it goes the same way at the paper's $\epsilon = 0.25$: try `training.Adversarial(0.25)`. Nor what happens to a network that is trained until it overfits, where a regulariser has most to do. The paper's network was trained with dropout for many epochs; [the ledger](08_the_paper_in_numbers.ipynb) has that training.
 
@@ -356,7 +356,7 @@ claim(
 # %% [markdown]
 # ## 6. Is it just weight decay?
 #
-# "A price on $\lVert w\rVert_1$" is what L1 weight decay is. For the linear model of [notebook 01](01_linear_explanation.ipynb) both can be written down exactly, with $\zeta(z) = \log(1 + e^z)$ and labels $y = \pm 1$. Adversarial training on the worst steps alone ($\alpha = 0$, not clipped) minimises the loss at its worst, with the price *inside* the softplus:
+# L1 weight decay puts a price on $\lVert w\rVert_1$. For the linear model of [notebook 01](01_linear_explanation.ipynb) both can be written down exactly, with the softplus $\zeta(z) = \log(1 + e^z)$ and labels $y = \pm 1$. Adversarial training on the worst steps alone ($\alpha = 0$, not clipped) minimises the loss at its worst, with the price *inside* the softplus:
 #
 # $$\frac1N\sum \zeta\bigl(\epsilon\lVert w\rVert_1 - y\,(w^\top x + b)\bigr),$$
 #
@@ -466,7 +466,7 @@ claim(
 )
 
 # %% [markdown]
-# Why does decay learn nothing? Look at where the fit starts, at $w = 0$. There the price outside has the slope $\lambda$ for each weight; the price inside has only $\epsilon\,\zeta'(0) = \epsilon/2$. A weight leaves zero only if the data pull on it harder than that.
+# Decay with 0.25 learns nothing. Why? Look at where the fit starts, at $w = 0$. There the price outside has the slope $\lambda$ for each weight; the price inside has only $\epsilon\,\zeta'(0) = \epsilon/2$. A weight leaves zero only if the data pull on it harder than that.
 
 # %%
 w_zero = torch.zeros(784, requires_grad=True)
@@ -548,7 +548,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** Twenty short steps break nearly all digits at 0.25, far more than the one long step that the network was trained on. Even a random start with one short step breaks more than the one long step. The network has learnt to answer the step it was trained on; [the next notebook](04_does_the_defence_hold.ipynb) looks at how. The paper reports 17.9 % for its network: the error under FGSM, not under a stronger attack.
+# **What it shows.** Twenty short steps break nearly all digits at 0.25, far more than the one long step that the network was trained on. Even a random start with one short step breaks more than the one long step; and at 0.05, which it never trained on, FGSM breaks more than at 0.2. The network has learnt to answer the step it was trained on; [the next notebook](04_does_the_defence_hold.ipynb) looks at how. The paper reports 17.9 % for its network: the error under FGSM, not under a stronger attack.
 #
 # **What it does not show.** That adversarial training is useless. [The next notebook](04_does_the_defence_hold.ipynb) trains a network on the repeated step.
 
