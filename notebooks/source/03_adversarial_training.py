@@ -548,7 +548,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** Twenty short steps break nearly all digits at 0.25, far more than the one long step that the network was trained on. Even a random start with one short step breaks more than the one long step; and at 0.05, which it never trained on, FGSM breaks more than at 0.2. The network has learnt to answer the step it was trained on; [the next notebook](04_does_the_defence_hold.ipynb) looks at how. The paper reports 17.9 % for its network: the error under FGSM, not under a stronger attack.
+# **What it shows.** Twenty short steps break nearly all digits at 0.25, far more than the one long step that the network was trained on. Even a random start with one short step breaks more than the one long step. The network has learnt to answer the step it was trained on; [the next notebook](04_does_the_defence_hold.ipynb) looks at how. The paper reports 17.9 % for its network: the error under FGSM, not under a stronger attack.
 #
 # **What it does not show.** That adversarial training is useless. [The next notebook](04_does_the_defence_hold.ipynb) trains a network on the repeated step.
 
