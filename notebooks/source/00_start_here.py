@@ -29,7 +29,7 @@ network, photo.shape
 # %% [markdown]
 # ## 1. What does the network see?
 #
-# The network is EfficientNet-Lite0, trained on ImageNet: over a million photos in 1,000 classes. The photo shows a cup of coffee. Pixels are numbers between 0 (dark) and 1 (light), in three colour channels of 224 × 224.
+# The network is EfficientNet-Lite0, trained on ImageNet: over a million photos in 1,000 classes. The photo shows a cup of coffee. Pixels are numbers between 0 (dark) and 1 (light), in three colour channels of 224 × 224. (A line with *claim* names a number, and the band in which it has to lie on any machine.)
 
 
 # %%
@@ -46,7 +46,7 @@ claim(
     sure_before,
     low=0.9,
     unit="%",
-    statement=f"the network reads '{before}' with a confidence of",
+    statement=f"the confidence with which the network reads '{before}'",
 )
 plots.images(photo, [f"{before} ({sure_before:.0%} sure)"], columns=2, title="the photo")
 
@@ -120,7 +120,7 @@ claim(
 #
 # **What it shows.** Left and right look the same to you; this network reads the right one as a goldfish. The paper that this course follows (Goodfellow, Shlens and Szegedy, 2015) turns a panda into a gibbon with one step of this size, on another network.
 #
-# **What it does not show.** That *any* tiny change would do it. Perhaps the network is simply nervous.
+# **What it does not show.** That *any* tiny change would do it. Perhaps the network is nervous, and every change upsets it.
 
 # %% [markdown]
 # ## 3. Is the network nervous?
@@ -165,7 +165,7 @@ claim(
 #
 # Pixels are in $[0, 1]$ here; files store 0 to 255. Mixing up the two is a common mistake in this field.
 #
-# **Exercise.** Write the conversion from grey levels of a file to $\epsilon$. Put your code in the place of the `...` and run the cell. An untouched exercise never stops a notebook: the check hands you the course's own function and you go on. `checks.levels_to_eps.hint()` gives a hint, and each further call a stronger one; `checks.levels_to_eps.solution()` shows the answer.
+# **Exercise.** Write the conversion from grey levels of a file to $\epsilon$. Replace the `...` with your code and run the cell. An untouched exercise never stops a notebook: the check hands you the course's own function and you go on. `checks.levels_to_eps.hint()` gives a hint, and each further call a stronger one; `checks.levels_to_eps.solution()` shows the answer.
 
 
 # %%
@@ -183,7 +183,7 @@ for levels in (1, 2, 4, 8, 64):
 # %% [markdown]
 # ## 5. Does it work on your handwriting?
 #
-# Draw a digit with the mouse, a finger or a pen; or take one of the samples; or Tab to the canvas and draw with Space and the arrow keys. Two small networks read along: one was trained as usual, the other on pictures with such steps in them. *Attack it* changes your digit by at most $\epsilon$ in each pixel, in 20 short steps against each network, and looks for the smallest $\epsilon$ that it can find to change the network's mind.
+# Draw a digit with the mouse, a finger or a pen; or take one of the samples; or Tab to the canvas and draw with Space and the arrow keys. Two small networks read along: one was trained as usual, the other also on attacked ones (notebook 03). *Attack it* changes your digit by at most $\epsilon$ in each pixel, in 20 short steps against each network, and looks for the smallest $\epsilon$ that it can find to change the network's mind.
 
 # %%
 readers = {"usual": pretrained("maxout"), "hardened": pretrained("maxout-adversarial")}

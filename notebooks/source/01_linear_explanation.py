@@ -6,7 +6,7 @@
 # *60 minutes. You need linear algebra, and [Start here](00_start_here.ipynb) once. After this notebook you can*
 #
 # - *compute the worst small step against a linear model, and say what it does before you run it;*
-# - *say how much more that step does than a coin's, and why;*
+# - *say how much more that step does than one with random signs, and why;*
 # - *measure how far a network is linear, and where the linear prediction fails;*
 # - *say what speaks against the explanation.*
 #
@@ -44,7 +44,7 @@ growth = predict("growth", ["not at all", "4 times", "16 times", "256 times"])
 growth
 
 # %% [markdown]
-# Each term $w_i\eta_i$ is largest when $\eta_i$ has the sign of $w_i$ and all of $\epsilon$. So the best choice is $\eta = \epsilon\,\mathrm{sign}(w)$, and it adds
+# Each term $w_i\eta_i$ is largest when $\eta_i$ has the sign of $w_i$ and the size $\epsilon$. So the best choice, the *aligned* step, is $\eta = \epsilon\,\mathrm{sign}(w)$, and it adds
 #
 # $$w^\top\eta = \epsilon\sum_i|w_i| = \epsilon\lVert w\rVert_1 .$$
 #
@@ -99,7 +99,7 @@ claim(
 dimension_explorer()
 
 # %% [markdown]
-# **What it does not show.** These weights are drawn, all of one size whatever $n$ is. Training chooses weights, and may choose smaller ones when there are more. The next two sections look at trained ones.
+# **What it does not show.** These weights are drawn at the same scale whatever $n$ is. Training chooses weights, and may choose smaller ones when there are more. The next two sections look at trained ones.
 
 # %% [markdown]
 # ## 2. What is the worst step against a trained linear model?
@@ -190,9 +190,9 @@ plots.images(
 )
 
 # %% [markdown]
-# **What it shows.** You still read the digits; the model reads the attacked ones as the other. The step throws the structure of the weights away and keeps their signs, because the attacker pays the same for a large weight as for a small one. Each score moved by the same amount, $\epsilon\lVert w\rVert_1$, whatever the picture was: for a linear model the worst step depends on the picture only through its label.
+# **What it shows.** You still read the digits; the model reads the attacked ones as the other. The step throws the structure of the weights away and keeps their signs, because each pixel has the same limit, whether its weight is large or small. Each score moved by the same amount, $\epsilon\lVert w\rVert_1$, whatever the picture was: for a linear model the worst step depends on the picture only through its label.
 #
-# **What it does not show.** The attacked pictures leave $[0, 1]$: the identity holds for the sum as it is, unclipped. [Notebook 02](02_gradient_sign_crafting.ipynb) clips, and measures the difference.
+# **What it does not show.** The attacked pictures leave $[0, 1]$: the formula holds without clipping. [Notebook 02](02_gradient_sign_crafting.ipynb) clips, and measures the difference.
 
 # %% [markdown]
 # ## 3. Does a trained model fall harder when it has more pixels?
@@ -268,7 +268,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** Training on more pixels made the weights smaller on average, so $\lVert w\rVert_1$ grew far less than $n$. The picture's own score $w^\top x$ grew too, and it is what the step has to overcome. So the error under the worst step does not follow $n$. What survives is the comparison with the coin: about 8 times at 7 × 7, about 26 times at 28 × 28, close to $\sqrt n$. At 28 × 28 the coin changes next to nothing, and the worst step breaks about half of the digits.
+# **What it shows.** Training on more pixels made the weights smaller on average, so $\lVert w\rVert_1$ grew far less than $n$. The picture's own score $y\,(w^\top x + b)$ grew too, and it is what the step has to overcome. So the error under the worst step does not follow $n$. What survives is the comparison with the coin: about 8 times at 7 × 7, about 27 times at 28 × 28, close to $\sqrt n$. At 28 × 28 the coin changes next to nothing, and the worst step breaks about half of the digits.
 #
 # **What it does not show.** Larger pictures with more detail. Averaging changes what there is to see, and these are one model, two classes and one length of training.
 
@@ -376,7 +376,7 @@ claim(
 )
 
 # %% [markdown]
-# It falls. Is it straight enough along that step for the linear explanation to be the reason? The *logits* $z_0, \dots, z_9$ are the ten numbers that a model gives before they are turned into probabilities.
+# It falls. Is it nearly linear along that step? The *logits* $z_0, \dots, z_9$ are the ten numbers that a model gives before they are turned into probabilities.
 #
 # Take one test digit and walk along the sign of the gradient of the loss in its pixels, from $-10$ to $10$ in every pixel: far beyond any picture, as in the paper's Figure 4.
 #
@@ -453,7 +453,7 @@ claim(
 claim("F4-line", r2[1, 1], low=0.98, unit="", statement="the same from 0 to 10")
 
 # %% [markdown]
-# **What it shows.** Within the steps of an attack most of the convolutional network's logits are nearly straight (half a parabola would score 0.94); far out they are straighter still, as any network of ReLUs is once its switches have settled; across the digit they bend. On this one line the class with the largest logit on the right stays ahead to the end: it fills a half-line. The RBF network's logits are parabolas: over the whole walk, up and down again, a straight line explains nothing of them.
+# **What it shows.** Within the steps of an attack most of the convolutional network's logits are nearly straight (half a parabola would score 0.94); far out they are straighter still, as any network of ReLUs is where none of them switches any more; across the digit they bend. The RBF network's logits are parabolas: over the whole walk, up and down again, a straight line explains nothing of them, and yet within an attack's step it explains most.
 #
 # One line is one direction. Take a second one beside it, a random sign for each pixel, and look at the plane of both: which class does the convolutional network read where? Move along either, on one of 20 digits.
 
@@ -461,7 +461,7 @@ claim("F4-line", r2[1, 1], low=0.98, unit="", statement="the same from 0 to 10")
 direction_explorer(network, test.x[:20], test.y[:20])
 
 # %% [markdown]
-# The digit is in the middle; the number in a region is the class that is read there. In which direction does the class of the digit end sooner?
+# The digit is in the middle; the number in a region is the class that is read there.
 #
 # **What it does not show.** That straightness is the reason. A straight line can also rise too slowly to matter. The next section asks how much of a step's effect the straight line predicts.
 
@@ -529,7 +529,7 @@ claim("gain-hardened", below_half["hardened"], low=0.3, unit="%", statement="and
 # **What it does not show.** That the hardened network is safe. A promise that is broken says only that *this* step does less than it seemed to; another may do more. [Notebook 03](03_adversarial_training.ipynb) looks for a better one.
 
 # %% [markdown]
-# ## 7. What speaks against the linear view?
+# ## 7. What speaks for and against the linear view?
 #
 # Two experiments, one for each side of a debate that is open.
 #
@@ -589,8 +589,8 @@ claim(
 # **Against it: models that are linear.** Tanay and Griffin argue that what matters is not linearity but *tilt*: how far the boundary between two classes leans towards the digits along directions in which they hardly vary. Take three models for threes and sevens, all exactly linear:
 #
 # - **trained:** the weights $w$ of section 2;
-# - **difference of means:** the mean seven minus the mean three, with no optimiser at all;
-# - **tilted:** the trained weights, but each pixel that is black in every three and seven of the training set gets a weight of ten times the average. Hardly a digit notices, since black times anything is 0.
+# - **difference of means:** the mean seven minus the mean three, with the boundary through the mean picture and no optimiser at all;
+# - **tilted:** the trained weights, but each pixel that is black in every three and seven of the training set gets a weight of ten times the average size. Hardly a digit notices, since black times anything is 0.
 #
 # **Your prediction.** At $\epsilon = 0.1$ the trained model errs on nearly every digit. On what share does the difference of means err, at the same $\epsilon$?
 

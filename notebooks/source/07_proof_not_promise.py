@@ -85,7 +85,7 @@ claim(
 )
 
 # %% [markdown]
-# Exact is a strong word. Try it: the gradient's sign, found by automatic differentiation, once with 0.99 of each digit's radius and once with 1.01.
+# Test it: step along the gradient's sign, found by automatic differentiation, once by 0.99 of each digit's radius and once by 1.01.
 
 # %%
 direction = attacks.fgsm(logistic, x_two, y_two, 1.0, clip=None) - x_two
@@ -263,18 +263,18 @@ loose_guess.compare(looseness(small, 0.01))
 claim("loose-small", looseness(small, 0.01), low=1.3, high=5, statement=f"{fall}, eps=0.01)")
 
 # %% [markdown]
-# **What it shows.** Each found line stays on its side of the proved one of the same logit, as it must: the seven's above, the three's below. No picture of the box can leave the bounds. The bounds are loose. Each rule by itself is tight, but each hidden unit is granted *its own* worst picture, and one picture cannot be worst for all of them.
+# **What it shows.** What is found never goes beyond what is proved: no picture of the box can leave the bounds. The bounds are loose. Each rule by itself is tight, but each hidden unit is granted *its own* worst picture, and one picture cannot be worst for all of them.
 #
-# **What it does not show.** That the three can overtake the seven where the proved lines have crossed. Beyond that point this proof is silent: it says neither yes nor no. Nor does it show a misread digit where the found lines cross: the lowest seven and the highest three are two different pictures.
+# **What it does not show.** That the three can overtake the seven where the proved lines have crossed. Beyond that point this proof is silent: it says neither yes nor no. Where the found lines cross no digit need be misread: the lowest seven and the highest three are two different pictures.
 
 # %% [markdown]
 # ## 3. Is the right class ahead in the whole box?
 #
-# Where the proved lines of all rivals stay below that of the true class, no picture of the box is misread. But that grants the two logits different hidden units: $h$ high for the rival, $h$ low for the true class. The lead of rival $j$ is *one* linear function of the same $h$,
+# Where the proved lines of all rivals stay below that of the true class, no picture of the box is misread. But that lets the same hidden units take one value for the rival and another for the true class. The lead of rival $j$ is *one* linear function of the same $h$,
 #
 # $$z_j - z_y = (W_j - W_y)\,h + b_j - b_y ,$$
 #
-# so bound this one, with the rule that you have. If the greatest of these bounds, over all $j \ne y$, is negative, the digit is **proved right** within $\epsilon$.
+# so bound this one, with the rule that you have. (The weights $W_j - W_y$ differ from digit to digit: take one digit after the other, or use three dimensions.) If the greatest of these bounds, over all $j \ne y$, is negative, the digit is **proved right** within $\epsilon$.
 #
 # **Exercise.** Return that greatest lead.
 
@@ -426,11 +426,11 @@ claim("loose-usual", looseness(usual, 0.01), low=6, statement=f"{fall}, eps=0.01
 # %% [markdown]
 # ## 5. Can a network be trained to be provable?
 #
-# The bounds are differentiable: sums, absolute weights and ReLUs. So train on them. Put the greatest leads in the place of the logits, with 0 for the true class, and call them $\overline z$. Their cross-entropy is at least the loss of every picture in the box. The objective adds it to the usual loss,
+# The bounds are differentiable: sums, absolute weights and ReLUs. So train on them. Put the greatest leads in the place of the logits, with 0 for the true class, and call them $\overline z$. No lead in the box is larger, so their cross-entropy is at least the loss of every picture in the box. The objective adds it to the usual loss $J$,
 #
 # $$\kappa\,J(z, y) + (1 - \kappa)\,J(\overline z, y), \qquad \kappa = \tfrac12 ,$$
 #
-# and this is `certify.IntervalBound`. In the first half of the training the box grows from nothing to its full $\epsilon = 0.1$, and the second term's weight with it, as Gowal and others do. Same weights at the start, same digits, same five epochs as the usual network.
+# and this is `certify.IntervalBound`. In the first half of the training the box grows from nothing to its full $\epsilon = 0.1$, and $\kappa$ falls from 1 to ½ meanwhile, as Gowal and others do. Same weights at the start, same digits, same five epochs as the usual network.
 #
 # **Your prediction:** the share of digits not proved at $\epsilon = 0.1$, ten times the $\epsilon$ above, after the five epochs.
 
@@ -547,7 +547,7 @@ claim(
 # %% [markdown]
 # At 0.15 hardly any proof is left, and PGD breaks a large share.
 #
-# **Another change.** Move every digit three pixels to the right. You read it as before. In the max-norm it is a huge step, from black to white along each edge. **Your prediction:** the share of moved digits that the provable network misreads.
+# **Another change.** Move every digit three pixels to the right. You read it as before. In the max-norm it is a huge step, from black to white along each stroke. **Your prediction:** the share of moved digits that the provable network misreads.
 
 # %%
 shift_guess = predict("shift", low=0, high=1, unit="%")
@@ -574,7 +574,7 @@ claim(
     moved_error - evaluate(usual, moved, y).error,
     low=-0.1,
     high=0.1,
-    statement="the same error above that of the usual network",
+    statement="how much more of them it misreads than the usual network does",
     unit="%",
 )
 
