@@ -83,7 +83,7 @@ travel_guess = predict("softmax-to-conv", low=0, high=1, unit="%")
 travel_guess
 
 # %% [markdown]
-# The control is the coin of [notebook 02](02_gradient_sign_crafting.ipynb), in the last row. Read the table column by column: above a victim's name stands its error on each source's examples, and on the diagonal on its own (*white box*). A number says something about transfer only where it is far above the last one of its column.
+# The control, in the last row, is sign noise: each pixel moves by $\epsilon$, up or down by a coin. Each column is one victim; on the diagonal it reads its own examples (*white box*). A number says something about transfer only where it is far above the last one of its column.
 
 # %%
 transfer = transfer_matrix(zoo, x, y, fgsm)
@@ -163,7 +163,7 @@ claim(
 #
 # Examples made for conv, which knows nothing of the hardened network, break about as many of its digits as its own do, or more. An attack with its own gradient should do clearly better: a sign of the masked gradient of [notebook 04](04_does_the_defence_hold.ipynb).
 #
-# **What it does not show.** That the hardened network is safe, pale as its column is. All these examples are single steps.
+# **What it does not show.** That the hardened network is safe. All these examples are single steps.
 
 # %% [markdown]
 # ## 2. Do they make the same mistake?
@@ -212,7 +212,7 @@ def same_as_maxout(name):
 agree_guess.compare(agreement(read["maxout"], read["softmax"], y), unit="%")
 
 # %% [markdown]
-# The paper counts twice: over all examples that fool maxout, and over those that the second model misreads as well, which is your `agreement`. Beside its numbers, ours (small networks, clipped, 5,000 digits):
+# The paper counts in two ways: over all examples that fool maxout, and over those that the second model misreads as well, which is your `agreement`. Beside its numbers, ours (small networks, clipped, 5,000 digits):
 
 # %%
 both = {name: agreement(read["maxout"], read[name], y) for name in ("softmax", "RBF")}
@@ -278,7 +278,7 @@ plots.matrix(
 )
 
 # %% [markdown]
-# **What it shows.** Softmax regression repeats maxout's very mistake on more than half of the examples that both misread, far above the control. The RBF network, with bells instead of planes, agrees less: the paper's order. This holds for maxout's examples only; in the other rows RBF does not come last. conv and conv 2, the same network trained twice, agree on most.
+# **What it shows.** Softmax regression repeats maxout's very mistake on more than half of the examples that both misread, far above the control. The RBF network, with bells instead of planes, agrees less: the paper's order. This holds for maxout's examples only. conv and conv 2, the same network trained twice, agree on most.
 #
 # **What it does not show.** The paper's numbers. Our softmax regression misreads nearly all of maxout's examples, the paper's about two thirds, so counting only common mistakes changes little here and much there.
 

@@ -226,7 +226,7 @@ plots.curves(
 )
 
 # %% [markdown]
-# **What it shows.** The two sets differ in nothing but the steps, and with noise instead of them the student ends near guessing. So the first one reads because of the steps. In this sense they are **features**: they go with a label, and they help on digits that nobody has touched. If the second curve rises on the way, that is not the noise: the teacher chose which digit keeps which label, and this alone teaches something.
+# **What it shows.** The two sets differ in nothing but the steps, and with noise instead of them the student ends near guessing. So the first one reads because of the steps. In this sense they are **features**: they go with a label, and they help on digits that nobody has touched. If the second curve rises on the way, that is not the noise (without it the curve rises as well): the teacher chose which digit keeps which label, and this alone teaches something.
 
 # %% [markdown]
 # ## 4. Your objection
@@ -315,7 +315,7 @@ claim(
 # %% [markdown]
 # **What it shows.** On other pictures the same steps with the same labels teach next to nothing. (As marks they serve: that student reads nearly all of its training labels, says the file.) What helps on clean digits is the step together with its picture.
 #
-# Dense and even linear students learn most of it. So much of what the steps carry is a sum over pixels, and the linear explanation of [notebook 01](01_linear_explanation.ipynb) is not refuted. With random targets about a third of the labels or more are right, and the student is no better for it. With targets shifted by one the digit's own shape predicts the label, and the student wavers between the two. Short steps succeed on a few hundred digits only, which teach about as much; long ones succeed on most and teach less; adding the digits on which the step failed does harm.
+# Dense and even linear students learn most of it. So, much of what the steps carry is a sum over pixels, and the linear explanation of [notebook 01](01_linear_explanation.ipynb) is not refuted. With random targets about a third of the labels or more are right, and the student is no better for it. With targets shifted by one the digit's own shape predicts the label, and the student wavers between the two. Short steps succeed on a few hundred digits only, which teach about as much; long ones succeed on most and teach less; adding the digits on which the step failed does harm.
 #
 # And the last row: digits that a linear network misreads, with its mistakes as their labels and **no steps at all**, teach as much. So the result is not peculiar to adversarial steps: a network's confusions show how it reads.
 
@@ -346,7 +346,7 @@ for measure, values in again.items():
     print(*(f"{value:6.1%}" for value in values), "", measure)
 
 # %% [markdown]
-# **What it shows.** With the steps the student reads as its teacher more than twice as often as without them, and there is nothing true to learn. So steps do pass on how their network reads, right or wrong. The last two lines speak for the other side: in section 2 the student repeats the teacher's mistakes, but less often than another network that learnt from right labels.
+# **What it shows.** With the steps the student reads as its teacher more than twice as often as without them, and there is nothing true to learn. So steps do pass on how their network reads, right or wrong. The teacher's mistakes of section 2, seed by seed, speak for the other side: the student repeats the teacher's mistakes, but less often than another network that learnt from right labels.
 #
 # **What it does not show.** How much of section 2 is the digits, how much the teacher. The teacher reads nearly all digits rightly, so the two agree there. "Feature" means no more than this: a pattern that the teacher uses, and that serves on clean digits.
 
@@ -388,7 +388,7 @@ claim(
 #
 # **Misconceptions.** *"Adversarial steps are noise."* Section 3. *"Wrong labels teach wrong answers."* Section 2. *"Then the linear explanation is refuted."* Section 4. *"The features are in the data, whoever makes the steps."* Section 5.
 #
-# **What did not come back.** The paper also makes *robustified* pictures, which hold only what a hardened network sees, and training on them makes its networks more robust. Our small attempt (5,000 digits, 40 steps, one seed; in the file) did not: its student fell to PGD more often than one trained on the digits.
+# **What we could not reproduce.** The paper also makes *robustified* pictures, which hold only what a hardened network sees, and training on them makes its networks more robust. Our small attempt (5,000 digits, 40 steps, one seed; in the file) did not: its student fell to PGD more often than one trained on the digits.
 #
 # **Further reading.** Ilyas and others, *Adversarial Examples Are Not Bugs, They Are Features* (2019, arXiv 1905.02175), section 3. Engstrom and others, *A Discussion* of it (Distill, 2019), with Nakkiran's steps that are no features, and Wallace's networks that learn from mistakes alone.
 #
