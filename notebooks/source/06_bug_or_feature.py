@@ -346,7 +346,7 @@ for measure, values in again.items():
     print(*(f"{value:6.1%}" for value in values), "", measure)
 
 # %% [markdown]
-# **What it shows.** With the steps the student reads as its teacher more than twice as often as without them, and there is nothing true to learn. So steps do pass on how their network reads, right or wrong. The teacher's mistakes of section 2, seed by seed, speak for the other side: the student repeats the teacher's mistakes, but less often than another network that learnt from right labels.
+# **What it shows.** With the steps the student reads as its teacher more than twice as often as without them, and there is nothing true to learn. So steps do pass on how their network reads, right or wrong. The student of section 2 speaks for the other side: it repeats its teacher's mistakes, but less often than another network that learnt from right labels (the last lines, seed by seed).
 #
 # **What it does not show.** How much of section 2 is the digits, how much the teacher. The teacher reads nearly all digits rightly, so the two agree there. "Feature" means no more than this: a pattern that the teacher uses, and that serves on clean digits.
 
