@@ -64,6 +64,16 @@ EXERCISE = Exercise(
             {"return x + change": "return x_adv + change"},
         ),
         Mistake(
+            "on-x-adv",
+            "the noise is laid on x_adv, which still holds the step: lay it on x",
+            {"(x + noise)": "(x_adv + noise)"},
+        ),
+        Mistake(
+            "picture-for-change",
+            "the noisy picture itself is shortened: its change is that picture minus x",
+            {"(x + noise).clamp(0, 1) - x": "(x + noise).clamp(0, 1)"},
+        ),
+        Mistake(
             "change-alone",
             "this is the change alone: add x to it again",
             {"return x + change": "return change"},

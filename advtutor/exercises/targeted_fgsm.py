@@ -53,6 +53,12 @@ EXERCISE = Exercise(
             {"model(x)": "model(x).softmax(1)"},
         ),
         Mistake(
+            "logit",
+            "this climbs the logit of the target alone; F.cross_entropy also pushes the other "
+            "classes down",
+            {"cross_entropy": "nll_loss"},
+        ),
+        Mistake(
             "first-only",
             "only the first image of the batch gets a gradient: take the loss over all of them",
             {"model(x), target": "model(x)[:1], target[:1]"},

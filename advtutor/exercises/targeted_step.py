@@ -61,8 +61,7 @@ EXERCISE = Exercise(
         ),
         Mistake(
             "sign-shortened",
-            "the step has the right length, but all its pixels move alike: take the gradient "
-            "itself, and not its sign",
+            "all pixels move alike: take the gradient itself, and not its sign",
             {
                 "gradient.flatten(1)": "gradient.sign().flatten(1)",
                 "size * gradient": "size * gradient.sign()",

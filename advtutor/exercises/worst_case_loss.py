@@ -97,6 +97,11 @@ EXERCISE = Exercise(
             {"F.softplus": ""},
         ),
         Mistake(
+            "relu",
+            "relu cuts off what softplus rounds: the logistic loss is softplus(z) = log(1 + e^z)",
+            {"F.softplus": "F.relu"},
+        ),
+        Mistake(
             "sigmoid",
             "this is a probability: the loss is its logarithm, softplus(z) = log(1 + exp(z))",
             {"F.softplus": "torch.sigmoid"},

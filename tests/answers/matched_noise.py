@@ -118,3 +118,15 @@ def wrong_minus(x, x_adv, noise):
 def wrong_length_of_rows(x, x_adv, noise):
     step, change = x_adv - x, clipped(x, noise)
     return x + change * step.norm(dim=(2, 3), keepdim=True) / change.norm(dim=(2, 3), keepdim=True)
+
+
+def wrong_on_x_adv(x, x_adv, noise):
+    change = (x_adv + noise).clamp(0, 1) - x
+    ratio = (x_adv - x).flatten(1).norm(dim=1) / change.flatten(1).norm(dim=1)
+    return x + change * ratio[:, None, None, None]
+
+
+def wrong_picture_for_change(x, x_adv, noise):
+    noisy = (x + noise).clamp(0, 1)
+    ratio = (x_adv - x).flatten(1).norm(dim=1) / noisy.flatten(1).norm(dim=1)
+    return x + noisy * ratio[:, None, None, None]

@@ -93,3 +93,10 @@ def wrong_lower_only(model, x, target, eps):
 def wrong_values__those_not_there_yet(model, x, target, eps):
     x_adv = (x - eps * gradient(model, x, target).sign()).clamp(0, 1)
     return torch.where((model(x).argmax(1) != target)[:, None, None, None], x_adv, x).detach()
+
+
+def wrong_logit(model, x, target, eps):
+    x = x.detach().clone().requires_grad_()
+    logits = model(x).gather(1, target[:, None]).sum()
+    (gradient,) = torch.autograd.grad(logits, x)
+    return (x + eps * gradient.sign()).clamp(0, 1).detach()

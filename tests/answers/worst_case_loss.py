@@ -115,3 +115,7 @@ def wrong_gradient__of_the_score(w, b, x, y, eps):
 def wrong_detached(w, b, x, y, eps):
     with torch.no_grad():
         return F.softplus(eps * w.abs().sum() - y * (x @ w + b))
+
+
+def wrong_relu(w, b, x, y, eps):
+    return F.relu(eps * w.abs().sum() - y * (x @ w + b))
