@@ -481,8 +481,9 @@ class Exercise:
         code = Code.of(function) if function else None
         changed = [run.changed["in-place"] for run in runs if "in-place" in run.changed]
         if mistake := self._known_mistake(code, runs):
-            more = f"; it also changes the {changed[0]} it was given" if changed else ""
-            raise Found(mistake.name, mistake.message + more)
+            copy = "it changes the {0} it was given (work on a copy, {0}.clone()), and "
+            first = copy.format(changed[0]) if changed else ""
+            raise Found(mistake.name, first + mistake.message)
         if changed:
             self.fail(
                 "in-place",
