@@ -15,6 +15,7 @@ import traitlets
 from torch import Tensor, nn
 
 from advtutor import live
+from advtutor._say import TOLD
 from advtutor.attacks import AttackWarning
 from advtutor.live import page
 from advtutor.plots import Figure
@@ -83,7 +84,8 @@ class Explorer(anywidget.AnyWidget):
         return f"<Explorer: {self._figure.title if self._figure else 'no picture'}>"
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        data: dict[str, Any] = {"text/plain": repr(self)}
+        told = {"widget": self.kind, "figure": self._figure.title if self._figure else ""}
+        data: dict[str, Any] = {TOLD: told, "text/plain": repr(self)}
         metadata = {}
         if not self._fault:
             data[_VIEW] = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}

@@ -25,7 +25,6 @@ from tools.pages import widgets
 
 SITE = ROOT / "build" / "site"
 LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]*)\]\((?P<target>(?![a-z]+:|#)[^)#\s]+)[^)\s]*\)")
-WIDGETS = ("<Explorer", "<DrawDigit", "<TrainingObserver")  # as plain text
 # The pages on the project that lie at the top of the clone.
 TOP_PAGES = ("CONTRIBUTING.md", "CHANGELOG.md")
 # Where pages lie, and what lies there and is none.
@@ -198,9 +197,9 @@ def for_the_site(notebook: NotebookNode, name: str, solved: bool) -> NotebookNod
                 image = {"alt": "; ".join(alts), "width": f"{max(widths)}px"}
                 cell.metadata["mystnb"] = {"image": image}
         cells.append(cell)
-        shown = [o for o in cell.outputs if is_widget(o)] if cell.cell_type == "code" else []
+        shown = list(filter(None, map(widget_kind, cell.get("outputs", []))))
         if shown:
-            moving = widgets.html(shown[0].data["text/plain"], up, run_it)
+            moving = widgets.html(shown[0], up, run_it)
             text = moving or f"*To move what this picture shows, {run_it}.*"
             cells.append(nbformat.v4.new_markdown_cell(text, id=f"{cell.id}-run"))
         elif len(cells) == 1:
@@ -220,10 +219,10 @@ def alt_text(output: NotebookNode) -> str:
     return " ".join(alt.split())
 
 
-def is_widget(output: NotebookNode) -> bool:
-    """Whether the output is the stored picture of a widget."""
-    text = output.get("data", {}).get("text/plain", "")
-    return "image/png" in output.get("data", {}) and text.startswith(WIDGETS)
+def widget_kind(output: NotebookNode) -> str:
+    """The kind of the widget whose stored picture the output is; "" where it is none."""
+    data = output.get("data", {})
+    return data.get(TOLD, {}).get("widget", "") if "image/png" in data else ""
 
 
 if __name__ == "__main__":

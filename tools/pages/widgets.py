@@ -27,8 +27,8 @@ class Live(NamedTuple):
 
 
 @cache
-def by_title() -> dict[str, Live]:
-    """The widgets that the site can show, by the plain text that is stored of them."""
+def by_kind() -> dict[str, Live]:
+    """The widgets that the site can show, by their kind."""
     networks = {}
     for name, packed in live.networks().items():
         networks[name] = models.ConvNet().eval()
@@ -48,7 +48,7 @@ def by_title() -> dict[str, Live]:
         Live(widgets.dimension_explorer(), "", True),
         Live(widgets.photo_explorer(imagenet, names, *coffee, eps=0.002), "", True),
     ]
-    return {repr(each.widget): each for each in found}
+    return {each.widget.kind: each for each in found}
 
 
 def files(folder: Path) -> None:
@@ -56,20 +56,20 @@ def files(folder: Path) -> None:
     script = f"(() => {{\n{base.script()}\n{base.mount()}}})();\n"
     (folder / "widgets.js").write_text(script, encoding="utf-8")
     (folder / "widgets.css").write_text(base.css(), encoding="utf-8")
-    for each in by_title().values():
+    for each in by_kind().values():
         path = folder / f"widget-{each.widget.kind}.js"
         path.write_text(base.state_script(each.widget), encoding="utf-8")
 
 
-def html(title: str, up: str, run_it: str) -> str | None:
-    """The widget whose stored text is `title`, in Markdown; None where the site has none.
+def html(kind: str, up: str, run_it: str) -> str | None:
+    """The widget of this kind, in Markdown; None where the site has none.
 
     `up` leads to the top of the site, `run_it` is the link for those who want to run it.
     """
-    found = by_title().get(title)
+    found = by_kind().get(kind)
     if found is None:
         return None
-    static, kind = f"{up}_static", found.widget.kind
+    static = f"{up}_static"
     parts = [
         f'<link rel="stylesheet" href="{static}/widgets.css">',
         base.place(found.widget, instead=found.same),
