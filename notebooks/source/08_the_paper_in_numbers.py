@@ -72,7 +72,7 @@ share_guess.compare(len(reproduced) / len(measured), unit="%")
 claim("rows", len(measured), low=30, statement="claims with a measured row", unit="rows")
 judged = [row for row in measured if row.verdict != "not comparable"]
 share = sum(row.in_band for row in judged) / len(judged)
-claim("in-band", share, low=0.99, unit="%", statement="judged rows whose mean lies in its band")
+claim("in-band", share, low=0.9, unit="%", statement="judged rows whose mean lies in its band")
 share = sum(row.verdict in ("reproduced", "one run, near") for row in judged) / len(judged)
 claim("met", share, 0.4, 0.7, unit="%", statement="judged rows whose number is met too")
 
@@ -90,7 +90,7 @@ plots.ledger(
 )
 
 # %% [markdown]
-# **What it shows.** In each row that is judged our mean lies in the band; the bands are often wide. In about half of these rows the number is met as well, or the paper gives none. Some rows are not compared: they depend on something that we do not have from the paper. Among these is adversarial training's gain on *clean* digits, to which section 4 comes back.
+# **What it shows.** In nearly every row that is judged our mean lies in the band; the bands are often wide. In about half of these rows the number is met as well, or the paper gives none. Some rows are not compared: they depend on something that we do not have from the paper. Among these is adversarial training's gain on *clean* digits, to which section 4 comes back.
 #
 # **What it does not show.** That a row which is reproduced has the paper's explanation. A number can agree for another reason.
 
