@@ -121,7 +121,7 @@ def test_each_shipped_network_answers_as_in_torch(engine, networks, name) -> Non
     model, (x, y) = networks[name], (part[:1000] for part in mnist().test)
     packed = live.networks().get(name) or live.pack(model, half=True)
     on_page = name in BANDS
-    attacked = 400 if on_page else 100
+    attacked = 1000 if on_page else 100
     (found,) = engine(
         {
             "task": "answers",
