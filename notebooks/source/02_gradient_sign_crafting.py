@@ -426,7 +426,7 @@ claim(
 )
 
 # %% [markdown]
-# **Mistake 2.** Yours to find. *Symptom:* measured three times in a row, the error is higher each time.
+# **Mistake 2.** Yours to find: which line? *Symptom:* measured three times in a row, the error is higher each time.
 
 
 # %%
@@ -435,9 +435,6 @@ def broken_two(model, x, y, eps):
     x += step  # line 2
     return x.clamp(0, 1)  # line 3
 
-
-second = predict("broken-two", ["line 1", "line 2", "line 3"])
-second
 
 # %%
 batch = few.clone()
@@ -454,7 +451,7 @@ claim(
 )
 
 # %% [markdown]
-# **Mistake 3.** Yours to find. This victim has dropout: a layer that sets a random half of its inputs to 0 while it trains. *Symptom:* two runs give different pictures, though nothing in the attack is meant to be drawn at random.
+# **Mistake 3.** Yours to find: which line? This victim has dropout: a layer that sets a random half of its inputs to 0 while it trains. *Symptom:* two runs give different pictures, though nothing in the attack is meant to be drawn at random.
 
 
 # %%
@@ -465,11 +462,8 @@ def broken_three(model, x, y, eps):
     return (x + eps * gradient.sign()).clamp(0, 1)  # line 4
 
 
-victim = torch.nn.Sequential(torch.nn.Dropout(0.5), network).eval()
-third = predict("broken-three", ["line 1", "line 2", "line 3", "line 4"])
-third
-
 # %%
+victim = torch.nn.Sequential(torch.nn.Dropout(0.5), network).eval()
 torch.manual_seed(0)
 two = [broken_three(victim, few, few_labels, 0.1) for _ in range(2)]
 claim(

@@ -313,7 +313,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** On other pictures the same steps with the same labels teach next to nothing. (As marks they serve: that student reads nearly all of its training labels, says the file.) What helps on clean digits is the step together with its picture.
+# **What it shows.** On other pictures the same steps with the same labels teach next to nothing. What helps on clean digits is the step together with its picture.
 #
 # Dense and even linear students learn most of it. So, much of what the steps carry is a sum over pixels, and the linear explanation of [notebook 01](01_linear_explanation.ipynb) is not refuted. With random targets about a third of the labels or more are right, and the student is no better for it. With targets shifted by one the digit's own shape predicts the label, and the student wavers between the two. Short steps succeed on a few hundred digits only, which teach about as much; long ones succeed on most and teach less; adding the digits on which the step failed does harm.
 #
