@@ -225,7 +225,7 @@ def test_a_saved_notebook_carries_the_picture(network, digits):
     assert "Digit 7 at eps 0.10" in metadata["image/png"]["alt"]
     assert metadata["image/png"]["alt"].endswith("run the cell to move it.")
     assert data["image/png"].startswith(b"\x89PNG")
-    assert data["text/plain"] == "<Explorer: a digit under three changes within one bound>"
+    assert data["text/plain"] == "<Explorer: a digit under three changes, eps = 0.1>"
     assert "application/vnd.jupyter.widget-view+json" in data
 
 

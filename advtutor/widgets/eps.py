@@ -46,4 +46,4 @@ def picture(model: nn.Module, x: Tensor, y: Tensor, eps: float) -> Figure:
     axes[-1][0].set_xlabel("orange: lighter\npurple: darker")
     axes[-1][2].set_xlabel("class")
     alt = f"Digit {y.item()} at eps {eps:.2f}; {'; '.join(words)}."
-    return described(figure, "a digit under three changes within one bound", alt)
+    return described(figure, f"a digit under three changes, eps = {eps:g}", alt)

@@ -54,7 +54,8 @@ def picture(model: nn.Module, x: Tensor, y: Tensor, eps: float, steps: int, step
     walls.add_patch(Rectangle(low.tolist(), *(high - low).tolist(), fc="#f0f0f0", ec="black", lw=2))
     walls.plot(*walk[:, pair].T.numpy(), color="#56B4E9")
     walls.plot(*walk[: step + 1, pair].T.numpy(), "o-", color=BLUE, ms=4)
-    walls.text(*walk[0, pair].tolist(), " start")
+    side = "right" if walk[0, pair[0]] > 0 else "left"
+    walls.text(*walk[0, pair].tolist(), " start ", ha=side)
     walls.plot(*walk[step, pair].tolist(), "o", ms=11, mfc=ORANGE, mec="black", mew=2)
     walls.set(xticks=[-eps, 0, eps], yticks=[-eps, 0, eps])
     walls.set(xlabel="change of the orange pixel", ylabel="change of the blue pixel")
@@ -70,7 +71,7 @@ def picture(model: nn.Module, x: Tensor, y: Tensor, eps: float, steps: int, step
             f"Step {step} of {steps} inside eps {eps:.2f}: {seen} went from {short(loss[0])} to "
             f"{short(loss[step])}, and {on_walls:.0%} of the pixels stand at a wall of the ball."
         )
-    return described(figure, "PGD step by step", alt)
+    return described(figure, f"PGD step by step, eps = {eps:g}", alt)
 
 
 def _two_pixels(walk: Tensor, eps: float) -> tuple[int, int]:

@@ -503,7 +503,7 @@ plots.curves(
     radii,
     promises,
     xlabel="eps",
-    ylabel="true change / predicted change, median",
+    ylabel="true / predicted change, median",
     log="x",
     mark=0.1,
     title="what is kept of the change that the gradient promised",

@@ -160,7 +160,7 @@ claim(
 # %% [markdown]
 # **What it shows.** No pixel goes beyond $\epsilon$ in either curve. With random signs the error at 0.25 is higher than on clean digits and stays below an eighth; with the gradient's signs it is nearly all. It is the direction that does it.
 #
-# See it on single digits. The grey bars are what the network gives the untouched digit, the blue ones what it gives after each of three changes within one bound. (The second is section 4's: many short steps.)
+# See it on single digits. The grey bars are what the network gives the untouched digit, the blue ones what it gives after each of three changes of at most 0.1 in a pixel. (The second is section 4's: many short steps.)
 
 # %%
 eps_explorer(network, x[:20], y[:20])
