@@ -35,7 +35,7 @@ fgsm = partial(attacks.fgsm, eps=eps)
 #
 # $$\tilde J(\theta, x, y) = \alpha\,J(\theta, x, y) + (1-\alpha)\,J\bigl(\theta,\ x + \epsilon\,\mathrm{sign}(\nabla_x J(\theta, x, y)),\ y\bigr), \qquad \alpha = \tfrac12 .$$
 #
-# **Exercise.** Write this objective, with the examples clipped to $[0, 1]$. Both losses are means over the batch. The examples count as given pictures: no gradient flows back through the way they were made, and making them leaves none in the parameters (`torch.autograd.grad`).
+# **Exercise.** Write this objective, with the examples clipped to $[0, 1]$. Both losses are means over the batch. The examples count as given pictures: no gradient flows back through the way they were made, and making them adds nothing to the parameters' gradients (`torch.autograd.grad`).
 
 
 # %%
@@ -176,7 +176,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** After two epochs the attack that broke nearly every digit breaks few. The clean error changes by about a point or less. A difference of more than twice its spread is hardly chance.
+# **What it shows.** After two epochs the attack that broke nearly every digit breaks few. The clean error changes by about a point or less. A difference of more than twice its spread is hardly due to the choice of test digits; another pair of trainings may come out otherwise.
 #
 # Watch it happen, if you like: a third network with the same objective, measured twice a second on 200 digits while it trains. *Stop* ends it after the batch at hand. Nothing below waits for it.
 
@@ -283,14 +283,14 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** The change is less than one percentage point. Compare each row's difference with twice its spread, and with section 2, where $\epsilon$ was larger: a clean error may go either way.
+# **What it shows.** The change is less than one percentage point. Compare each row's difference with twice its spread, and with section 2, where the network, the epochs and $\epsilon$ were others: a clean error may go either way.
 #
 # **What it does not show.** That it goes the same way at the paper's $\epsilon = 0.25$: try `training.Adversarial(0.25)`. Nor what happens to a network that is trained until it overfits, where a regulariser has most to do. The paper's network was trained with dropout for many epochs; [the ledger](08_the_paper_in_numbers.ipynb) has that training.
 
 # %% [markdown]
 # ## 5. What has the network learnt?
 #
-# The paper's Figure 3 shows the first layer's weights after adversarial training, and finds them *localised*: each unit looks at one place. Here are five units of the two networks of the first seed: the five with the largest weights after adversarial training.
+# The paper's Figure 3 shows the first layer's weights after adversarial training, and finds them more *localised*. Here are five units of the two networks of the first seed: the five with the largest weights after adversarial training.
 #
 # To measure *localised*, slide a window of 9 × 9 pixels, about a tenth of the picture, over a unit's weights, and take the largest share of its squared weights that one window holds. If the unit's strong pixels lay scattered, no window would hold many of them: so the same weights with their pixels shuffled are the control.
 #
@@ -349,7 +349,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** After adversarial training of $\epsilon = 0.1$ a typical unit's weight gathers more in one place than before, and more than the same weights scattered would. Not every unit's does, as the pictures show.
+# **What it shows.** After adversarial training with $\epsilon = 0.1$ a typical unit's weights gather more in one place than before, and more than the same weights scattered would. Not every unit's does, as the pictures show.
 #
 # **What it does not show.** Why, or that it holds at any $\epsilon$. Try it: train the same network with `training.Adversarial(0.25)` for one epoch, and measure `best_window` again.
 
@@ -482,7 +482,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** With the same number, decay leaves a model that gives one answer to everything: no pull at $w = 0$ reaches 0.25, so the weights stay there. The price inside the softplus begins at half of that, and it shrinks for examples that are safely right. The two are not in the same units, so "the same number" is no fair match: with a tenth of the strength, decay reads clean digits better than adversarial training does and withstands small steps better, as the figure shows up to 0.15. The paper met this on its maxout network, where a decay of 0.0025 was already too strong.
+# **What it shows.** With the same number, decay leaves a model that gives one answer to everything: no pull at $w = 0$ reaches 0.25, so the weights stay near it. The price inside the softplus begins at half of that, and it shrinks for examples that are safely right. The two are not in the same units, so "the same number" is no fair match: with a tenth of the strength, decay reads clean digits better than adversarial training does and withstands small steps better, as the figure shows up to 0.15. The paper met this on its maxout network, where a decay of 0.0025 was already too strong.
 #
 # **What it does not show.** That decay can replace adversarial training of a network, where no such formula ties the two together.
 
@@ -548,7 +548,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** Twenty short steps break nearly all digits at 0.25, far more than the one long step that the network was trained on. Even a random start with one short step breaks more than the one long step. The network has learnt to answer the step it was trained on; [the next notebook](04_does_the_defence_hold.ipynb) looks at how. The paper reports 17.9 % for its network: the error under FGSM, not under a stronger attack.
+# **What it shows.** Twenty short steps break nearly all digits at 0.25, far more than the one long step that the network was trained on. In the figure, from 0.1 on, even a random start with one short step breaks more than the one long step. The network has learnt to answer the step it was trained on; [the next notebook](04_does_the_defence_hold.ipynb) looks at how. The paper reports 17.9 % for its network: the error under FGSM, not under a stronger attack.
 #
 # **What it does not show.** That adversarial training is useless. [The next notebook](04_does_the_defence_hold.ipynb) trains a network on the repeated step.
 

@@ -156,7 +156,7 @@ claim(
 claim("peak-robust", early["PGD"], high=0.05, unit="%", statement="the same, PGD-trained network")
 
 # %% [markdown]
-# **What it shows.** On many digits the hardened network's loss has a ridge on the way and is lower behind it: a step of 0.25 jumps over what a shorter one would have hit. A gradient that leads an attack astray is called *masked*. The PGD-trained network has no such ridges. On how many digits the hardened one has them differs from one training to the next, and so does whether the mean shows it.
+# **What it shows.** On many digits the hardened network's loss has a ridge on the way and is lower behind it: a step of 0.25 jumps over it. A gradient that leads an attack astray is called *masked*. The PGD-trained network has hardly any. On how many digits the hardened one has them differs from one training to the next, and so does whether the mean shows it.
 #
 # **What it does not show.** Every kind of masking. The random-start network's curve looks like the PGD-trained one's, and yet PGD breaks more of its digits: a picture like this finds one kind of fault.
 
@@ -214,7 +214,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** The hardened network reads shadows that no gradient made, and reads more of them than a usual one. In training each shadow came with its digit's label, and it has learnt to read them, too. It is often said that such a network reads the *label* off the step, which was computed with it (*label leaking*). Then a step that was made without the label should break more, and it does not.
+# **What it shows.** The hardened network reads shadows that no gradient made, and reads more of them than a usual one. In training each shadow came with its digit's label, and it has learnt to read them, too. It is often said that such a network reads the *label* off the step, which was computed with it (*label leaking*). A step made with the network's own answer for the label breaks hardly more; but that answer is the label on nearly every digit, so this decides little.
 #
 # **What it does not show.** How much of the low FGSM error comes from reading shadows.
 
@@ -286,7 +286,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** With dropout off, and with the same mask, FGSM's error falls lowest, and examples made for *another* network break more than the network's own: an attack without its gradients beats one with them, and the gradient is masked. PGD breaks nearly all of these networks' digits. In training FGSM's error falls while PGD's stays near 100 %: akin to the **catastrophic overfitting** of Wong, Rice and Kolter, to the attack and not to the digits. With the same mask a step of 0.1 even breaks more than one of 0.25.
+# **What it shows.** With dropout off, and with the same mask, FGSM's error falls lowest, and examples made for *another* network break more than the network's own: an attack without its gradients beats one with them, and the gradient is masked. PGD breaks nearly all of these networks' digits. In training FGSM's error falls while PGD's ends near 100 %: akin to the **catastrophic overfitting** of Wong, Rice and Kolter, to the attack and not to the digits. With the same mask a step of 0.1 even breaks more than one of 0.25.
 #
 # Dropout as such is not what helps: it is on with the same mask, too. What helps is that the examples are made with a mask of their own. FGSM's error then stays higher, and is the more honest for it; PGD still breaks 90 %. So the course leaves dropout on in its maxout networks, with a new mask.
 #
@@ -295,7 +295,7 @@ claim(
 # **What it does not show.** What the authors did: their recipe may differ in more than this, and one number above another by 1.7 points is one network's. Nor that the way decides alone: in [the ledger](08_the_paper_in_numbers.ipynb) some networks trained with dropout on are of the masked kind, too.
 
 # %% [markdown]
-# ## 5. What does an attack find that is blind?
+# ## 5. What does a blind attack find?
 #
 # *Blind queries* are random squares painted on the picture and kept where they help: an attack that sees the logits and no gradient. FGSM, which knows the whole network, breaks few of the hardened network's digits.
 #
@@ -322,7 +322,7 @@ claim(
 # %% [markdown]
 # ## 6. First defence: logits that are very sure
 #
-# Now break three defences yourself. For each you hand in an attack. The check runs it on such a network of its own, on test digits that you have not chosen, and judges it by what comes back: pictures inside the ball and inside [0, 1] that the defended network misreads. A few broken digits do not count. If your attack falls short, the check says why, or how far a real one gets.
+# Now break three defences yourself. For each you hand in an attack. The check runs it on a defended network of its own, on test digits that you have not chosen, and judges it by what comes back: pictures inside the ball and inside [0, 1] that the defended network misreads. A few broken digits do not count. If your attack falls short, the check says why, or how far a real one gets.
 #
 # The first defence multiplies the logits by 400. Nothing else: the answers stay the same. Ten steps up the cross-entropy, as before:
 
@@ -474,7 +474,7 @@ claim(
 # %% [markdown]
 # ## 8. Third defence: two locks
 #
-# The third is the hardened network, and its logits are multiplied by 400. You have seen each of the two locks opened: the hardened network by several steps up the *cross-entropy*, the sure logits up the margin. So try either key: PGD as in section 1, and one step up your margin.
+# The third is the hardened network with its logits multiplied by 400. You have seen each of the two locks opened: the hardened network by several steps up the *cross-entropy*, the sure logits up the margin. So try either key: PGD as in section 1, and one step up your margin.
 
 # %%
 locked = Sure(hardened)

@@ -264,7 +264,7 @@ claim(
 )
 
 # %% [markdown]
-# The same for all pairs. Each row is made for one model, and each number is that model's agreement with the one that reads. On the diagonal a model agrees with itself.
+# The same for all pairs. The examples of each row are made for one model, and each number is that model's agreement with the one that reads. On the diagonal a model agrees with itself.
 
 # %%
 plots.matrix(
@@ -280,7 +280,7 @@ plots.matrix(
 # %% [markdown]
 # **What it shows.** Softmax regression repeats maxout's very mistake on more than half of the examples that both misread, far above the control. The RBF network, with bells instead of planes, agrees less: the paper's order. This holds for maxout's examples only. conv and conv 2, the same network trained twice, agree on most.
 #
-# **What it does not show.** The paper's numbers. Our softmax regression misreads nearly all of maxout's examples, the paper's about two thirds, so counting only common mistakes changes little here and much there.
+# **What it does not show.** The paper's numbers. Our softmax regression misreads nearly all of maxout's examples, the paper's about two thirds, so for it counting only common mistakes changes little here and much there.
 
 # %% [markdown]
 # ## 3. What do they share?
@@ -343,7 +343,7 @@ shown = {
     "conv, conv 2": cosines(conv, conv_2),
     "conv, softmax": cosines(conv, linear),
     "at another picture": cosines(conv, exchanged_within(torch.zeros(2000), conv_2)),
-    "at one of that digit": cosines(conv, exchanged_within(y[:2000], conv_2)),
+    "at another of the same digit": cosines(conv, exchanged_within(y[:2000], conv_2)),
 }
 plots.histogram(shown, xlabel="cosine of two gradients", title="shared directions, 2,000 digits")
 
@@ -376,7 +376,7 @@ claim(
 )
 claim(
     "cosine-same-digit",
-    mean["at one of that digit"] / mean["conv, conv 2"],
+    mean["at another of the same digit"] / mean["conv, conv 2"],
     low=0.45,
     high=0.8,
     unit="%",
@@ -384,7 +384,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** Random directions in 784 dimensions stand nearly at right angles: their cosines spread around 0 by about $1/\sqrt{784} = 1/28$. The gradients of two networks trained from other starting weights, and even of a network and a linear model, keep a cosine many times that. At another picture the mean is about 0, unless that picture shows the same digit: then about half or more is left. So a good part of what the two share depends on the digit alone. The paper says that the direction matters most, rather than the point in space.
+# **What it shows.** Random directions in 784 dimensions stand nearly at right angles: their cosines spread around 0 by about $1/\sqrt{784} = 1/28$. The gradients of two networks trained on the same digits from different starting weights, and even of a network and a linear model, keep a cosine many times that. At another picture the mean is about 0, unless that picture shows the same digit: then about half or more is left. So a good part of what the two share depends on the digit alone. The paper says that the direction matters most, rather than the point in space.
 #
 # **What it does not show.** Why the task leaves this direction and no other. [Notebook 06](06_bug_or_feature.ipynb) takes up one answer.
 
@@ -488,11 +488,11 @@ claim(
 # The new rules:
 #
 # - **Goal:** any wrong class, as before.
-# - **Knowledge:** the true class of each digit, and none of the victim's weights, gradients, logits or layers. The attacker may send a picture and gets back one class.
+# - **Knowledge:** the true class of each digit to be attacked, and none of the victim's weights, gradients, logits or layers. The attacker may send a picture and gets back one class.
 # - **Power:** $\epsilon = 0.25$, clipped.
 # - **Cost:** each picture sent is a **query**.
 #
-# This is a *black box*. The victim is conv. The attacker trains a **substitute** on the victim's answers and attacks that, hoping for the transfer you have measured. The attacker guesses that whoever reads pictures does so with convolutions, and takes such a network. Here the guess is right; the row of softmax in section 1 shows that it need not be. Each substitute gets the same number of updates, about 105, whatever it has to learn from.
+# This is a *black box*. The victim is conv. The attacker trains a **substitute** on the victim's answers and attacks that, hoping for the transfer you have measured. The attacker guesses that whoever reads pictures does so with convolutions, and takes such a network. Here the guess is right; the row of softmax in section 1 suggests that it need not be. Each substitute gets the same number of updates, about 105, whatever it has to learn from.
 
 
 # %%
@@ -588,7 +588,7 @@ claim(
 # %% [markdown]
 # **What it shows.** Without one gradient of the victim, a few hundred answers break most digits; noise of the same size, which asks nothing, stays far below. The attacker who owned 50 digits and made the rest gets most of the way, too.
 #
-# **What it does not show.** That every victim gives in so cheaply: digits are small and alike. It shows no defence either. A victim that counts its queries, or refuses odd pictures, changes the rules and has to be attacked anew.
+# **What it does not show.** That every victim gives in so cheaply: digits are small and alike. A victim that counts its queries, or refuses odd pictures, changes the rules and has to be attacked anew.
 
 # %% [markdown]
 # ## What you take with you
