@@ -226,7 +226,7 @@ plots.curves(
 )
 
 # %% [markdown]
-# **What it shows.** The two sets differ in nothing but the steps, and with noise instead of them the student ends near guessing. So the first one reads because of the steps. In this sense they are **features**: they go with a label, and they help on digits that nobody has touched. If the second curve rises on the way, that is not the noise (without it the curve rises as well): the teacher chose which digit keeps which label, and this alone teaches something.
+# **What it shows.** The two sets differ in nothing but the steps, and with noise instead of them the student ends near guessing. So the first student reads because of the steps. In this sense they are **features**: they go with a label, and they help on digits that nobody has touched. If the second curve rises on the way, the reason may be that the teacher chose which digit keeps which label.
 
 # %% [markdown]
 # ## 4. Your objection
@@ -313,9 +313,9 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** On other pictures the same steps with the same labels teach next to nothing. What helps on clean digits is the step together with its picture.
+# **What it shows.** On other pictures the same steps (cut off where a pixel would leave [0, 1]) with the same labels teach next to nothing.
 #
-# Dense and even linear students learn most of it. So, much of what the steps carry is a sum over pixels, and the linear explanation of [notebook 01](01_linear_explanation.ipynb) is not refuted. With random targets about a third of the labels or more are right, and the student is no better for it. With targets shifted by one the digit's own shape predicts the label, and the student wavers between the two. Short steps succeed on a few hundred digits only, which teach about as much; long ones succeed on most and teach less; adding the digits on which the step failed does harm.
+# Dense and even linear students learn most of it. So, much of what the steps carry is a sum over pixels, and the linear explanation of [notebook 01](01_linear_explanation.ipynb) is not refuted. With random targets about a third of the labels or more are right, and the student is no better for it. With targets shifted by one the digit's own shape predicts the label, and the student wavers between the shape and the step. Short steps succeed on a few hundred digits only, which teach about as much; long ones succeed on most and teach less; adding the digits on which the step failed does harm.
 #
 # And the last row: digits that a linear network misreads, with its mistakes as their labels and **no steps at all**, teach as much. So the result is not peculiar to adversarial steps: a network's confusions show how it reads.
 
@@ -353,7 +353,7 @@ for measure, values in again.items():
 # %% [markdown]
 # ## 6. What does it say about transfer?
 #
-# Perhaps an example fools two networks because both use the same features. The student has nearly all its features from the teacher's steps. Make examples of length 1.5 for the *student*, and show them to the teacher, on 2,000 test digits.
+# Perhaps an example fools two networks because both use the same features. The student learnt to read from the teacher's steps. Make examples of length 1.5 for the *student*, and show them to the teacher, on 2,000 test digits.
 
 # %%
 few, few_labels = x_test[:2000], y_test[:2000]

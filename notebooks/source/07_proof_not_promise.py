@@ -125,7 +125,7 @@ claim(
 # %% [markdown]
 # **What it shows.** The first bar holds the digits that the model misreads as they are, and those that it only just reads right. For the others the formula and the attacks just inside and outside agree, and so does a search on the first 500. Here a failed attack *is* a proof, because it was the best one possible. Clipping makes the radii larger: a black pixel cannot get darker, so the others have to go further.
 #
-# **What it does not show.** Anything about a network. There the best attack is not known, and the rest of this notebook replaces it by something that can be computed.
+# **What it does not show.** Anything about a network. There no formula gives the best attack, and the rest of this notebook replaces it by something that can be computed.
 
 # %% [markdown]
 # ## 2. What can a network make of a whole box of pictures?
@@ -291,7 +291,7 @@ def margin_bound(weight, bias, lower, upper, y):
 margin_bound = checks.margin_bound(margin_bound)
 
 # %% [markdown]
-# The share of digits *without* a proof is the **certified error**. An attack gives the share that is misread for sure, as it is or attacked. The true error, under the best attack there is, lies between the two:
+# The share of digits *without* a proof is the **certified error**. An attack gives a share that is misread for sure, with or without a step. The true error, under the best attack there is, lies between the two:
 #
 # $$\text{certified error}\ \ge\ \text{true error}\ \ge\ \text{attacked error}.$$
 #
@@ -419,9 +419,9 @@ claim(
 claim("loose-usual", looseness(usual, 0.01), low=6, statement=f"{fall}, eps=0.01)")
 
 # %% [markdown]
-# **What it shows.** The sandwich is true and useless: nearly everything lies between the two sides. The bounds are much looser than those of the small network: each layer takes every number of the box before it as free to choose its own end, and this network has more layers.
+# **What it shows.** At $\epsilon = 0.01$ the sandwich is true and useless: nearly everything lies between the two sides. On this digit the bounds are much looser than those of the small network: each layer takes every number of the box before it as free to choose its own end, and this network has more layers.
 #
-# **What it does not show.** That the network is easily broken at 0.01. The bound failed, not the network. Nor that it is safe: PGD failed, which proves nothing.
+# **What it does not show.** That the network is easily broken at 0.01. Nor that it is safe: PGD failed, which proves nothing.
 
 # %% [markdown]
 # ## 5. Can a network be trained to be provable?
@@ -430,7 +430,7 @@ claim("loose-usual", looseness(usual, 0.01), low=6, statement=f"{fall}, eps=0.01
 #
 # $$\kappa\,J(z, y) + (1 - \kappa)\,J(\overline z, y), \qquad \kappa = \tfrac12 ,$$
 #
-# and this is `certify.IntervalBound`. In the first half of the training the box grows from nothing to its full $\epsilon = 0.1$, and $\kappa$ falls from 1 to ½ meanwhile, as Gowal and others do. Same weights at the start, same digits, same five epochs as the usual network.
+# and this is `certify.IntervalBound`. In the first half of the training the box grows from nothing to its full $\epsilon = 0.1$, and $\kappa$ falls from 1 to ½ meanwhile, much as Gowal and others do. Same weights at the start, same digits, same five epochs as the usual network.
 #
 # **Your prediction:** the share of digits not proved at $\epsilon = 0.1$, ten times the $\epsilon$ above, after the five epochs.
 
@@ -609,7 +609,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** A certificate is as narrow as it is firm. For a proved digit nothing can happen inside its $\epsilon$ and its norm; outside it promises nothing. Against this move it does not help: the usual network misreads about as many of the moved digits. Training for the proof costs clean error here, also where nobody attacks.
+# **What it shows.** A certificate is as narrow as it is firm. For a proved digit nothing can happen inside its $\epsilon$ and its norm; outside it promises nothing. Against this move it does not help: the usual network misreads about as many. Training for the proof costs clean error here, also where nobody attacks.
 #
 # **What it does not show.** Anything about pictures that were not tested. The certified error is measured on test digits, as any error is; for a new picture you compute a new proof. And what a proof gives you there is that the answer does not *change* within $\epsilon$. Whether it is right, only a label can say.
 

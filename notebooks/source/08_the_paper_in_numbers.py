@@ -41,7 +41,7 @@ Markdown(ledger.RULE)
 # %% [markdown]
 # A *seed* fixes all that is drawn at random in a run: the first weights, the order of the digits, the noise. Another machine may still round differently, and a long training then end elsewhere.
 #
-# The column *n* says how many seeds a row has: five where a run is short, fewer where it is long or where nothing is random. All examples of digits are **unclipped**, since the paper mentions no clipping: a pixel may leave [0, 1]. So the numbers differ from those of most cells before, which clip.
+# The column *n* says how many seeds a row has: mostly five, fewer where a run is long or where nothing is random. All examples of digits are **unclipped**, since the paper mentions no clipping: a pixel may leave [0, 1]. So the numbers differ from those of most cells before, which clip.
 #
 # **Your prediction.** Of the measured claims, what share is *reproduced*, the statement and, where there is one, the number?
 
@@ -52,7 +52,7 @@ share_guess
 # %% [markdown]
 # ## 2. The ledger
 #
-# These results come with the package; they were **measured elsewhere**, and the claims below compare constants. What this machine measures is section 3. The column *id* names a row; in a terminal,
+# These results come with the package; they were **measured elsewhere**, and the claims below compare constants. This machine measures in section 3, at the start of section 4, and in section 5. The column *id* names a row; in a terminal,
 #
 # ```
 # advtutor reproduce --only S4-softmax-error
@@ -224,7 +224,7 @@ claim(
 #
 # ### Two kinds of hardened networks
 #
-# In the row `S6-at-fgsm` the seeds lie far apart: there are two kinds of networks. [Notebook 04](04_does_the_defence_hold.ipynb), section 4, shows what separates them: in one kind, FGSM examples made for *another* network break more than the network's own. Here is every shipped hardened network of 240 units for which the three numbers were recorded, with dropout on while the examples were made.
+# In the row `S6-at-fgsm` the seeds lie far apart: there are two kinds of networks. [Notebook 04](04_does_the_defence_hold.ipynb), section 4, shows what separates them: in one kind, FGSM examples made for *another* network break as many as the network's own, or more. Here is every shipped hardened network of 240 units for which the three numbers were recorded, with dropout on while the examples were made.
 
 # %%
 names = {"shorter": "24 epochs, rescaled pixels", "brighter": "24 epochs, unscaled"}
@@ -258,9 +258,9 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** In each network whose FGSM error is low, transfer lies level with it or above it; in all others far below. The clipped step, which is weaker, breaks more than the full one in the low kind. Both are marks of a masked gradient. The paper's two numbers lie on that side: 19.6 above 17.9. So its 17.9 % may say little about what the network withstands. PGD breaks over 90 % of each that it was tried on, of either kind.
+# **What it shows.** In each network whose FGSM error is low, transfer lies level with it or above it; in all others far below. The clipped step, which is weaker, breaks more than the full one in the low kind. Both are marks of a masked gradient. The paper's two numbers lie on that side: 19.6 above 17.9. So its 17.9 % may say little about what the network withstands. The network of section 3 is of the low kind, and PGD breaks nearly all of it.
 #
-# **What it does not show.** What the authors' network was; nor that a training with dropout on always ends in one kind.
+# **What it does not show.** What the authors' network was; nor that a training with dropout on always ends in one of the two kinds.
 #
 # ### Pixels that dropout keeps
 #
@@ -325,7 +325,7 @@ told = "how many more rows come near the paper's number, by the ledger's toleran
 claim("nearer", now - before, low=2, unit="rows", statement=told)
 
 # %% [markdown]
-# **What it shows.** One line of a published example, which the paper does not mention, and a longer training bring several confidences near the paper's, and no FGSM error. So the ledger's networks of 240 units are trained that way, except those of the rows on L1 decay and of the ensemble.
+# **What it shows.** One line of a published example, which the paper does not mention, and a longer training bring several confidences near the paper's; two FGSM errors (maxout, uniform noise) move away from it. The ledger's networks of 240 units are trained that way because the network's authors published it, except those of the rows on L1 decay and of the ensemble.
 #
 # ### Clean digits
 #
@@ -419,7 +419,7 @@ claim("printed-1", gap[-1], high=-1, statement="the printed loss minus the worst
 #
 # | left open | what it touches (sections of the paper) | what we took |
 # |---|---|---|
-# | optimiser, rate, length of training | every confidence, adversarial training | for maxout SGD as in the published example of the library pylearn2, with a rate of 0.3; all else is in docs/ledger.md, under *The recipe* |
+# | optimiser, rate, length of training | every confidence, adversarial training | for maxout SGD as in the published example of the library pylearn2, with a rate of 0.3; the rest is in docs/ledger.md, under *The recipe* |
 # | dropout rates, pieces of the maxout units, first weights | the maxout rows | 0.2 and 0.5, five pieces (linear sums for a unit), uniform within ±0.005, unscaled pixels, from the same example |
 # | dropout on or off while examples are made | adversarial training | on, with a new mask for the pass that learns from them (notebook 04, section 4) |
 # | the RBF network's matrix and training | section 7, section 8 | diagonal; ten yes-or-no answers |
@@ -428,7 +428,7 @@ claim("printed-1", gap[-1], high=-1, statement="the printed loss minus the worst
 # | the loss that attacks the ensemble | section 9 | cross-entropy of the mean probability |
 # | whether examples are clipped | all of eps = 0.25 | not clipped |
 #
-# The rows on CIFAR-10 need its files, which do not come with the package; where a network is at hand, `advtutor reproduce --only S4-cifar-error` fetches them. One row, the MP-DBM, is another paper's generative model and is left out.
+# The rows on CIFAR-10 need its files, which do not come with the package; with an internet connection, `advtutor reproduce --only S4-cifar-error` fetches them. One row, the MP-DBM, is another paper's generative model and is left out.
 
 # %% [markdown]
 # ## What you take with you

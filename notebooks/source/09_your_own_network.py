@@ -126,10 +126,12 @@ claim(
 )
 faults = {name: len(reports[name].findings) for name in ("ash", "birch")}
 claim("birch-faults", faults["birch"], low=1, unit="faults", statement="what birch's audit finds")
+for finding in reports["birch"].findings:
+    print(f"measured finding on birch: {finding.name}. {finding.sentence} {finding.remedy}")
 claim("ash-faults", faults["ash"], high=0, unit="faults", statement="what ash's audit finds")
 
 # %% [markdown]
-# **What it shows.** A small substitute, trained in a second on birch's logits alone, yields examples that break far more of birch's digits than birch's own gradient does. Ash, whose offer looked slightly worse, gives no sign of this kind at this $\epsilon$. **What it does not show.** How birch does it, nor how many digits it would lose to an attack made for it.
+# **What it shows.** A small substitute, trained on birch's logits alone, yields examples that break far more of birch's digits than birch's own gradient does. Ash, whose offer looked slightly worse, gives no sign of this kind at this $\epsilon$. **What it does not show.** How birch does it, nor how many digits it would lose to an attack made for it.
 
 # %% [markdown]
 # ## 3. How does it do it?
@@ -170,12 +172,12 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** Birch is a network without any defence: what it hides is cedar, weight for weight. The audit said that its numbers were worthless, and was right; its own worst case was still far too low. That is why a finding does not end with a better number: it says what to do, here to remove the decoy and attack what is left. **What it does not show.** That every fraud shows itself. The audit looks for twelve known faults.
+# **What it shows.** Birch is a network without any defence. The audit said that its numbers were worthless, and was right; its own worst case was still far too low. That is why a finding does not end with a better number: it says what to do next; here you removed the decoy and attacked what was left. **What it does not show.** That every fraud shows itself. The audit looks for twelve known faults.
 
 # %% [markdown]
 # ## 4. And yours?
 #
-# Put your network and your pictures into the cell below. Any `torch.nn.Module` will do that takes a batch of pictures and returns logits, and any pictures of one size, with pixels from 0 to 1 and the normalisation inside the network. For a large network take few pictures and a small budget: its minutes are one look at a picture times the looks that the audit announces. As it stands, the cell audits a linear one.
+# Put your network and your pictures into the cell below. Any `torch.nn.Module` will do that takes a batch of pictures and returns logits, and any pictures of one size, with pixels from 0 to 1 and the normalisation inside the network. For a large network take few pictures and a small budget: the audit announces how long it will take. As it stands, the cell audits a linear one.
 #
 # For the ImageNet network of notebook 00 and its photos, with the network's own answers as labels:
 #
@@ -217,7 +219,7 @@ print("measured verdict:", my_report.verdict)
 # %% [markdown]
 # ## 5. What may you claim?
 #
-# An evaluation is read by somebody who wants to rely on it. Say what it does not say before they find out. Fill in one sentence for each point.
+# An evaluation is read by somebody who wants to rely on it. Say what it does not show before they find out. Fill in one sentence for each point.
 
 # %%
 limitations = {
@@ -239,6 +241,6 @@ for point, sentence in limitations.items():
 # - A number under attack is a lower bound. A finding says that the bound is loose, not where the truth lies.
 # - A limitation that you name is worth more than a decimal.
 #
-# **Misconceptions.** *"The lowest PGD error is the most robust network."* Section 1: birch has it. *"The audit's worst case is the truth."* Section 3: an attack made for the network broke more. *"No finding, so it is robust."* Section 3: twelve known faults, no more.
+# **Misconceptions.** *"The network with the lowest PGD error is the most robust."* Section 1: birch has it. *"The audit's worst case is the truth."* Section 3: an attack made for the network broke more. *"No finding, so it is robust."* Section 3: twelve known faults, no more.
 #
 # **Further reading.** Carlini and others, *On Evaluating Adversarial Robustness* (2019, arXiv 1902.06705), has the checklist in full. Athalye, Carlini, Wagner, *Obfuscated Gradients Give a False Sense of Security* (2018, arXiv 1802.00420). Tramèr, Carlini, Brendel, Madry, *On Adaptive Attacks to Adversarial Example Defenses* (2020, arXiv 2002.08347), for attacks made for one defence.
