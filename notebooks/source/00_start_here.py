@@ -6,7 +6,7 @@
 # *18 minutes. You need Python and a little PyTorch. After this notebook you can*
 #
 # - *change a photo by less than two grey levels and make an ImageNet network misread it;*
-# - *show that the same amount of noise does nothing to it;*
+# - *show that the same amount of noise leaves its answer as it was;*
 # - *use the course's predictions, exercises and claims.*
 #
 # Everything runs on this computer. Nothing is downloaded.
@@ -57,7 +57,7 @@ plots.images(photo, [f"{before} ({sure_before:.0%} sure)"], columns=2, title="th
 #
 # The network's *loss* $J(x, y)$ says how badly it reads the picture $x$ if $y$ is the truth. Its gradient $\nabla_x J$ says, for each pixel and colour, whether more or less light makes the loss larger. Take only the sign, so that everything moves by the same small amount, and keep the pixels in $[0, 1]$:
 #
-# $$x_{\mathrm{adv}} = x + \epsilon\,\mathrm{sign}(\nabla_x J(x, y)).$$
+# $$x_{\mathrm{adv}} = \mathrm{clip}_{[0,1]}\bigl(x + \epsilon\,\mathrm{sign}(\nabla_x J(x, y))\bigr).$$
 #
 # Such a picture is called an *adversarial example*. **Your prediction.** The network's confidence in "espresso" falls from over 90 % to …
 
@@ -116,7 +116,7 @@ claim(
 )
 
 # %% [markdown]
-# Change `"goldfish"` and run both cells again. Most classes are reached; some are not, or less surely, and then the claim stops you.
+# Change `"goldfish"` and run both cells again. Some classes are not reached, or less surely, and then the claim stops you.
 #
 # **What it shows.** Left and right look the same to you; this network reads the right one as a goldfish. The paper that this course follows (Goodfellow, Shlens and Szegedy, 2015) turns a panda into a gibbon with one step of this size, on another network.
 #
@@ -183,7 +183,7 @@ for levels in (1, 2, 4, 8, 64):
 # %% [markdown]
 # ## 5. Does it work on your handwriting?
 #
-# Draw a digit with the mouse, a finger or a pen; or take one of the samples; or Tab to the canvas and draw with Space and the arrow keys. Two small networks read along: one was trained as usual, the other also on attacked ones (notebook 03). *Attack it* changes your digit by at most $\epsilon$ in each pixel, in 20 short steps against each network, and looks for the smallest $\epsilon$ that it can find to change the network's mind.
+# Draw a digit with the mouse, a finger or a pen; or take one of the samples; or Tab to the canvas and draw with Space and the arrow keys. Two small networks read it: one was trained as usual, the other also on attacked ones (notebook 03). *Attack it* changes your digit by at most $\epsilon$ in each pixel, in 20 short steps against each network, and looks for the smallest $\epsilon$ with which it can change the network's mind.
 
 # %%
 readers = {"usual": pretrained("maxout"), "hardened": pretrained("maxout-adversarial")}
@@ -195,8 +195,8 @@ DrawDigit(readers, data.mnist().test.x[:5], eps=0.1)
 # %% [markdown]
 # ## 6. How this course works
 #
-# - **Predictions** come before a measurement. Nobody sees them; they make the result stick.
-# - **Exercises** have `...` where your code goes. A check prints ○ not attempted yet, ✓ right, or ✗ with the mistake it found.
+# - **Predictions** come before a measurement. Nobody sees them.
+# - **Exercises** have `...` where your code goes. A check prints ○ not attempted yet, ✓ right on every input it tried, or ✗ with the mistake it found.
 # - **Claims** say what is claimed, the band in which the number has to fall on any machine, and what this machine measured. A claim that does not hold stops the notebook. No machine checks the sentences around a claim.
 # - **Progress**: the last cell shows which exercises you have solved, and `advtutor progress` in a terminal shows all. It is a small file of your own; `ADVTUTOR_PROGRESS=off` switches it off.
 # - **When something fails**, run `advtutor doctor` in a terminal.

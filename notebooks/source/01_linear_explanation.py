@@ -192,7 +192,7 @@ plots.images(
 # %% [markdown]
 # **What it shows.** You still read the digits; the model reads the attacked ones as the other. The step throws the structure of the weights away and keeps their signs, because each pixel has the same limit, whether its weight is large or small. Each score moved by the same amount, $\epsilon\lVert w\rVert_1$, whatever the picture was: for a linear model the worst step depends on the picture only through its label.
 #
-# **What it does not show.** The attacked pictures leave $[0, 1]$: the formula holds without clipping. [Notebook 02](02_gradient_sign_crafting.ipynb) clips, and measures the difference.
+# **What it does not show.** The attacked pictures leave $[0, 1]$: the formula holds without clipping. [Notebook 02](02_gradient_sign_crafting.ipynb) clips, and measures the difference on a network.
 
 # %% [markdown]
 # ## 3. Does a trained model fall harder when it has more pixels?
@@ -524,7 +524,7 @@ claim(
 claim("gain-hardened", below_half["hardened"], low=0.3, unit="%", statement="and the hardened one")
 
 # %% [markdown]
-# **What it shows.** On most digits the gradient at the picture keeps more than half of its promise over the whole range for the usual network. For the hardened one the promise holds close to the picture and breaks further out on far more digits.
+# **What it shows.** For the usual network the gradient at the picture keeps more than half of its promise on most digits, over the whole range. For the hardened one the promise holds close to the picture and breaks further out on more digits.
 #
 # **What it does not show.** That the hardened network is safe. A promise that is broken says only that *this* step does less than it seemed to; another may do more. [Notebook 03](03_adversarial_training.ipynb) looks for a better one.
 
@@ -581,9 +581,9 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** The RBF network errs under the step, too. Its confidence collapses away from the prototypes; softmax regression stays sure. But it collapses on attacked digits that are still read rightly as well: it says "this is far from every prototype", not "I am wrong".
+# **What it shows.** The RBF network errs under the step, too. Its confidence collapses away from the prototypes; softmax regression stays sure. But it also collapses on attacked digits that are still read rightly: it says "this is far from every prototype", not "I am wrong".
 #
-# **What it does not show.** The paper's RBF network errs on 55.4 % with a confidence of 1.2 %. The paper leaves a matrix in its form open, and [the ledger](08_the_paper_in_numbers.ipynb) shows how far both numbers depend on it and on the training.
+# **What it does not show.** That the paper's numbers, 55.4 % errors and a confidence of 1.2 % on them, are reproduced. The paper leaves a matrix in its form open, and [the ledger](08_the_paper_in_numbers.ipynb) shows how far both numbers depend on it and on the training.
 
 # %% [markdown]
 # **Against it: models that are linear.** Tanay and Griffin argue that what matters is not linearity but *tilt*: how far the boundary between two classes leans towards the digits along directions in which they hardly vary. Take three models for threes and sevens, all exactly linear:
@@ -662,7 +662,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** Three straight boundaries that read nearly all clean digits right, and errors under small steps that have little in common. The attacker gains $\epsilon\lVert w\rVert_1$; the model sets its score $y\,(w^\top x + b)$ against it. The tilt raised the first and left the second nearly as it was. At $\epsilon = 0.25$ the difference of means falls too, as the figure's right end shows.
+# **What it shows.** Three straight boundaries read nearly all clean digits right, and their errors under small steps have little in common. The attacker gains $\epsilon\lVert w\rVert_1$; the model sets its score $y\,(w^\top x + b)$ against it. The tilt raised the first and left the second nearly as it was. At $\epsilon = 0.25$ the difference of means falls too, as the figure's right end shows.
 #
 # **What it does not show.** Which side is right about networks. The linear view says how small changes *can* add up, and why one step along a sign finds them. It does not say why they add up to more than the score in one model and to less in another. The tilted weights are made by hand; that training tilts networks is what Tanay and Griffin argue.
 
@@ -671,7 +671,7 @@ claim(
 #
 # - A step that is tiny in each of $n$ pixels adds up to $\epsilon\lVert w\rVert_1$ when its signs agree with the weights. A coin's step of the same size does about $\sqrt n$ times less.
 # - For a linear model the worst score and the worst loss have a closed form. One step of 0.1 broke most digits of a convolutional network, whose logits along it are nearly straight.
-# - Linear does not mean equally vulnerable: what counts is $\epsilon\lVert w\rVert_1$ against the score $y\,(w^\top x + b)$. More pixels raise both.
+# - Linear does not mean equally vulnerable: what counts is $\epsilon\lVert w\rVert_1$ against the score $y\,(w^\top x + b)$. In section 3 more pixels raised both.
 #
 # **Misconceptions.** *"Adversarial steps are a kind of noise."* Sections 1, 3 and 5: noise of the same size did far less to those models. *"They exploit how wildly non-linear networks are."* Section 2: a model with no non-linearity falls to them completely. *"All linear models are equally doomed."* Section 7: at $\epsilon = 0.1$ the difference of means errs on about a fifth, the trained weights on nearly all.
 #

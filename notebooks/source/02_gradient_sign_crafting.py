@@ -99,7 +99,7 @@ claim(
     unclipped - attacked,
     low=-0.02,
     high=0.05,
-    statement="what the error gains without the clip, which the paper does not mention",
+    statement="what the error gains without the clip, at 0.25, where nearly all digits fall",
     unit="%",
 )
 
@@ -168,7 +168,7 @@ eps_explorer(network, x[:20], y[:20])
 # %% [markdown]
 # ## 4. What if one step is not enough?
 #
-# FGSM trusts the linear approximation over the whole of $\epsilon$. With a smaller $\epsilon$ some digits survive it. Repeat instead: take a short step, look at the gradient again, take another, and stay within $\epsilon$ of the original in every pixel. The pictures that do form the *ball* of radius $\epsilon$. A step may lead out of it, so each is followed by a *projection*: back to the nearest point of the ball.
+# FGSM trusts the linear approximation over the whole of $\epsilon$. With a smaller $\epsilon$ some digits survive it. Repeat instead: take a short step, look at the gradient again, take another, and stay within $\epsilon$ of the original in every pixel. All pictures within $\epsilon$ of the original form the *ball* of radius $\epsilon$. A step may lead out of it, so each is followed by a *projection*: back to the nearest point of the ball.
 #
 # **Exercise.** Write the projection: the point of the ball around `x`, and of $[0, 1]$, that is nearest to `x_adv`.
 
@@ -242,7 +242,7 @@ claim(
 # %% [markdown]
 # **What it shows.** Between 0.05 and 0.2, short steps find mistakes that one long step misses. The curves come together where there is little left to find. The third curve is **projected gradient descent** (PGD): BIM, but from a random point of the ball instead of the picture. On this network it finds about as much as BIM.
 #
-# Follow PGD step by step. The square holds two of the 784 pixels. The walls are the ends of the ball, or of $[0, 1]$ where they are nearer; where a step would leave, the projection puts it on the wall.
+# Follow PGD step by step. The middle panel shows two of the 784 pixels. The walls are the ends of the ball, or of $[0, 1]$ where they are nearer; where a step would leave, the projection puts it on the wall.
 
 # %%
 attack_stepper(network, x[:20], y[:20])
@@ -297,7 +297,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** Half of the digits fall to a change of about a tenth of the range or less: some 20 grey levels, ten times as many as the photo of [the first notebook](00_start_here.ipynb) needed. (The bar at 0 holds the digits that are misread untouched.) `attacks.minimal_epsilon` searches for the smallest $\epsilon$ of each picture more finely.
+# **What it shows.** Half of the digits fall to a change of about a tenth of the range or less: some 20 grey levels. The photo of [the first notebook](00_start_here.ipynb) fell to fewer than two. (The bar at 0 holds the digits that are misread untouched.) `attacks.minimal_epsilon` searches for the smallest $\epsilon$ of each picture more finely.
 #
 # ## 6. Can you choose the mistake?
 #
@@ -376,11 +376,11 @@ claim(
 target_guess.compare("nearly any class")
 
 # %% [markdown]
-# **What it shows.** Most digits become most classes, while you still see the seven. Not all: look for the pair that resists.
+# **What it shows.** Nearly every aim is reached, while you still see the seven. Not each: look for the pair that resists.
 #
 # ## 7. What breaks an attack?
 #
-# A badly written attack fails silently: you still get pictures and an error rate, and can trust neither. Here are four mistakes that people really make, each of them run on the first 1,000 test digits. Two are yours to find; the lines at fault are folded away at the end of the section.
+# A badly written attack can fail silently: you still get pictures and an error rate, and can trust neither. Here are four mistakes that people really make, each of them run on the first 1,000 test digits. Two are yours to find; the lines at fault are folded away at the end of the section.
 
 
 # %%
@@ -426,7 +426,7 @@ claim(
 )
 
 # %% [markdown]
-# **Mistake 2.** Yours to find: which line? *Symptom:* measured three times in a row, the error is higher each time.
+# **Mistake 2.** Yours to find: which line? *Symptom:* measured three times in a row, the error grows.
 
 
 # %%
@@ -510,6 +510,13 @@ claim(
     statement="how far the one-step error falls from its peak to eps = 0.5",
 )
 claim(
+    "noise-ahead",
+    noise[-1] - one_step[-1],
+    low=0.2,
+    unit="%",
+    statement="what noise adds to the one step's error at eps = 0.5",
+)
+claim(
     "single-step",
     ten_steps[-1] - one_step[-1],
     low=0.3,
@@ -553,7 +560,7 @@ claim(
 #
 # **What it shows.** None of the four gives a message. The symptoms do tell: look at how far the pixels moved, at two runs of an attack that draws nothing, at whether more $\epsilon$ breaks more, at noise, and at a stronger attack.
 #
-# **What it does not show.** All mistakes there are. `evaluation.attack_report(model, x, y, attack, eps=…)` asks such questions of any attack on any model.
+# **What it does not show.** That these are all the mistakes there are. `evaluation.attack_report(model, x, y, attack, eps=…)` asks such questions of any attack on any model.
 
 # %% [markdown]
 # ## What you take with you
@@ -562,7 +569,7 @@ claim(
 # - A single step is a lower bound on what an attacker can do. Repeating it finds more; stopping early finds a smaller change; going down another class's loss aims it.
 # - A broken attack can make a model look good. Look for its symptoms before you believe a number.
 #
-# **Misconceptions.** *"The step has to be large to work."* Section 5: half of the digits fall to about a tenth of the range. *"An eps means the same in every program."* Section 7: normalised or not. *"No error found means robust."* Section 7.
+# **Misconceptions.** *"The step has to be large to work."* Section 5: half of the digits fall to about a tenth of the range. *"An eps means the same in every program."* Section 7: normalised or not. *"Few errors found means robust."* Section 7.
 #
 # **Further reading.** Goodfellow, Shlens, Szegedy, *Explaining and Harnessing Adversarial Examples* (2015, arXiv 1412.6572), section 4. Kurakin, Goodfellow, Bengio, *Adversarial examples in the physical world* (2017, arXiv 1607.02533), section 2, for the repeated step. Madry and others, *Towards Deep Learning Models Resistant to Adversarial Attacks* (2018, arXiv 1706.06083), sections 2.1 and 3, for PGD.
 #
