@@ -256,6 +256,7 @@ def _labels(case: Case) -> None:
     accuracy = float(right.float().mean())
     guessed = sum(float((read == k).float().mean() * (y == k).float().mean()) for k in y.unique())
     kappa = (accuracy - guessed) / max(1e-9, 1 - guessed)  # Cohen's: 0 for guessing
+    by_luck = 2.5 * (guessed / (n * max(1e-9, 1 - guessed))) ** 0.5  # how far guessing gets
     agree = f"{int(right.sum())} of {n} answers agree with the labels"
     evidence = ""
     if int(y.min()) < 0 or int(y.max()) >= classes:
@@ -268,7 +269,11 @@ def _labels(case: Case) -> None:
         elif exchanged := _exchanged(read, y):
             names = ", ".join(map(str, exchanged))
             evidence = f"{agree}; most pictures read as one of {names} have the label of another"
-        elif kappa < 0.1 and read.bincount().max() < 0.95 * n and not _related(case.x, logits, y):
+        elif (
+            kappa < max(0.1, by_luck)
+            and read.bincount().max() < 0.95 * n
+            and not _related(case.x, logits, y)
+        ):
             evidence = f"{agree}, and pictures that look alike have other labels as often as any"
         elif kappa >= 0.3 and accuracy <= 0.9 and _as_sure(logits, right):
             evidence = f"{agree}, and the network is as sure where they do not"

@@ -195,7 +195,7 @@ plots.images(
 shadows = read_rightly(hardened, by_hand)
 shadow_guess.compare(shadows, unit="%")
 claim(
-    "shadow", shadows, low=0.12, unit="%", statement="hand-made shadows that it reads as the digit"
+    "shadow", shadows, low=0.1, unit="%", statement="hand-made shadows that it reads as the digit"
 )
 claim(
     "shadow-more",
