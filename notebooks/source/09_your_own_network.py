@@ -124,6 +124,7 @@ claim(
     unit="%",
     statement="the same for ash",
 )
+# %%
 faults = {name: len(reports[name].findings) for name in ("ash", "birch")}
 claim("birch-faults", faults["birch"], low=1, unit="faults", statement="what birch's audit finds")
 for finding in reports["birch"].findings:
