@@ -190,6 +190,7 @@ def test_the_keyboard_reaches_and_moves_everything(visit) -> None:
 
     page.locator("#attack-eps").focus()
     page.keyboard.press("ArrowRight")
+    settled(page)
     assert eps(page) == 0.155
     page.keyboard.press("Home")
     settled(page)
