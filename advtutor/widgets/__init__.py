@@ -1,4 +1,6 @@
-"""Pictures that move: each runs in the page, on the engine of `advtutor.live`, without the kernel.
+"""Pictures that move in the page, without asking the kernel; networks run on `advtutor.live`.
+
+The photo's readings come from the kernel once, and a watched training stays there.
 
 Each widget is one file in Python, which draws the picture that is stored, and one in JavaScript.
 """
