@@ -59,18 +59,16 @@ def linear_epsilon(model: nn.Module, x: Tensor, y: Tensor, *, clip: Clip = (0.0,
     `model` is a chain of linear layers and Flatten, as SoftmaxRegression and LogisticRegression
     are. Raises TypeError for any other.
     """
-    x, y, logits = _asked(model, x, y, clip)
-    layers = _chain(model)
-    weight, bias = _linear_form(layers, x)
-    smallest = weight.new_full((len(x), len(weight)), math.inf)
-    if len(x):
-        _check_layers(layers, logits, x)
-        pixels = x.flatten(1)
-        exact = F.linear(pixels, weight, bias)
-        for j in range(len(weight)):
-            gap = exact.gather(1, y[:, None]) - exact[:, j : j + 1]
-            eps = _smallest_step(weight[j] - weight[y], gap, pixels, clip)
-            smallest[:, j] = torch.where(y == j, math.inf, eps)
+    with eval_mode(model):
+        layers, x, y, _ = _asked(model, x, y, clip)
+        weight, bias = _linear_form(layers, x)
+    pixels = x.flatten(1)
+    logits = F.linear(pixels, weight, bias)
+    smallest = torch.full_like(logits, math.inf)
+    for j in range(len(weight)):
+        gap = logits.gather(1, y[:, None]) - logits[:, j : j + 1]
+        eps = _smallest_step(weight[j] - weight[y], gap, pixels, clip)
+        smallest[:, j] = torch.where(y == j, math.inf, eps)
     return smallest.amin(dim=1)
 
 
@@ -95,36 +93,21 @@ def _smallest_step(slope: Tensor, gap: Tensor, x: Tensor, clip: Clip) -> Tensor:
 
 def _linear_form(layers: Sequence[nn.Module], x: Tensor) -> tuple[Tensor, Tensor]:
     """The weights `[K, n]` and biases `[K]` of a linear model's logits at `x.flatten(1)`."""
-    size = math.prod(x.shape[1:])
-    weight: Tensor | None = None
-    bias = torch.zeros(())
-    scale, shift = 1.0, 0.0  # of what stands before the first weights: scale * x + shift
     for layer in layers:
-        rule = _rule_class(layer)
-        if rule in (nn.Flatten, nn.Identity, nn.Dropout, nn.Dropout2d, models._PlainDropout):
-            continue
-        if rule is Affine:
-            step, offset = float(layer.scale), -float(layer.scale) * float(layer.mean)
-            if weight is None or bias is None:
-                scale, shift = step * scale, step * shift + offset
-            else:
-                weight, bias = step * weight, step * bias + offset
-            continue
-        own = _weights(layer)
-        if own is None or (len(own[0][0]) != (size if weight is None else len(weight))):
+        if _rule_class(layer) not in _LINEAR:
             raise NotCovered(
                 f"model holds the layer {_name(layer)}, which is not linear in the flattened "
                 "image; the exact certificate takes linear models only, such as "
                 "SoftmaxRegression. For others: certified_error"
             )
-        w, b = (doubled(tensor).to(x.device) for tensor in own)
-        if weight is None:
-            weight, bias = scale * w, shift * w.sum(dim=1) + b
-        else:
-            weight, bias = w @ weight, w @ bias + b
-    if weight is None:
-        raise NotCovered("model holds no linear layer; give one such as SoftmaxRegression")
-    return weight, bias
+
+    def logits(x: Tensor) -> Tensor:
+        return _propagate(layers, Interval(x, x)).lower[0]
+
+    with torch.inference_mode(False):
+        black = torch.zeros(1, *x.shape[1:], dtype=x.dtype, device=x.device)
+        jacobian = torch.autograd.functional.jacobian(logits, black)
+        return jacobian.flatten(1), logits(black)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -150,6 +133,11 @@ class Interval:
     @property
     def radius(self) -> Tensor:
         return (self.upper - self.lower) / 2
+
+    @property
+    def magnitude(self) -> Tensor:
+        """The largest absolute value."""
+        return torch.maximum(self.lower.abs(), self.upper.abs())
 
 
 def interval(layer: nn.Module, box: Interval) -> Interval:
@@ -200,9 +188,17 @@ def _affine(
     bias = None if bias is None else bias.to(box.lower)
     centre, radius = box.centre, box.radius
     middle, spread = product(centre, weight, bias), product(radius, weight.abs(), None)
-    if box.rounding:
+    if box.rounding:  # else training would compute a third product for nothing
         size = product(centre.abs() + radius, weight.abs(), None if bias is None else bias.abs())
         spread = spread + _slack(box, size, terms=weight[0].numel())
+    return Interval(middle - spread, middle + spread, box.rounding)
+
+
+def _elementwise(box: Interval, scale: Tensor, mean: Tensor, shift: Tensor) -> Interval:
+    """The interval of `scale * (x - mean) + shift`."""
+    middle, spread = (box.centre - mean) * scale + shift, box.radius * scale.abs()
+    size = (box.centre.abs() + box.radius + mean.abs()) * scale.abs() + shift.abs()
+    spread = spread + _slack(box, size, terms=8)
     return Interval(middle - spread, middle + spread, box.rounding)
 
 
@@ -214,24 +210,6 @@ def _slack(box: Interval, size: Tensor, terms: int) -> Tensor:
     bound's own sums by no more. Twice that, and 1e-30 for products that underflow.
     """
     return box.rounding * (2 * terms + 16) * (size + 1e-30)
-
-
-@_rules.register
-def _(layer: Affine, box: Interval) -> Interval:
-    scale, mean = (
-        torch.as_tensor(number, dtype=box.lower.dtype, device=box.lower.device)
-        for number in (layer.scale, layer.mean)
-    )
-    middle, spread = scale * (box.centre - mean), scale.abs() * box.radius
-    if box.rounding:
-        size = scale.abs() * (box.centre.abs() + box.radius + mean.abs())
-        spread = spread + _slack(box, size, terms=2)
-    return Interval(middle - spread, middle + spread, box.rounding)
-
-
-@_rules.register
-def _(layer: nn.Linear, box: Interval) -> Interval:
-    return _affine(F.linear, layer.weight, layer.bias, box)
 
 
 @_rules.register
@@ -249,54 +227,42 @@ def _(layer: nn.Conv2d, box: Interval) -> Interval:
 
 
 @_rules.register
-def _(layer: TwoLogits, box: Interval) -> Interval:
-    return _affine(F.linear, box.lower.new_tensor([[-0.5], [0.5]]), None, box)
-
-
-@_rules.register
 def _(layer: MaxoutLayer, box: Interval) -> Interval:
     pieces = interval(layer.linear, box)
     return Interval(layer.largest(pieces.lower), layer.largest(pieces.upper), box.rounding)
 
 
-@_rules.register
-def _(layer: Gaussians, box: Interval) -> Interval:
-    weights, centres = layer.log_weights.to(box.lower).exp(), layer.centres.to(box.lower)
-    nearest, furthest = _squares(box, centres)
-    near, far = ((weights * squares).sum(dim=2) for squares in (nearest, furthest))
-    if box.rounding:  # the layer sums w x^2, w c^2 and 2 w x c, which cancel
-        size = F.linear(torch.maximum(box.lower.abs(), box.upper.abs()).square(), weights)
-        size = 2 * (size + (weights * centres.square()).sum(dim=1))
-        slack = _slack(box, size, terms=weights.shape[1])
-        near, far = near - slack, far + slack
-    return _log_odds(near, far, box.rounding)
+def _bells(weights: Tensor, centres: Tensor, factors: Tensor | None, box: Interval) -> Interval:
+    """The log-odds of bells: `weights . (x - c)^2`, and `|A (x - c)|^2` where there are `factors`.
+
+    `weights` and `centres` are `[K, n]`, `factors` `[K, rank, n]`.
+    """
+    weights, centres = weights.to(box.lower), centres.to(box.lower)
+    near, far = ((weights * squares).sum(dim=2) for squares in _squares(box, centres))
+    terms = weights.shape[1]
+    if factors is not None:
+        factors = factors.to(box.lower)
+        of_centre, size = (
+            torch.einsum("ki,kri->kr", *pair).flatten()
+            for pair in ((centres, factors), (centres.abs(), factors.abs()))
+        )
+        seen = _affine(F.linear, factors.flatten(0, 1), -of_centre, box)
+        slack = _slack(box, size, terms)
+        seen = Interval(seen.lower - slack, seen.upper + slack)
+        near_axes, far_axes = _squares(seen, torch.zeros_like(of_centre)[None])
+        near = near + near_axes.reshape(len(near), *factors.shape[:2]).sum(dim=2)
+        far = far + far_axes.reshape(len(far), *factors.shape[:2]).sum(dim=2)
+        terms += factors.shape[1]
+    # The layers multiply the squares out: w x^2, w c^2 and 2 w x c cancel.
+    size = F.linear(box.magnitude.square(), weights) + (weights * centres.square()).sum(dim=1)
+    slack = _slack(box, 2 * size + far, terms)
+    return _log_odds(near - slack, far + slack, box.rounding)
 
 
 @_rules.register
 def _(layer: models._LowRank, box: Interval) -> Interval:
-    width, centres, factors = (
-        tensor.to(box.lower) for tensor in (layer.log_width.exp(), layer.centres, layer.factors)
-    )
-    nearest, furthest = _squares(box, centres)
-    near, far = (width * squares.sum(dim=2) for squares in (nearest, furthest))
-    classes, rank, inputs = factors.shape
-    if rank:
-        own, large = (
-            torch.einsum("ki,kri->kr", *pair).flatten()
-            for pair in ((centres, factors), (centres.abs(), factors.abs()))
-        )
-        seen = _affine(F.linear, factors.reshape(-1, inputs), -own, box)
-        slack = _slack(box, large, terms=inputs)
-        seen = Interval(seen.lower - slack, seen.upper + slack, box.rounding)
-        squares = _squares(seen, seen.lower.new_zeros(1, len(own)))
-        more = [part.reshape(-1, classes, rank).sum(dim=2) for part in squares]
-        near, far = near + more[0], far + more[1]
-    if box.rounding:
-        largest = torch.maximum(box.lower.abs(), box.upper.abs())
-        size = width * 2 * (largest.square().sum(dim=1, keepdim=True) + centres.square().sum(dim=1))
-        slack = _slack(box, size + far.abs(), terms=inputs + rank)
-        near, far = near - slack, far + slack
-    return _log_odds(near, far, box.rounding)
+    widths = layer.log_width.exp()[:, None].expand_as(layer.centres)
+    return _bells(widths, layer.centres, layer.factors if layer.factors.shape[1] else None, box)
 
 
 def _squares(box: Interval, centres: Tensor) -> tuple[Tensor, Tensor]:
@@ -326,6 +292,12 @@ def _(layer: models.SoftmaxRBF, box: Interval) -> Interval:
     return Interval(lower - slack, upper + slack, box.rounding)
 
 
+@_rules.register
+def _(layer: Affine, box: Interval) -> Interval:
+    new = functools.partial(torch.as_tensor, dtype=box.lower.dtype, device=box.lower.device)
+    return _elementwise(box, new(layer.scale), new(layer.mean), new(0.0))
+
+
 @_rules.register(nn.BatchNorm1d)
 @_rules.register(nn.BatchNorm2d)
 def _(layer: nn.BatchNorm1d | nn.BatchNorm2d, box: Interval) -> Interval:
@@ -339,15 +311,10 @@ def _(layer: nn.BatchNorm1d | nn.BatchNorm2d, box: Interval) -> Interval:
         return values.to(box.lower).reshape(-1, *[1] * (box.lower.dim() - 2))
 
     mean = per_channel(layer.running_mean)
-    scale = per_channel(layer.running_var).add(layer.eps).rsqrt()
-    shift = torch.zeros_like(mean)
+    scale, shift = per_channel(layer.running_var).add(layer.eps).rsqrt(), torch.zeros_like(mean)
     if layer.affine:
         scale, shift = scale * per_channel(layer.weight), per_channel(layer.bias)
-    middle, spread = (box.centre - mean) * scale + shift, box.radius * scale.abs()
-    if box.rounding:
-        largest = box.centre.abs() + box.radius + mean.abs()
-        spread = spread + _slack(box, largest * scale.abs() + shift.abs(), terms=8)
-    return Interval(middle - spread, middle + spread, box.rounding)
+    return _elementwise(box, scale, mean, shift)
 
 
 @_rules.register(nn.Flatten)
@@ -359,31 +326,27 @@ def _(layer: nn.Module, box: Interval) -> Interval:
     return Interval(layer(box.lower), layer(box.upper), box.rounding)
 
 
-@_rules.register
-def _(layer: nn.ReLU, box: Interval) -> Interval:
-    return Interval(box.lower.relu(), box.upper.relu(), box.rounding)
-
-
 @_rules.register(nn.AvgPool2d)
 @_rules.register(nn.AdaptiveAvgPool2d)
 def _(layer: nn.Module, box: Interval) -> Interval:
-    lower, upper = layer(box.lower), layer(box.upper)
-    if box.rounding:
-        size = layer(torch.maximum(box.lower.abs(), box.upper.abs()))
-        slack = _slack(box, size, terms=math.prod(box.lower.shape[-2:]))
-        lower, upper = lower - slack, upper + slack
-    return Interval(lower, upper, box.rounding)
+    slack = _slack(box, layer(box.magnitude), terms=math.prod(box.lower.shape[-2:]))
+    return Interval(layer(box.lower) - slack, layer(box.upper) + slack, box.rounding)
 
 
-@_rules.register(models._PlainDropout)
-@_rules.register(nn.Dropout)
-@_rules.register(nn.Dropout2d)
-@_rules.register(nn.Identity)
-def _(layer: nn.Module, box: Interval) -> Interval:
-    return box  # dropout as in eval mode
+_IDLE = (nn.Identity, nn.Dropout, nn.Dropout2d, models._PlainDropout)  # in eval mode
+_LINEAR = {nn.Linear, TwoLogits, Affine, nn.Flatten, *_IDLE}
+_TABLE: dict[type, Callable[[Any, Interval], Interval]] = {
+    nn.Linear: lambda layer, box: _affine(F.linear, layer.weight, layer.bias, box),
+    TwoLogits: lambda _, box: _affine(F.linear, box.lower.new_tensor([[-0.5], [0.5]]), None, box),
+    nn.ReLU: lambda _, box: Interval(box.lower.relu(), box.upper.relu(), box.rounding),
+    Gaussians: lambda layer, box: _bells(layer.log_weights.exp(), layer.centres, None, box),
+    **dict.fromkeys(_IDLE, lambda _, box: box),
+}
+for _class, _rule in _TABLE.items():
+    _rules.register(_class, _rule)
 
 
-def _chain(model: nn.Module) -> list[nn.Module]:
+def _chain(model: Any) -> list[nn.Module]:
     """The layers that `model` applies one after the other."""
     if not _changed(model, Network):
         return _chain(model.layers)
@@ -537,17 +500,18 @@ def margin_bounds(
     arithmetic coarser than the model's dtype (TF32, autocast, Winograd convolutions).
     """
     eps = check_size("eps", eps)
-    x, y, logits = _asked(model, x, y, clip)
     with eval_mode(model):
-        layers = _chain(model)
-        if len(x):
-            _check_layers(layers, logits, x)
-        rounding = torch.finfo(logits.dtype).eps
+        layers, x, y, rounding = _asked(model, x, y, clip)
         return _advantages(layers, _ball(x, eps, clip, tolerance=1e-6, rounding=rounding), y)
 
 
-def _asked(model: nn.Module, x: Tensor, y: Tensor, clip: Clip) -> tuple[Tensor, Tensor, Tensor]:
-    """`x` in float64, `y` and the logits, where the model is; TypeError for what is not covered."""
+def _asked(
+    model: nn.Module, x: Tensor, y: Tensor, clip: Clip
+) -> tuple[list[nn.Module], Tensor, Tensor, float]:
+    """The layers, `x` in float64 and `y` where the model is, and the spacing of its numbers at 1.
+
+    The model is in eval mode. TypeError for what the proof does not cover.
+    """
     _refuse_hidden(model)
     x = check_images(x, clip)
     check_labels(x, y, anywhere=True)
@@ -557,28 +521,22 @@ def _asked(model: nn.Module, x: Tensor, y: Tensor, clip: Clip) -> tuple[Tensor, 
         names = ", ".join(sorted(map(str, dtypes)))
         raise NotCovered(f"model computes in {names}; certify it in float32: model.float()")
     (dtype,) = dtypes
-    logits = x.new_zeros(0, 0, dtype=dtype)
+    layers, rounding = _chain(model), torch.finfo(dtype).eps
     if len(x):
-        with eval_mode(model):
-            if any(module.training for module in model.modules()):
-                raise NotCovered("a layer stays in train mode whatever its `training` is set to")
-            logits = answer(model, x.to(device, dtype, copy=True), y.to(device))
+        if any(module.training for module in model.modules()):
+            raise NotCovered("a layer stays in train mode whatever its `training` is set to")
+        logits = answer(model, x.to(device, dtype, copy=True), y.to(device))
+        here = doubled(x.to(device, dtype))
+        rules = _propagate(layers, Interval(here, here, rounding))
+        logits = logits.to(rules.lower)
+        if not ((rules.lower <= logits) & (logits <= rules.upper)).all():
+            raise NotCovered(
+                "the model's logits are not those that its layers compute: autocast or TF32, "
+                "weights that change from call to call, or code that the layers do not show; "
+                "certify it without"
+            )
     x = doubled(x.to(device))
-    return x, y.to(x.device), logits
-
-
-def _check_layers(layers: Sequence[nn.Module], logits: Tensor, x: Tensor) -> None:
-    """TypeError unless the logits at `x` are those that the layers' rules give there."""
-    dtype = logits.dtype
-    x = x.to(dtype).double()
-    here = _propagate(layers, Interval(x, x, torch.finfo(dtype).eps))
-    logits = logits.to(here.lower)
-    if not ((here.lower <= logits) & (logits <= here.upper)).all():
-        raise NotCovered(
-            "the model's logits are not those that its layers compute: autocast or TF32, weights "
-            "that change from call to call, or code that the layers do not show; certify it "
-            "without"
-        )
+    return layers, x, y.to(x.device), rounding
 
 
 def _ball(

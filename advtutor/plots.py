@@ -1,9 +1,10 @@
 """Figures: functions that take data and return a `Figure` that can describe itself."""
 
+import contextlib
 import io
 import math
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import matplotlib as mpl
@@ -82,13 +83,9 @@ class Figure(_MatplotlibFigure):
     def __repr__(self) -> str:
         return f"<Figure: {self.title}>"
 
-    def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, object], dict[str, Any]]:
+    def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
         told = {"figure": self.title}
-        data: dict[str, object] = {
-            TOLD: told,
-            "text/plain": repr(self),
-            "image/png": self.png(),
-        }
+        data = {TOLD: told, "text/plain": repr(self), "image/png": self.png()}
         return data, {"image/png": self.png_metadata()}
 
     def png_metadata(self, note: str = "") -> dict[str, Any]:
@@ -191,9 +188,7 @@ def curves(
             raise ValueError(f"spread[{name!r}] has {len(reach)} numbers, its series another count")
     numbers = {name: [float(v) for v in values] for name, values in series.items()}
     shown = {True: "{:.0%}", "fine": "{:.2%}", False: "{:.3g}"}[percent]
-    with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(7, 3.6), layout="constrained")
-        axis = figure.add_subplot()
+    with _axes() as (figure, axis):
         looks = _looks(list(numbers))
         for name, values in numbers.items():
             look = looks[name]
@@ -202,8 +197,7 @@ def curves(
                 low, high = [v - s for v, s in pairs], [v + s for v, s in pairs]
                 axis.fill_between(x, low, high, color=look["color"], alpha=0.2, linewidth=0)
             axis.plot(x, values, label=name, markevery=-(-len(values) // 10), **look)
-        axis.set_xlabel(xlabel)
-        axis.set_ylabel(ylabel)
+        axis.set(xlabel=xlabel, ylabel=ylabel)
         whole = all(float(v).is_integer() for v in x)
         axis.xaxis.set_major_locator(MaxNLocator(nbins="auto" if whole else 6, integer=whole))
         if log:
@@ -268,12 +262,16 @@ def _mark(
     for name in sorted(values, key=values.__getitem__, reverse=True):
         height = float(axis.transData.transform((x, values[name]))[1])
         left = not left if before - height < 20 * figure.dpi / _DPI else True
-        at: dict[str, Any] = {"xytext": (-6, 5) if left else (6, -14)}
-        at |= {"textcoords": "offset points", "ha": "right" if left else "left"}
-        ink: dict[str, Any] = {"color": _ink(looks[name]["color"]), "fontweight": "bold"}
-        halo = [withStroke(linewidth=3, foreground="white")]
-        text = shown.format(values[name])
-        axis.annotate(text, (x, values[name]), path_effects=halo, **at, **ink)
+        axis.annotate(
+            shown.format(values[name]),
+            (x, values[name]),
+            xytext=(-6, 5) if left else (6, -14),
+            textcoords="offset points",
+            ha="right" if left else "left",
+            color=_ink(looks[name]["color"]),
+            fontweight="bold",
+            path_effects=[withStroke(linewidth=3, foreground="white")],
+        )
         before = height
 
 
@@ -302,8 +300,8 @@ def _name_the_ends(
     down = max(0.0, floor - high - line)  # what sticks out above moves everything down
     for name in series:
         at = (1.03, (places[name] - down - low) / (high - low))
-        look: dict[str, Any] = {"color": _ink(looks[name]["color"]), "fontsize": 11}
-        axis.text(*at, words[name], transform=axis.transAxes, va="center", **look)
+        ink = _ink(looks[name]["color"])
+        axis.text(*at, words[name], transform=axis.transAxes, va="center", color=ink, fontsize=11)
 
 
 def _ink(colour: str) -> tuple[float, ...]:
@@ -322,19 +320,16 @@ def histogram(
     finite = {name: _finite(values) for name, values in series.items()}
     low = min(float(values.min()) for values in finite.values())
     high = max(float(values.max()) for values in finite.values())
-    with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(7, 3.6), layout="constrained")
-        axis = figure.add_subplot()
+    with _axes() as (figure, axis):
         for i, (name, values) in enumerate(finite.items()):
             look: dict[str, Any] = {
                 "fc": (_CYCLE[i], 0.3),
                 "ec": _CYCLE[i],
                 "linestyle": _DASHES[i],
             }
-            shape: dict[str, Any] = {"bins": bins, "range": (low, high), "histtype": "stepfilled"}
-            axis.hist(values.numpy(), label=name, linewidth=2.2, **shape, **look)
-        axis.set_xlabel(xlabel)
-        axis.set_ylabel("how many")
+            look |= {"label": name, "linewidth": 2.2, "histtype": "stepfilled"}
+            axis.hist(values.numpy(), bins, range=(low, high), **look)
+        axis.set(xlabel=xlabel, ylabel="how many")
         if len(series) > 1:
             room = 60 // (max(map(len, series)) + 6)  # in letters, with the sample of the line
             figure.legend(loc="outside upper center", ncols=max(1, min(len(series), room, 3)))
@@ -371,15 +366,13 @@ def matrix(
             f"values has the shape {tuple(values.shape)} for {len(rows)} rows and {len(columns)} "
             "columns of names"
         )
+    cells = [(r, c, float(values[r, c])) for r, c in values.isfinite().nonzero().tolist()]
     known = values[values.isfinite()]
     low, high = (0.0, 1.0) if percent else (float(known.min()), float(known.max()))
     shown = "{:.0%}" if percent else "{:.3g}"
-    with mpl.rc_context(_STYLE | {"axes.grid": False}):
-        height = 1.3 + 0.45 * len(rows)
-        figure = Figure(figsize=(7, height), layout="constrained")
-        axis = figure.add_subplot()
+    with _axes(7, 1.3 + 0.45 * len(rows), grid=False) as (figure, axis):
         axis.imshow(values.numpy(), cmap="Blues", vmin=low, vmax=high, aspect="auto")
-        for (row, column), value in _cells(values):
+        for row, column, value in cells:
             dark = (value - low) > 0.6 * (high - low)
             small = percent and 0 < value < 0.0995  # 1.6 and 2.0 % are not the same
             text = (f"{value:.1%}" if small else shown.format(value)).rstrip("%")
@@ -391,16 +384,9 @@ def matrix(
         axis.set_yticks(range(len(rows)), rows)
         axis.set_xlabel(xlabel + (", %" if percent else ""))
         axis.set_ylabel(ylabel, labelpad=10)
-    cells = _cells(values)
-    ends = [pick(cells, key=lambda cell: cell[1]) for pick in (min, max)]
-    words = [f"{shown.format(v)} ({rows[r]}, {columns[c]})" for (r, c), v in ends]
+    ends = [pick(cells, key=lambda cell: cell[2]) for pick in (min, max)]
+    words = [f"{shown.format(v)} ({rows[r]}, {columns[c]})" for r, c, v in ends]
     return described(figure, title, f"{title}: from {words[0]} to {words[1]}.")
-
-
-def _cells(values: Tensor) -> list[tuple[tuple[int, int], float]]:
-    """((row, column), value) of each number that is one."""
-    places = values.isfinite().nonzero().tolist()
-    return [((row, column), float(values[row, column])) for row, column in places]
 
 
 def surface(
@@ -420,16 +406,13 @@ def surface(
     """
     values = values.detach().cpu().double().numpy()
     levels = torch.linspace(*(limits or (float(values.min()), float(values.max()))), 17).tolist()
-    with mpl.rc_context(_STYLE | {"axes.grid": False}):
-        figure = Figure(figsize=(6, 4.4), layout="constrained")
-        axis = figure.add_subplot()
+    with _axes(6, 4.4, grid=False) as (figure, axis):
         filled = axis.contourf(x, y, values, levels=levels, cmap="cividis", extend="both")
         axis.contour(x, y, values, levels=levels, colors="white", linewidths=0.4)
         if x[0] <= 0 <= x[-1] and y[0] <= 0 <= y[-1]:  # where one stands
             axis.plot(0, 0, marker="o", color="white", markeredgecolor="black", markersize=9)
         figure.colorbar(filled, label=zlabel)
-        axis.set_xlabel(xlabel)
-        axis.set_ylabel(ylabel)
+        axis.set(xlabel=xlabel, ylabel=ylabel)
     row, column = divmod(int(values.argmax()), values.shape[1])
     alt = (
         f"{zlabel} from {values.min():.3g} to {values.max():.3g}, largest at "
@@ -453,23 +436,15 @@ def ledger(
     if not len(names) == len(paper) == len(ours) == len(spread):
         raise ValueError("names, paper, ours and spread differ in length; give one of each a row")
     places = range(len(names))
-    with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(7, 1 + 0.27 * len(names)), layout="constrained")
-        axis = figure.add_subplot()
+    with _axes(7, 1 + 0.27 * len(names)) as (figure, axis):
         for place, a, b in zip(places, paper, ours, strict=True):
             axis.plot([a, b], [place, place], color=GREY, linewidth=1.5)
         reach = [0.0 if s != s else s for s in spread]
         axis.errorbar(ours, places, xerr=reach, fmt="o", color=BLUE, label="ours", zorder=3)
-        ring: dict[str, Any] = {
-            "facecolors": "none",
-            "edgecolors": ORANGE,
-            "linewidths": 2.2,
-            "s": 60,
-        }
-        axis.scatter(paper, places, label="the paper's", zorder=4, **ring)
+        ring: dict[str, Any] = {"facecolors": "none", "edgecolors": ORANGE, "linewidths": 2.2}
+        axis.scatter(paper, places, s=60, label="the paper's", zorder=4, **ring)
         axis.set_yticks(places, names, fontsize=10)
-        axis.set_ylim(len(names) - 0.4, -0.6)
-        axis.set_xlim(-0.03, 1.03)
+        axis.set(xlim=(-0.03, 1.03), ylim=(len(names) - 0.4, -0.6))
         axis.xaxis.set_major_formatter(PercentFormatter(1.0))
         figure.legend(loc="outside upper center", ncols=2)
     gaps = [abs(a - b) for a, b in zip(paper, ours, strict=True)]
@@ -505,6 +480,16 @@ def _signed_key(figure: Figure, *words: str) -> None:
         for at, word in zip((0.0, 0.5, 1.0), words, strict=True)
     ]
     figure.legend(handles=patches, loc="outside lower center", ncols=3, frameon=False, fontsize=11)
+
+
+@contextlib.contextmanager
+def _axes(
+    width: float = 7, height: float = 3.6, *, grid: bool = True
+) -> Iterator[tuple[Figure, Axes]]:
+    """A figure of one part in the course's style, which holds inside."""
+    with mpl.rc_context(_STYLE | {"axes.grid": grid}):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        yield figure, figure.add_subplot()
 
 
 def _grid(rows: int, columns: int, cell: tuple[float, float]) -> tuple[Figure, list]:
