@@ -3,7 +3,8 @@
 import math
 from collections.abc import Callable
 from functools import cached_property
-from typing import TypeVar
+from operator import attrgetter
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -11,11 +12,17 @@ from torch import Tensor
 from advtutor.attacks.inputs import Clip
 
 
-class LinfBall:
-    """All images in which no pixel of `x` has moved by more than `eps`."""
+class _Ball:
+    def __init__(self, x: Tensor, eps: Any, clip: Clip) -> None:
+        self.x, self.eps, self.clip = x, eps, clip  # eps: a number; for LinfBall also [N, 1, 1, 1]
 
-    def __init__(self, x: Tensor, eps: float | Tensor, clip: Clip) -> None:
-        self.x, self.eps, self.clip = x, eps, clip  # eps: one number, or [N, 1, 1, 1]
+    def rows(self, keep: Tensor) -> Self:
+        """The balls of some of the examples."""
+        return type(self)(self.x[keep], self.eps, self.clip)
+
+
+class LinfBall(_Ball):
+    """All images in which no pixel of `x` has moved by more than `eps`."""
 
     @cached_property
     def lower(self) -> Tensor:
@@ -51,11 +58,8 @@ class LinfBall:
         return point.clamp_(self.lower, self.upper)
 
 
-class L2Ball:
+class L2Ball(_Ball):
     """All images whose difference from `x` has a Euclidean length of at most `eps`."""
-
-    def __init__(self, x: Tensor, eps: float, clip: Clip) -> None:
-        self.x, self.eps, self.clip = x, eps, clip
 
     def random_point(self, generator: torch.Generator | None) -> Tensor:
         direction = self._uphill(draw(torch.randn, self.x, generator))
@@ -87,12 +91,8 @@ class L2Ball:
 
 BALLS: dict[str, type[LinfBall] | type[L2Ball]] = {"linf": LinfBall, "l2": L2Ball}
 Ball = LinfBall | L2Ball
-SomeBall = TypeVar("SomeBall", bound=Ball)
-
-
-def rows_of(ball: SomeBall, keep: Tensor) -> SomeBall:
-    """The balls of some of the examples."""
-    return type(ball)(ball.x[keep], ball.eps, ball.clip)
+# Where a search may start, besides a random point.
+unmoved, brighter, darker = attrgetter("x"), attrgetter("upper"), attrgetter("lower")
 
 
 def _nudged(point: Tensor, x: Tensor, limit: float | Tensor) -> Tensor:
@@ -124,15 +124,3 @@ def draw(kind: Callable[..., Tensor], like: Tensor, generator: torch.Generator |
 def per_example(values: Tensor, like: Tensor) -> Tensor:
     """`[N]` values, shaped to multiply images `[N, C, H, W]`."""
     return values.reshape(-1, *[1] * (like.dim() - 1))
-
-
-def unmoved(ball: LinfBall) -> Tensor:
-    return ball.x
-
-
-def brighter(ball: LinfBall) -> Tensor:
-    return ball.upper
-
-
-def darker(ball: LinfBall) -> Tensor:
-    return ball.lower

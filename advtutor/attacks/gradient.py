@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from advtutor.attacks.ball import BALLS, Ball, LinfBall, rows_of
+from advtutor.attacks.ball import BALLS, Ball, LinfBall
 from advtutor.attacks.goal import (
     Goal,
     input_gradient,
@@ -11,11 +11,13 @@ from advtutor.attacks.goal import (
     warn_of_trouble,
     warn_of_weak_signals,
 )
-from advtutor.attacks.inputs import Clip, check_arguments, check_count, check_size, losses_of
+from advtutor.attacks.inputs import Clip, check_count, check_size, losses_of
 from advtutor.attacks.losses import Loss, cross_entropy
-from advtutor.attacks.query import Query, answer, differentiable, eval_mode_with_grad
+from advtutor.attacks.promise import attack
+from advtutor.attacks.query import Query, answer
 
 
+@attack
 def fgsm(
     model: nn.Module,
     x: Tensor,
@@ -37,19 +39,16 @@ def fgsm(
     that do not fit; warns (AttackWarning) where the model returns probabilities or no gradient
     arrives.
     """
-    x, eps = check_arguments(model, x, y, eps, clip)
-    if x.numel() == 0:
-        return x.clone()
-    with eval_mode_with_grad(model):
-        x, y = differentiable(x).requires_grad_(), y.clone()
-        logits = answer(model, x.clone(), y)
-        J = losses_of(loss or cross_entropy, logits, y).sum()
-        gradient = input_gradient(J, x)
-        warn_of_trouble(logits, gradient, y, targeted)
-        x_adv = gradient.sign().mul_(-eps if targeted else eps).add_(x.detach())
-        return LinfBall(x.detach(), eps, clip).cut(x_adv)
+    x.requires_grad_()
+    logits = answer(model, x.clone(), y)
+    J = losses_of(loss or cross_entropy, logits, y).sum()
+    gradient = input_gradient(J, x)
+    warn_of_trouble(logits, gradient, y, targeted)
+    x_adv = gradient.sign().mul_(-eps if targeted else eps).add_(x.detach())
+    return LinfBall(x.detach(), eps, clip).cut(x_adv)
 
 
+@attack
 def bim(
     model: nn.Module,
     x: Tensor,
@@ -69,21 +68,13 @@ def bim(
     hundredth of it, so that the first is FGSM's. With `early_stop=True` an example is left alone
     as soon as the model errs on it (Kurakin et al., arXiv 1607.02533). Otherwise as `fgsm`.
     """
-    return pgd(
-        model,
-        x,
-        y,
-        eps,
-        step_size=step_size,
-        steps=steps,
-        random_start=False,
-        targeted=targeted,
-        clip=clip,
-        loss=loss,
-        early_stop=early_stop,
-    )
+    goal = Goal(Query(model), y, loss or cross_entropy, targeted)
+    if targeted:
+        warn_of_targets(goal.reached_at(x))
+    return climb(goal, LinfBall(x, eps, clip), x, steps, step_size, stop=early_stop, warn=True)
 
 
+@attack
 def pgd(
     model: nn.Module,
     x: Tensor,
@@ -108,9 +99,7 @@ def pgd(
     not break, and the first success is kept. `generator` makes the start repeatable. Otherwise as
     `bim`.
     """
-    steps, restarts = check_count("steps", steps), check_count("restarts", restarts)
-    step_size = None if step_size is None else check_size("step_size", step_size)
-    x, eps = check_arguments(model, x, y, eps, clip)
+    restarts = check_count("restarts", restarts)
     if norm not in BALLS:
         raise ValueError(f"norm is {norm!r}; choose one of {', '.join(map(repr, BALLS))}")
     if restarts > 1 and not random_start:
@@ -118,30 +107,24 @@ def pgd(
             f"restarts is {restarts}, but without a random start all of them take the same path; "
             "set random_start=True"
         )
-    if x.numel() == 0:
-        return x.clone()
-    with eval_mode_with_grad(model):
-        x, y = differentiable(x), y.clone()
-        goal, ball = (
-            Goal(Query(model), y, loss or cross_entropy, targeted),
-            BALLS[norm](x, eps, clip),
-        )
-        if targeted:
-            warn_of_targets(goal.reached_at(x))
+    goal, ball = Goal(Query(model), y, loss or cross_entropy, targeted), BALLS[norm](x, eps, clip)
+    if targeted:
+        warn_of_targets(goal.reached_at(x))
 
-        def search(goal: Goal, ball: Ball, first: bool) -> Tensor:
-            start = ball.random_point(generator) if random_start else ball.x
-            return climb(goal, ball, start, steps, step_size, stop=early_stop, warn=first)
+    def search(goal: Goal, ball: Ball, first: bool) -> Tensor:
+        start = ball.random_point(generator) if random_start else ball.x
+        return climb(goal, ball, start, steps, step_size, stop=early_stop, warn=first)
 
-        x_adv = search(goal, ball, first=True)
-        for _ in range(restarts - 1):
-            open_ = ~goal.reached_at(x_adv)
-            if not open_.any():
-                break
-            x_adv[open_] = search(goal.rows(open_), rows_of(ball, open_), first=False)
+    x_adv = search(goal, ball, first=True)
+    for _ in range(restarts - 1):
+        open_ = ~goal.reached_at(x_adv)
+        if not open_.any():
+            break
+        x_adv[open_] = search(goal.rows(open_), ball.rows(open_), first=False)
     return x_adv
 
 
+@attack
 def fooling_image(
     model: nn.Module, x: Tensor, y: Tensor, eps: float, *, clip: Clip = None
 ) -> Tensor:
@@ -150,13 +133,8 @@ def fooling_image(
     `fgsm` with `targeted=True`, but for images that show nothing: not clipped, and content with
     rubbish that the model takes for `y` already.
     """
-    x, eps = check_arguments(model, x, y, eps, clip)
-    if x.numel() == 0:
-        return x.clone()
-    with eval_mode_with_grad(model):
-        x, y = differentiable(x), y.clone()
-        goal, ball = Goal(Query(model), y, targeted=True), LinfBall(x, eps, clip)
-        return climb(goal, ball, x, steps=1, stop=False, warn=True)
+    goal = Goal(Query(model), y, targeted=True)
+    return climb(goal, LinfBall(x, eps, clip), x, steps=1, stop=False, warn=True)
 
 
 def climb(
@@ -175,6 +153,8 @@ def climb(
     ones find the right corner of the ball, the last ones the right place on its faces. With
     `stop`, an example whose goal is reached stays where it is and is computed no further.
     """
+    steps = check_count("steps", steps)
+    step_size = None if step_size is None else check_size("step_size", step_size)
     result = point.clone() if stop else point
     rows = torch.arange(len(point), device=point.device)
     for i in range(steps):
@@ -184,7 +164,7 @@ def climb(
         if stop and not open_.all():
             result[rows] = point
             rows, point = rows[open_], point[open_]
-            goal, ball = goal.rows(open_), rows_of(ball, open_)
+            goal, ball = goal.rows(open_), ball.rows(open_)
             if len(rows) == 0:
                 return result
         size = ball.eps * 0.01 ** (i / steps) if step_size is None else step_size

@@ -5,13 +5,15 @@ import math
 import torch
 from torch import Tensor, nn
 
-from advtutor.attacks.ball import LinfBall, draw, per_example, rows_of
+from advtutor.attacks.ball import LinfBall, draw, per_example
 from advtutor.attacks.goal import Goal
-from advtutor.attacks.inputs import Clip, check_arguments, check_count
+from advtutor.attacks.inputs import Clip, check_count
 from advtutor.attacks.losses import margin_loss
-from advtutor.attacks.query import Query, differentiable, eval_mode_with_grad
+from advtutor.attacks.promise import attack
+from advtutor.attacks.query import Query
 
 
+@attack
 def square(
     model: nn.Module,
     x: Tensor,
@@ -31,16 +33,11 @@ def square(
     `generator` makes the search repeatable. Otherwise as `fgsm`.
     """
     queries = check_count("queries", queries)
-    x, eps = check_arguments(model, x, y, eps, clip)
-    if x.numel() == 0:
-        return x.clone()
-    with eval_mode_with_grad(model):
-        x, y = differentiable(x), y.clone()
-        goal, x_adv = Goal(Query(model), y), x.clone()
-        open_ = ~goal.reached_at(x)
-        if queries > 1 and open_.any():
-            ball = rows_of(LinfBall(x, eps, clip), open_)
-            x_adv[open_] = paint_squares(goal.rows(open_), ball, queries - 1, None, generator)
+    goal, x_adv = Goal(Query(model), y), x.clone()
+    open_ = ~goal.reached_at(x)
+    if queries > 1 and open_.any():
+        ball = LinfBall(x, eps, clip).rows(open_)
+        x_adv[open_] = paint_squares(goal.rows(open_), ball, queries - 1, None, generator)
     return x_adv
 
 
@@ -79,7 +76,7 @@ def paint_squares(
         if not open_.all():
             result[rows] = best
             rows, best, best_margin = rows[open_], best[open_], best_margin[open_]
-            goal, ball, last_success = goal.rows(open_), rows_of(ball, open_), query
+            goal, ball, last_success = goal.rows(open_), ball.rows(open_), query
         idle = patience is not None and query > patience + 2 * last_success
         if len(rows) == 0 or (idle and len(rows) > 0.9 * len(result)):
             break

@@ -7,15 +7,17 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from advtutor.attacks.ball import LinfBall, brighter, darker, rows_of, unmoved
+from advtutor.attacks.ball import LinfBall, brighter, darker, unmoved
 from advtutor.attacks.goal import Goal
 from advtutor.attacks.gradient import climb
-from advtutor.attacks.inputs import Clip, check_arguments, check_count, warn_caller
+from advtutor.attacks.inputs import Clip, check_count, warn_caller
 from advtutor.attacks.losses import Loss, cross_entropy, margin_loss
-from advtutor.attacks.query import Query, differentiable, eval_mode_with_grad
+from advtutor.attacks.promise import attack
+from advtutor.attacks.query import Query
 from advtutor.attacks.square import paint_squares
 
 
+@attack
 def worst_case(
     model: nn.Module,
     x: Tensor,
@@ -41,23 +43,18 @@ def worst_case(
     that it does not warn of gradients that are zero: it has other means.
     """
     steps, queries = check_count("steps", steps), check_count("queries", queries)
-    x, eps = check_arguments(model, x, y, eps, clip)
-    if x.numel() == 0:
-        return x.clone()
-    with eval_mode_with_grad(model):
-        x, y = differentiable(x), y.clone()
-        goal, ball, x_adv = Goal(Query(_steady(model, x)), y), LinfBall(x, eps, clip), x.clone()
-        with torch.no_grad():
-            logits = goal.logits(x)
-        others = logits.scatter(1, y[:, None], -math.inf)
-        rivals = others.topk(min(4, logits.shape[1] - 1)).indices
-        open_ = ~goal.reached(logits)
-        for attempt in _attempts(steps, queries, rivals.shape[1], generator):
-            if not open_.any():
-                break
-            left = goal.rows(open_)
-            x_adv[open_] = attempt(left, rows_of(ball, open_), rivals[open_])
-            open_[open_.clone()] = ~left.reached_at(x_adv[open_])
+    goal, ball, x_adv = Goal(Query(_steady(model, x)), y), LinfBall(x, eps, clip), x.clone()
+    with torch.no_grad():
+        logits = goal.logits(x)
+    others = logits.scatter(1, y[:, None], -math.inf)
+    rivals = others.topk(min(4, logits.shape[1] - 1)).indices
+    open_ = ~goal.reached(logits)
+    for attempt in _attempts(steps, queries, rivals.shape[1], generator):
+        if not open_.any():
+            break
+        left = goal.rows(open_)
+        x_adv[open_] = attempt(left, ball.rows(open_), rivals[open_])
+        open_[open_.clone()] = ~left.reached_at(x_adv[open_])
     return x_adv
 
 
