@@ -34,6 +34,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = "advtutor"
 html_static_path = [str(HERE / "site_static")]
 html_css_files = ["advtutor.css"]
+html_js_files = [("predictions.js", {"defer": "defer"})]
 html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False

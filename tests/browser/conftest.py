@@ -140,3 +140,13 @@ def new_page(server: Server, browser: object) -> Iterator[Callable[[], object]]:
     yield context.new_page
     context.close()
     assert not outside, f"the page asked for {outside}"
+
+
+@pytest.fixture(scope="session")
+def site(browser: object, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The website, as `make site` builds it."""
+    folder = tmp_path_factory.mktemp("the site") / "site"
+    command = [sys.executable, "-m", "tools.pages.website", "--output", str(folder)]
+    built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert built.returncode == 0, built.stdout + built.stderr
+    return folder

@@ -3,9 +3,6 @@
 import os
 import re
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -15,7 +12,6 @@ from safetensors.torch import load
 from advtutor import attacks, live, models
 from advtutor.data import mnist
 
-ROOT = Path(__file__).resolve().parents[2]
 NETWORKS = ("usual", "hardened")
 READY = "() => document.getElementById('attack').dataset.state === 'ready'"
 SEVEN = [(0.3, 0.25), (0.7, 0.25), (0.62, 0.4), (0.5, 0.62), (0.45, 0.8)]  # shares of the side
@@ -39,16 +35,6 @@ TIMES = """async () => {
         all.push(performance.now() - started);
     }
     return [Math.min(...frames), Math.min(...all)]; }"""
-
-
-@pytest.fixture(scope="module")
-def site(browser, tmp_path_factory) -> Path:
-    """The website, as `make site` builds it."""
-    folder = tmp_path_factory.mktemp("the site") / "site"
-    command = [sys.executable, "-m", "tools.pages.website", "--output", str(folder)]
-    built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert built.returncode == 0, built.stdout + built.stderr
-    return folder
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ Nothing is executed: the notebooks are shown with the outputs that are stored in
 
 import argparse
 import html
+import json
 import re
 import shutil
 import subprocess
@@ -30,6 +31,7 @@ TOP_PAGES = ("CONTRIBUTING.md", "CHANGELOG.md")
 # Where pages lie, and what lies there and is none.
 PAGES_IN = (ROOT, ROOT / "docs", NOTEBOOKS, NOTEBOOKS / "solutions")
 LEFT_OUT = ("README.md",)
+RIDDLE = "what came out is for you to find in what follows"
 # Modules a reader may import, each in the words of its own docstring.
 MODULES = (
     "data",
@@ -186,7 +188,9 @@ def for_the_site(notebook: NotebookNode, name: str, solved: bool) -> NotebookNod
         else f"[the solved notebook](solutions/{name}.ipynb)"
     )
     what = "This is the solved notebook" if solved else "This notebook has blanks for you to fill"
-    note = f"{what}, stored as it ran: to answer and to change code, {run_it}. See also {twin}."
+    note = f"{what}, stored as it ran. You can answer its predictions here; to write and to change "
+    note += f"code, {run_it}. See also {twin}."
+    ask(notebook)
     cells = []
     for cell in notebook.cells:
         if cell.cell_type == "code":
@@ -209,6 +213,31 @@ def for_the_site(notebook: NotebookNode, name: str, solved: bool) -> NotebookNod
             output.get("data", {}).pop(TOLD, None)  # read by now; the page shows the words
     notebook.cells = cells
     return notebook
+
+
+def ask(notebook: NotebookNode) -> None:
+    """Make the predictions places for forms, which docs/site_static/predictions.js puts there."""
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    about = [
+        (output, output.get("data", {}).get(TOLD, {}), output.get("metadata", {}).get(TOLD, {}))
+        for output in outputs
+    ]
+    came_out = {
+        told["prediction"]: here["came out"] for _, told, here in about if "came out" in here
+    }
+    for output, told, _ in about:
+        name = told.get("prediction")
+        if name is None:
+            continue
+        words = out = came_out[name] or RIDDLE
+        kept = {"compares": name}
+        if "offers" in told:
+            words = output.data["text/plain"]
+            kept = {"prediction": name, "out": out, "offers": json.dumps(told["offers"])}
+        data = "".join(f' data-{key}="{html.escape(value)}"' for key, value in kept.items())
+        output.data["text/html"] = (
+            f'<div class="prediction"{data}><pre>{html.escape(words)}</pre></div>'
+        )
 
 
 def alt_text(output: NotebookNode) -> str:
