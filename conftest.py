@@ -69,12 +69,36 @@ def cut_the_network() -> None:
         os.environ["PYTHONPATH"] = os.pathsep.join([str(NO_NETWORK), *rest])
 
 
+def unpack_mnist_once() -> None:
+    """Let this process unpack the digits once, and again where a test has written to them.
+
+    A call unpacks all 70,000, which takes half a second, and the tests make some three hundred.
+    """
+    from advtutor import data
+
+    found: list[tuple[data.MNIST, list[int]]] = []
+
+    def versions(digits: data.MNIST) -> list[int]:
+        return [part._version for split in digits for part in split]
+
+    @functools.wraps(data.mnist)
+    def mnist() -> data.MNIST:
+        if not found or versions(found[0][0]) != found[0][1]:
+            digits = mnist.__wrapped__()
+            found[:] = [(digits, versions(digits))]
+        return found[0][0]
+
+    data.mnist = mnist
+
+
 def pytest_configure(config: pytest.Config) -> None:
     cut_the_network()
     # A backend chosen outside would keep the figures out of the notebooks' cells.
     os.environ.pop("MPLBACKEND", None)
     share_cores(os.environ)
     os.environ["ADVTUTOR_PROGRESS"] = "off"  # what the tests solve, nobody has learnt
+    if not config.getoption("numprocesses", None):  # in a worker, or without any
+        unpack_mnist_once()
     # nbval opens the sanitiser's file relative to the folder that pytest was called in.
     sanitiser = getattr(config.option, "nbval_sanitize_with", None)
     if sanitiser and not Path(sanitiser).is_absolute():

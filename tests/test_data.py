@@ -26,6 +26,12 @@ PACKAGE = Path(data.__file__).parents[1]
 TRAIN_IMAGES = "train-images-idx3-ubyte"
 
 
+@pytest.fixture(autouse=True)
+def unpacked_each_time(monkeypatch):
+    """The function itself, which conftest.py calls once for all the other tests."""
+    monkeypatch.setattr(data, "mnist", data.mnist.__wrapped__)
+
+
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
     """An empty cache of this test's own."""
