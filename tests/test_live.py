@@ -120,8 +120,7 @@ def test_each_shipped_network_answers_as_in_torch(engine, networks, name) -> Non
     """Catches a wrong logit or gradient, and an attack that breaks more or fewer digits."""
     model, (x, y) = networks[name], (part[:1000] for part in mnist().test)
     packed = live.networks().get(name) or live.pack(model, half=True)
-    on_page = name in BANDS
-    attacked = 1000 if on_page else 100
+    attacked = 1000 if name in BANDS else 100
     (found,) = engine(
         {
             "task": "answers",
@@ -139,14 +138,15 @@ def test_each_shipped_network_answers_as_in_torch(engine, networks, name) -> Non
     _, gradients = reference(model, x[:20], y[:20], margin_loss)
     assert_near(floats(found["margins"], 20, 784), gradients)
 
+    misread = {kind: torch.tensor(each).float() for kind, each in found["misread"].items()}
     climb = partial(attacks.pgd, eps=EPS, steps=20, random_start=False, early_stop=True)
-    by_torch = {"FGSM": partial(attacks.fgsm, eps=EPS), "PGD-20": climb}
-    for kind, attack in by_torch.items():  # in float64: in float32 sure answers have no gradient
-        wanted = evaluate(model.double(), x[:attacked].double(), y[:attacked], attack).error
-        assert found["errors"][kind] == pytest.approx(wanted, abs=0.01), kind
+    some = min(attacked, 200)  # twenty steps in float64 take long, and that they agree shows soon
+    for kind, attack in {"FGSM": partial(attacks.fgsm, eps=EPS), "PGD-20": climb}.items():
+        wanted = evaluate(model.double(), x[:some].double(), y[:some], attack).error
+        assert misread[kind][:some].mean().item() == pytest.approx(wanted, abs=0.01), kind
     model.float()
     for kind, (low, high) in BANDS.get(name, {}).items():
-        assert low <= found["errors"][kind] <= high, kind
+        assert low <= misread[kind].mean().item() <= high, kind
 
 
 def test_the_stored_networks_are_those_that_were_measured() -> None:

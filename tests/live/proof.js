@@ -9,26 +9,25 @@ function base64Of(arrays) {
   return btoa(text);
 }
 const errs = (network, x, y) => network.read(x) !== y;
-const share = (flags) => flags.filter(Boolean).length / flags.length;
 
-// The network's answers on all digits, as float32 in base64, and its error rates under each attack on as
-// many of the first digits as `attacked` says.
+// The network's answers on all digits, as float32 in base64, and which of the first `attacked` digits it
+// misreads under each attack.
 function answers({ network, pixels, labels, attacked, eps }) {
   const net = readNetwork(bytesOf(network)), bytes = bytesOf(pixels);
   const digits = labels.map((_, n) =>
     Float32Array.from(bytes.subarray(784 * n, 784 * (n + 1)), (byte) => byte / 255));
-  const rate = (attack) =>
-    share(digits.slice(0, attacked).map((x, n) => errs(net, attack(x, labels[n], n), labels[n])));
+  const misread = (attack) =>
+    digits.slice(0, attacked).map((x, n) => errs(net, attack(x, labels[n], n), labels[n]));
   const inside = digits.map((x) => net.activations(x));
   return {
     logits: base64Of(inside.map((each) => each.at(-1))),
     gradients: base64Of(inside.map((each, n) => net.backward(each, labels[n], crossEntropy))),
     margins: base64Of(digits.slice(0, 20).map((x, n) => net.gradient(x, labels[n], margin))),
-    errors: {
-      clean: rate((x) => x),
-      FGSM: rate((x, y) => fgsm(net, x, y, eps)),
-      "PGD-20": rate((x, y) => pgd(net, x, y, eps, { stop: true })),
-      noise: rate((x, y, n) => signNoise(x, eps, n)),
+    misread: {
+      clean: misread((x) => x),
+      FGSM: misread((x, y) => fgsm(net, x, y, eps)),
+      "PGD-20": misread((x, y) => pgd(net, x, y, eps, { stop: true })),
+      noise: misread((x, y, n) => signNoise(x, eps, n)),
     },
   };
 }
