@@ -27,7 +27,6 @@ WITH_LABELS: dict[str, Attack] = {
 }
 EVERY = WITH_LABELS | {"sign_noise": attacks.sign_noise, "uniform_noise": attacks.uniform_noise}
 every_attack = pytest.mark.parametrize("attack", EVERY.values(), ids=EVERY)
-every_labelled = pytest.mark.parametrize("attack", WITH_LABELS.values(), ids=WITH_LABELS)
 
 
 class Slopes(nn.Module):
@@ -333,19 +332,6 @@ def test_they_see_past_a_gradient_that_is_zero_at_the_image(x: float) -> None:
     assert Flat()(attacks.worst_case(Flat(), images, y, 0.35, queries=1)).argmax(1) == 1
 
 
-def test_square_with_a_model_that_works_in_place() -> None:
-    """Catches images that a model's first layer overwrites, and that are then handed back."""
-
-    class InPlace(Slopes):
-        def forward(self, x: Tensor) -> Tensor:
-            return super().forward(x.mul_(2))
-
-    model = InPlace(torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
-    x = pixels((0.9, 0.5))
-    x_adv = attacks.square(model, x, labels(0), 0.1, queries=50)
-    torch.testing.assert_close(x_adv, pixels((0.8, 0.6)))
-
-
 def test_minimal_epsilon_without_a_gradient() -> None:
     """Catches a radius of 0, or NaN, where no gradient says anything."""
     model = Steps(torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
@@ -389,41 +375,34 @@ def refuses(error: type[Exception], message: str) -> pytest.RaisesExc:
     return pytest.raises(error, match=message)
 
 
+# test_gate.py has what all refuse that are given a model or labels.
+
+
 @every_attack
 @pytest.mark.parametrize(
-    ("x", "clip", "message"),
+    ("x", "clip", "error", "message"),
     [
-        (pixels((0.9, 1.2)), (0.0, 1.0), r"^x has pixels from 0.9 to 1.2, outside clip=\(0.0, 1.0"),
-        (pixels((-0.1, 0.2)), (0.0, 1.0), r"^x has pixels from -0.1 to 0.2.*normalisation"),
-        (pixels((math.nan, 0.2)), None, r"^x holds NaN or infinite pixels.*x.isfinite\(\)"),
-        (pixels((math.inf, 0.2)), (0.0, 1.0), r"^x holds NaN or infinite"),
-        (torch.zeros(4), (0.0, 1.0), r"^x has the shape \(4,\); give a batch .*x\[None\]"),
-        (ONE, (1.0, 0.0), r"^clip is \(1.0, 0.0\); give \(lowest, highest\)"),
-        (ONE, (0.0,), r"^clip is \(0.0,\); give"),
+        (pixels((0.9, 1.2)), (0, 1), ValueError, r"^x has pixels from 0.9 to 1.2, outside clip="),
+        (pixels((-0.1, 0.2)), (0, 1), ValueError, r"^x has pixels from -0.1 to 0.2.*normalisat"),
+        (pixels((math.nan, 0.2)), None, ValueError, r"^x holds NaN or infinite pixels.*isfinite"),
+        (torch.zeros(4), (0, 1), ValueError, r"^x has the shape \(4,\); give a batch .*x\[None\]"),
+        (ONE, (1.0, 0.0), ValueError, r"^clip is \(1.0, 0.0\); give \(lowest, highest\)"),
+        (ONE, (0.0,), ValueError, r"^clip is \(0.0,\); give"),
+        (ONE.byte(), (0, 1), TypeError, r"^x is a torch.uint8 tensor; .*/ 255"),
+        ([[0.5, 0.5]], (0, 1), TypeError, r"^x is a list; give a float tensor"),
     ],
 )
 def test_refuses_bad_images(
-    attack: Attack, x: Tensor, clip: attacks.Clip, message: str, model: Slopes
+    attack: Attack,
+    x: object,
+    clip: attacks.Clip,
+    error: type[Exception],
+    message: str,
+    model: Slopes,
 ) -> None:
-    """Catches images outside the range that move by up to 1, and NaN that spreads silently."""
-    with refuses(ValueError, message):
+    """Catches images outside the range that move by up to 1, NaN that spreads, and bytes."""
+    with refuses(error, message):
         attack(model, x, GOOD, 0.1, clip=clip)
-
-
-@every_attack
-@pytest.mark.parametrize(
-    ("x", "message"),
-    [
-        (torch.zeros(1, 1, 1, 2, dtype=torch.uint8), r"^x is a torch.uint8 tensor; .*/ 255"),
-        ([[0.5, 0.5]], r"^x is a list; give a float tensor"),
-    ],
-)
-def test_refuses_images_of_another_type(
-    attack: Attack, x: object, message: str, model: Slopes
-) -> None:
-    """Catches bytes taken for pixels in [0, 1]."""
-    with refuses(TypeError, message):
-        attack(model, x, GOOD, 0.1)
 
 
 def test_images_at_the_edge_of_a_range_that_the_dtype_rounds(model: Slopes) -> None:
@@ -445,45 +424,6 @@ def test_refuses_a_radius_that_is_no_number(attack: Attack, eps: object, model: 
     """Catches a message that does not say which argument was meant."""
     with refuses(TypeError, r"^eps(_max)? is .*; it must be one number"):
         attack(model, ONE, GOOD, eps)
-
-
-@every_labelled
-@pytest.mark.parametrize(
-    ("y", "error", "message"),
-    [
-        (labels(0, 1), ValueError, r"^y has the shape \(2,\), x has 1 examples; give one .* \[1\]"),
-        (labels(0)[:, None], ValueError, r"^y has the shape \(1, 1\)"),
-        (torch.tensor([0.0]), TypeError, r"^y is a torch.float32 tensor; .*y.long\(\)"),
-        (torch.tensor([0], dtype=torch.int32), TypeError, r"^y is a torch.int32 tensor"),
-        ([0], TypeError, r"^y is a list"),
-        (labels(2), ValueError, r"^y has labels from 2 to 2, but the model has the classes 0 to 1"),
-        (labels(-100), ValueError, r"^y has labels from -100 to -100"),
-    ],
-)
-def test_refuses_bad_labels(
-    attack: Attack, y: object, error: type[Exception], message: str, model: Slopes
-) -> None:
-    """Catches one-hot and ignored labels, and labels of another data set."""
-    with refuses(error, message):
-        attack(model, ONE, y, 0.1)
-
-
-@every_labelled
-@pytest.mark.parametrize(
-    ("answer", "error", "message"),
-    [
-        (lambda x: x.flatten(1) * math.nan, ValueError, r"^model returned NaN for 1 of 1 examples"),
-        (lambda x: x, ValueError, r"^model returned the shape \(1, 1, 1, 2\) for 1 examples"),
-        (lambda x: x.flatten(1)[:, :1], ValueError, r"^model returned the shape \(1, 1\).*K >= 2"),
-        (lambda x: (x, x), TypeError, r"^model returned a tuple; it must return a tensor"),
-    ],
-)
-def test_refuses_a_bad_model(
-    attack: Attack, answer: Attack, error: type[Exception], message: str
-) -> None:
-    """Catches NaN that counts as an error of the model, and answers that are not logits."""
-    with refuses(error, message):
-        attack(answer, ONE, GOOD, 0.1)
 
 
 @pytest.mark.parametrize(

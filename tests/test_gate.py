@@ -1,6 +1,5 @@
 """What comes in is looked at in one place, and nothing that the caller owns is written to."""
 
-import contextlib
 import math
 import threading
 import warnings
@@ -757,6 +756,3 @@ def test_checkpoints_loaded_as_a_model_are_named() -> None:
         evaluate(OrderedDict(MODEL.state_dict()), X, Y)
     with pytest.raises(TypeError, match="models is a list; give a dict"):
         transfer_matrix([MODEL], X, Y, FGSM)
-    with contextlib.suppress(ValueError):
-        evaluate(MODEL, X[:0], Y[:0])
-        pytest.fail("nothing was measured, and no word")
