@@ -53,12 +53,12 @@ def test_one_step_changes_the_class(classifier, photo, before, after, confidence
 
 @pytest.mark.parametrize("photo", ["camera", "coffee"])
 def test_noise_of_the_same_size_changes_nothing(classifier, photo):
-    """Catches a network so fragile that the gradient explains nothing: 100 draws of signs."""
+    """Catches a network so fragile that the gradient explains nothing: 20 draws of signs."""
     x = data.photo(photo)
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         label = classifier(x).argmax(1)
-        for _ in range(10):
+        for _ in range(2):
             signs = torch.randint(0, 2, (10, *x.shape[1:]), generator=generator) * 2 - 1
             noisy = (x + EPS * signs).clamp(0, 1)
             assert (classifier(noisy).argmax(1) == label).all()

@@ -1,10 +1,12 @@
 """Slides and handouts: complete, legible, and in need of no network."""
 
+import functools
 import os
 import re
 import shutil
 import subprocess
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -25,6 +27,12 @@ needs_reveal = pytest.mark.skipif(
 )
 
 
+@functools.cache
+def page_of(maker: ModuleType, name: str) -> str:
+    """A notebook's page; several tests look at it."""
+    return maker.page_of(name, list(blocks(stored(notebook_path(name, "learner")))))
+
+
 def slides_of(name: str) -> list[make_slides.Slide]:
     return make_slides.slides(list(blocks(stored(notebook_path(name, "learner")))))
 
@@ -33,7 +41,7 @@ def slides_of(name: str) -> list[make_slides.Slide]:
 def test_the_slides_hold_every_section_and_figure(name: str) -> None:
     """Catches a section, a figure, an exercise or a prediction that got lost between slides."""
     notebook = stored(notebook_path(name, "learner"))
-    page = make_slides.page_of(name, list(blocks(notebook)))
+    page = page_of(make_slides, name)
     figures = [
         o for c in notebook.cells for o in c.get("outputs", []) if "image/png" in o.get("data", {})
     ]
@@ -67,7 +75,7 @@ def test_slides_show_no_plumbing_and_keep_the_exercises() -> None:
         "a = 1\nclaim(\n  'x',\n  a,\n)\nprint(f'measured {a}')\nplots.curves(a)\nguess.compare(a)"
     )
     assert make_slides.essence(code) == "a = 1"
-    page = make_slides.page_of("02", list(blocks(stored(notebook_path(NAMES[2], "learner")))))
+    page = page_of(make_slides, NAMES[2])
     assert "checks" in page and "you made no prediction" not in page
     assert "a progress bar runs here" not in page and "not attempted yet" not in page
 
@@ -76,7 +84,7 @@ def test_slides_show_no_plumbing_and_keep_the_exercises() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_page_takes_nothing_from_the_network(maker, name: str) -> None:
     """Catches a script, style or font of a CDN, and a formula that needs a script to be read."""
-    page = maker.page_of(name, list(blocks(stored(notebook_path(name, "learner")))))
+    page = page_of(maker, name)
     assert not re.search(r'(src|href)="(https?:)?//', page)
     assert "@import" not in page and "url(" not in page
     assert r"\nabla" not in page and "$$" not in page
@@ -91,9 +99,7 @@ def test_nothing_sticks_out_of_a_slide(name: str, tmp_path: Path) -> None:
     """Catches a slide that is cut off at the bottom or at the right, at 1280 by 720."""
     shutil.copytree(REVEAL, tmp_path / "reveal.js")
     page = tmp_path / "page.html"
-    page.write_text(
-        make_slides.page_of(name, list(blocks(stored(notebook_path(name, "learner"))))), "utf-8"
-    )
+    page.write_text(page_of(make_slides, name), "utf-8")
     as_root = ["--no-sandbox"] if os.geteuid() == 0 else []
     command = [
         CHROMIUM,
