@@ -24,10 +24,11 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 import advtutor
-from advtutor import _torchvision, data, models
+from advtutor import _torchvision, checks, data, models
 from advtutor.course import doctor, lab, workspace
 from advtutor.course.cli import app
 from advtutor.course.doctor import Finding
+from tools.notebooks.source import unexecuted
 from tools.pages import formulas
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -206,6 +207,21 @@ def test_doctor_knows_whose_notebooks_these_are(
 
     monkeypatch.setattr(workspace, "repository", lambda: None)
     assert states(doctor.notebooks) == {"notebooks": "problem"}, "a wheel that lacks them"
+
+
+def test_doctor_is_content_with_a_notebook_that_holds_exercises(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Catches a digest other than the build's, which takes in the exercises' answers."""
+    monkeypatch.setattr(workspace, "repository", lambda: tmp_path)
+    head = checks.fgsm.answer.split("\n")[0]
+    source = f"# %% [markdown]\n# # Start\n\n# %%\n{head}\n    ...\n\n\nfgsm = checks.fgsm(fgsm)\n"
+    notebooks = tmp_path / "notebooks"
+    (notebooks / "source").mkdir(parents=True)
+    (notebooks / "source" / "00_start_here.py").write_text(source)
+    made = unexecuted(source, "00_start_here", "learner", advtutor.__version__)
+    nbformat.write(made, notebooks / "00_start_here.ipynb")
+    assert states(doctor.notebooks) == {"notebooks": "ok"}
 
 
 def test_the_report_takes_brackets_literally() -> None:

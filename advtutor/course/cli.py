@@ -1,7 +1,9 @@
 """The command line: the course in Lab, its state, the exercises done, the paper reproduced."""
 
+import contextlib
 import io
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +22,20 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _complain(text: str) -> None:
+    Console(stderr=True, soft_wrap=True).print(escape(text), highlight=False)
+
+
+@contextlib.contextmanager
+def _refusing(name: str, *faults: type[Exception], status: int = 1) -> Iterator[None]:
+    """End with the fault's text and `status` instead of a traceback."""
+    try:
+        yield
+    except faults as fault:
+        _complain(f"advtutor {name}: {fault}")
+        raise typer.Exit(status) from None
 
 
 def _show_version(wanted: bool) -> None:
@@ -63,13 +79,11 @@ def lab(
 
     Notebooks in which you have written something stay; a newer version is put beside them.
     """
-    from advtutor.course.lab import LabError, serve
+    from advtutor.course.lab import serve
+    from advtutor.course.workspace import CourseError
 
-    try:
+    with _refusing("lab", CourseError):
         serve(port, browser, folder)
-    except LabError as fault:
-        Console(stderr=True).print(f"advtutor lab: {escape(str(fault))}", highlight=False)
-        raise typer.Exit(1) from None
 
 
 @app.command()
@@ -102,18 +116,13 @@ def catch_up(
     from advtutor.course.doctor import examine
     from advtutor.course.workspace import CourseError, catch_up
 
-    errors = Console(stderr=True, soft_wrap=True)
-    try:
+    with _refusing("catch-up", CourseError):
         start, lines = catch_up(notebook, notebooks)
-    except CourseError as fault:
-        errors.print(f"advtutor catch-up: {escape(str(fault))}", highlight=False)
-        raise typer.Exit(1) from None
     for line in lines:
         say(line)
     problems = [finding for finding in examine() if finding.state == "problem"]
     for finding in problems:
-        text = f"advtutor catch-up: {finding.name}: {finding.found}. {finding.remedy}"
-        errors.print(escape(text), highlight=False)
+        _complain(f"advtutor catch-up: {finding.name}: {finding.found}. {finding.remedy}")
     if problems:
         raise typer.Exit(1)
     say(f"all that it needs loads; open {start}")
@@ -174,27 +183,20 @@ def reproduce(
     ]
     if jobs is None:
         jobs = command.cores() if device == "cpu" else 1
-    errors = Console(stderr=True, soft_wrap=True)
     try:
-        status = command.reproduce(
-            only=names,
-            seeds=seeds,
-            quick=quick,
-            device=device,
-            jobs=jobs,
-            scheduler=scheduler,
-            out=out,
-            console=Console(),
-        )
-    except (ReproduceError, ExecutorError) as fault:
-        errors.print(f"advtutor reproduce: {escape(str(fault))}", highlight=False)
-        raise typer.Exit(2) from None
+        with _refusing("reproduce", ReproduceError, ExecutorError, status=2):
+            status = command.reproduce(
+                only=names,
+                seeds=seeds,
+                quick=quick,
+                device=device,
+                jobs=jobs,
+                scheduler=scheduler,
+                out=out,
+                console=Console(),
+            )
     except KeyboardInterrupt:
-        errors.print(
-            f"Stopped. What had finished is kept in {escape(str(out))}; the same call goes on from "
-            "there.",
-            highlight=False,
-        )
+        _complain(f"Stopped. What had finished is kept in {out}; the same call goes on from there.")
         raise typer.Exit(130) from None
     raise typer.Exit(status)
 

@@ -1,6 +1,5 @@
 """Whether the course runs on this machine, finding by finding, each fault with its remedy."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -43,18 +42,8 @@ class Finding:
 def examine() -> list[Finding]:
     """All findings, in the order in which they are to be read. Never raises."""
     checks = (
-        python,
-        packages,
-        device,
-        threads,
-        operators,
-        digits,
-        classifier,
-        photo,
-        weights,
-        disk,
-        kernel,
-        notebooks,
+        *(python, packages, device, threads, operators, digits, classifier, photo, weights, disk),
+        *(kernel, notebooks),
     )
     return [finding for check in checks for finding in _findings(check)]
 
@@ -94,12 +83,9 @@ def _findings(check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
 def python() -> Iterator[Finding]:
     """The Python that runs, and where it lies."""
     numbers = ".".join(map(str, sys.version_info[:3]))
-    found = f"{numbers}, {sys.executable}"
-    if sys.version_info < OLDEST_PYTHON:
-        remedy = "Install Python 3.11 or newer, then: make lab PYTHON=python3.12"
-        yield Finding("Python", "problem", found, remedy)
-    else:
-        yield Finding("Python", "ok", found)
+    state: State = "problem" if sys.version_info < OLDEST_PYTHON else "ok"
+    remedy = "Install Python 3.11 or newer, then: make lab PYTHON=python3.12"
+    yield Finding("Python", state, f"{numbers}, {sys.executable}", remedy)
 
 
 def packages() -> Iterator[Finding]:
@@ -111,28 +97,21 @@ def packages() -> Iterator[Finding]:
         yield Finding("advtutor", "warning", "not installed, only found on the path", remedy)
         required = list(ALWAYS_SHOWN)
     for requirement in map(Requirement, required):
-        if requirement.name == "nbval":  # of the extra that the tests need
-            yield from _package(requirement, "ok")
-        elif requirement.marker is None:
-            yield from _package(requirement, "problem")
-
-
-def _package(requirement: Requirement, state_if_missing: State) -> Iterator[Finding]:
-    name, wanted = requirement.name, requirement.specifier
-    try:
-        installed = metadata.version(name)
-    except metadata.PackageNotFoundError:
-        found = "not installed"
-        if state_if_missing == "ok":
-            found += "; only the tests need it"
-        yield Finding(name, state_if_missing, found, f"pip install '{name}{wanted}'")
-        return
-    if wanted.contains(installed, prereleases=True):
-        if name in ALWAYS_SHOWN:
+        name, wanted = requirement.name, requirement.specifier
+        remedy, for_tests = f"pip install '{name}{wanted}'", name == "nbval"
+        if requirement.marker is not None and not for_tests:  # of an extra
+            continue
+        try:
+            installed = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found = "not installed" + ("; only the tests need it" if for_tests else "")
+            yield Finding(name, "ok" if for_tests else "problem", found, remedy)
+            continue
+        if not wanted.contains(installed, prereleases=True):
+            found = f"{installed}, and the course is made for {wanted}"
+            yield Finding(name, "warning", found, remedy)
+        elif name in ALWAYS_SHOWN:
             yield Finding(name, "ok", installed)
-    else:
-        found = f"{installed}, and the course is made for {wanted}"
-        yield Finding(name, "warning", found, f"pip install '{name}{wanted}'")
 
 
 def device() -> Iterator[Finding]:
@@ -155,15 +134,13 @@ def threads() -> Iterator[Finding]:
     used = torch.get_num_threads()
     usable = getattr(os, "process_cpu_count", None) or (lambda: len(_affinity()))
     available = usable() or 1
-    found = f"{used} of torch, on {available} processors"
+    remedy = ""
     if used == 1 and available > 1:
         remedy = "torch uses one thread: unset OMP_NUM_THREADS to halve the waiting."
-        yield Finding("threads", "warning", found, remedy)
     elif used > available:
         remedy = f"More threads than processors slow each other: set OMP_NUM_THREADS={available}"
-        yield Finding("threads", "warning", found, remedy)
-    else:
-        yield Finding("threads", "ok", found)
+    found = f"{used} of torch, on {available} processors"
+    yield Finding("threads", "warning" if remedy else "ok", found, remedy)
 
 
 def _affinity() -> range | set[int]:
@@ -175,51 +152,65 @@ def _affinity() -> range | set[int]:
 
 def operators() -> Iterator[Finding]:
     """Whether torchvision's compiled operators fit the torch beside it."""
-    from advtutor import _torchvision
+    from advtutor._torchvision import operators_loaded as loaded
 
-    if _torchvision.operators_loaded:
-        yield Finding("torchvision's operators", "ok", "loaded")
-    else:
-        remedy = (
-            "torch and torchvision are of different builds, say one for CPU and one for CUDA. The "
-            "course does without the operators. Your own detection models need them: then install "
-            "torch and torchvision together, from one index."
-        )
-        yield Finding("torchvision's operators", "warning", "not loaded", remedy)
+    remedy = (
+        "torch and torchvision are of different builds, say one for CPU and one for CUDA. The "
+        "course does without the operators. Your own detection models need them: then install "
+        "torch and torchvision together, from one index."
+    )
+    state: State = "ok" if loaded else "warning"
+    found = "loaded" if loaded else "not loaded"
+    yield Finding("torchvision's operators", state, found, remedy)
 
 
 def digits() -> Iterator[Finding]:
     """Whether MNIST is there and sound, and can be unpacked here."""
     from advtutor import data
 
-    try:
-        mnist = data.mnist()
-    except data.DataError as fault:
-        yield Finding("MNIST", "problem", "not usable", str(fault))
-    else:
-        found = f"{len(mnist.train.y):,} and {len(mnist.test.y):,} digits, checked"
-        yield Finding("MNIST", "ok", found)
+    def count() -> str:
+        train, test = data.mnist()
+        return f"{len(train.y):,} and {len(test.y):,} digits, checked"
+
+    yield _asset("MNIST", count, "not usable")
 
 
 def classifier() -> Iterator[Finding]:
     """Whether the ImageNet network of notebook 00 can be had, without a network."""
     from advtutor import models
 
+    def count() -> str:
+        numbers = sum(parameter.numel() for parameter in models.imagenet_classifier().parameters())
+        return f"{numbers / 1e6:.2f} million weights"
+
+    yield _asset("ImageNet classifier", count)
+
+
+def photo() -> Iterator[Finding]:
+    """Whether the photo of notebook 00 can be had."""
+    from advtutor import data
+
+    def size() -> str:
+        height, width = data.photo("camera").shape[-2:]
+        return f"'camera', {height} x {width} pixels"
+
+    yield _asset("photos", size)
+
+
+def _asset(name: str, describe: Callable[[], str], missing: str = "not there") -> Finding:
+    from advtutor.data import DataError
+
     try:
-        model = models.imagenet_classifier()
-    except ImportError as fault:
-        yield Finding("ImageNet classifier", "problem", "not there", str(fault))
-    else:
-        numbers = sum(parameter.numel() for parameter in model.parameters())
-        yield Finding("ImageNet classifier", "ok", f"{numbers / 1e6:.2f} million weights")
+        return Finding(name, "ok", describe())
+    except (DataError, ImportError) as fault:
+        return Finding(name, "problem", missing, str(fault))
 
 
 def weights() -> Iterator[Finding]:
     """Whether the trained networks that come with the package can be read."""
     from safetensors import safe_open
 
-    folder = Path(advtutor.__file__).parent / "assets"
-    paths = sorted(folder.rglob("*.safetensors"))
+    paths = sorted((Path(advtutor.__file__).parent / "assets").rglob("*.safetensors"))
     try:
         for path in paths:
             with safe_open(path, "pt") as file:
@@ -230,28 +221,13 @@ def weights() -> Iterator[Finding]:
         yield Finding("trained networks", "ok", f"{len(paths)} files")
 
 
-def photo() -> Iterator[Finding]:
-    """Whether the photo of notebook 00 can be had."""
-    from advtutor import data
-
-    try:
-        height, width = data.photo("camera").shape[-2:]
-    except data.DataError as fault:
-        yield Finding("photos", "problem", "not there", str(fault))
-    else:
-        yield Finding("photos", "ok", f"'camera', {height} x {width} pixels")
-
-
 def disk() -> Iterator[Finding]:
     """The room for temporary files, and here for what the notebooks write."""
     places = (tempfile.gettempdir(), os.getcwd())
     free, folder = min((shutil.disk_usage(place).free / 1e9, place) for place in places)
-    found = f"{free:.1f} GB at {folder}"
-    if free < FREE_GIGABYTES:
-        remedy = f"Make room: below {FREE_GIGABYTES:.0f} GB, unpacking and saving may fail."
-        yield Finding("free disk", "warning", found, remedy)
-    else:
-        yield Finding("free disk", "ok", found)
+    remedy = f"Make room: below {FREE_GIGABYTES:.0f} GB, unpacking and saving may fail."
+    state: State = "warning" if free < FREE_GIGABYTES else "ok"
+    yield Finding("free disk", state, f"{free:.1f} GB at {folder}", remedy)
 
 
 def kernel() -> Iterator[Finding]:
@@ -259,25 +235,20 @@ def kernel() -> Iterator[Finding]:
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
     try:
-        command = KernelSpecManager().get_kernel_spec("python3").argv[0]
+        command = Path(KernelSpecManager().get_kernel_spec("python3").argv[0])
     except NoSuchKernel:
         remedy = "pip install --force-reinstall ipykernel"
         yield Finding("kernel", "problem", "there is no kernel 'python3'", remedy)
         return
     # A bare `python` stands for the Python that Jupyter itself runs in.
-    if Path(command).is_absolute() and not _same_environment(Path(command)):
+    if command.is_absolute() and command.parent.resolve() != Path(sys.executable).parent.resolve():
         remedy = (
             f"The kernel 'python3' starts {command}, which is not the course's Python. Remove that "
             "kernel (jupyter kernelspec remove python3), or choose another in the notebook."
         )
-        yield Finding("kernel", "warning", command, remedy)
+        yield Finding("kernel", "warning", str(command), remedy)
     else:
         yield Finding("kernel", "ok", "python3 is this Python")
-
-
-def _same_environment(command: Path) -> bool:
-    """Whether command lies in the bin folder of this very environment."""
-    return command.parent.resolve() == Path(sys.executable).parent.resolve()
 
 
 def notebooks() -> Iterator[Finding]:
@@ -291,31 +262,29 @@ def notebooks() -> Iterator[Finding]:
         return
     paths = sorted(folder.glob("[0-9]*.ipynb"))
     strange = [text for path in paths for text in _strangeness(path)]
-    if strange:
-        remedy = (
-            "`make notebooks` builds them afresh from notebooks/source; save your own answers "
-            "elsewhere first."
-        )
-        yield Finding("notebooks", "warning", "; ".join(strange), remedy)
-    else:
-        yield Finding("notebooks", "ok", f"{len(paths)}, all of version {advtutor.__version__}")
+    remedy = (
+        "`make notebooks` builds them afresh from notebooks/source; save your own answers "
+        "elsewhere first."
+    )
+    found = "; ".join(strange) or f"{len(paths)}, all of version {advtutor.__version__}"
+    yield Finding("notebooks", "warning" if strange else "ok", found, remedy)
 
 
 def _strangeness(path: Path) -> Iterator[str]:
     """What is wrong with one notebook's stamp: unreadable, another version, another source."""
+    from advtutor.course.workspace import digest
+
     try:
         stamp = json.loads(path.read_text(encoding="utf-8"))["metadata"]["advtutor"]
-        version, digest = stamp["version"], stamp["source_sha256"]
+        version, built_from = stamp["version"], stamp["source_sha256"]
     except (OSError, ValueError, KeyError, TypeError):
         yield f"{path.name} cannot be read, or was not built by this course"
         return
     if version != advtutor.__version__:
         yield f"{path.name} is of version {version}"
     source = path.parent / "source" / f"{path.stem}.py"
-    if source.is_file():
-        text = source.read_text(encoding="utf-8")
-        if hashlib.sha256(text.encode("utf-8")).hexdigest() != digest:
-            yield f"{path.name} is older than its source"
+    if source.is_file() and digest(source.read_text(encoding="utf-8")) != built_from:
+        yield f"{path.name} is older than its source"
 
 
 def _install_again() -> str:

@@ -14,25 +14,20 @@ from advtutor.course import workspace
 PORTS_TRIED = 100
 
 
-class LabError(Exception):
-    """JupyterLab cannot be started; the text says why and what to do."""
-
-
 def serve(port: int, browser: bool | None = None, folder: Path | None = None) -> None:
     """Copy the notebooks into the learner's folder and serve it until Ctrl-C.
 
     folder: None is the usual one (`workspace.usual_folder`). The server listens on 127.0.0.1, on
     the first free port from `port` on, asks for a token, and prints its address. It opens a browser
-    if `browser` is True, or None and has_browser(). Raises LabError where there are no notebooks,
-    no JupyterLab, or no way to write; SystemExit where the server does not start.
+    if `browser` is True, or None and has_browser(). Raises CourseError where there are no
+    notebooks, no JupyterLab, or no way to write; SystemExit where the server does not start.
     """
     if importlib.util.find_spec("jupyterlab") is None:
-        raise LabError(f"{sys.executable} has no JupyterLab. Install it: pip install jupyterlab")
+        raise workspace.CourseError(
+            f"{sys.executable} has no JupyterLab. Install it: pip install jupyterlab"
+        )
     root = (folder or workspace.usual_folder()).absolute()
-    try:
-        lines = workspace.copy_into(root)
-    except workspace.CourseError as fault:
-        raise LabError(str(fault)) from None
+    lines = workspace.copy_into(root)
     if not _has_home():
         os.environ["HOME"] = str(root)
         lines.append("You have no home folder that can be written: settings are kept there, too.")

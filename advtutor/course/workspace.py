@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import advtutor
+from advtutor import checks
 from advtutor._files import whole_file
 
 IN_CLONE, ELSEWHERE = "my-course", "advtutor-course"
 STATE = ".advtutor-course.json"
+CHECKED = re.compile(r"^(\w+) = checks\.\1\(\1\)$", re.MULTILINE)  # an exercise's last line
 LINK = re.compile(r"(?<=\]\()(?=\d\d_\w+\.ipynb\))")
 PROGRESS_OFF = """\
 # The answers in here are not yours: running them leaves your own progress as it is.
@@ -25,7 +27,7 @@ os.environ["ADVTUTOR_PROGRESS"] = "off"
 
 
 class CourseError(Exception):
-    """The notebooks cannot be copied; the text says why and what to do."""
+    """The course cannot be copied or opened; the text says why and what to do."""
 
 
 def repository() -> Path | None:
@@ -54,6 +56,12 @@ def notebooks() -> Path:
     raise CourseError(
         f"{here / 'notebooks'} lacks them. Bring them back: git checkout -- notebooks"
     )
+
+
+def digest(source: str) -> str:
+    """The SHA-256, in hexadecimal, of a notebook's source and of the answers to its exercises."""
+    texts = [source, *(getattr(checks, name).answer for name in CHECKED.findall(source))]
+    return hashlib.sha256("\n\n".join(texts).encode("utf-8")).hexdigest()
 
 
 def usual_folder() -> Path:

@@ -1,7 +1,6 @@
 """One percent script, two notebooks: the learner's with stubs, and the solved one."""
 
 import ast
-import hashlib
 import re
 import tomllib
 from pathlib import Path
@@ -12,12 +11,12 @@ import nbformat
 from nbformat import NotebookNode
 
 from advtutor import checks
+from advtutor.course.workspace import CHECKED, digest
 
 Kind = Literal["learner", "solution"]
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = ROOT / "notebooks"
-CHECKED = re.compile(r"^(\w+) = checks\.\1\(\1\)$", re.MULTILINE)  # an exercise's last line
 LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#|/)[^)\s]+(?=\))")
 
 
@@ -39,12 +38,6 @@ def notebook_path(name: str, kind: Kind, notebooks: Path = NOTEBOOKS) -> Path:
 def read_source(path: Path) -> str:
     """The text of a percent script, with `\\n` between lines wherever it was checked out."""
     return path.read_text(encoding="utf-8")
-
-
-def digest(source: str) -> str:
-    """The SHA-256, in hexadecimal, of a source text and of the answers to its exercises."""
-    texts = [source, *(getattr(checks, name).answer for name in CHECKED.findall(source))]
-    return hashlib.sha256("\n\n".join(texts).encode("utf-8")).hexdigest()
 
 
 def solved(code: str) -> str:
