@@ -31,7 +31,7 @@ from advtutor.attacks.inputs import (
 )
 from advtutor.attacks.query import answer
 from advtutor.models import Affine, Gaussians, MaxoutLayer, Network, TwoLogits
-from advtutor.training import _warmed
+from advtutor.training import warmed
 
 
 class NotCovered(TypeError):
@@ -594,7 +594,7 @@ class IntervalBound:
     def __call__(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         """The objective on one batch, as a scalar to be differentiated."""
         _refuse_hidden(model)
-        grown = _warmed(self.progress, self.warm_up)
+        grown = warmed(self.progress, self.warm_up)
         proved = (1 - self.kappa) * grown
         worst = _advantages(_chain(model), _ball(x, self.eps * grown, self.clip), y)
         clean = F.cross_entropy(model(x), y)

@@ -2,7 +2,6 @@
 
 import gzip
 import hashlib
-import shutil
 import tarfile
 import tempfile
 import zlib
@@ -45,15 +44,11 @@ CIFAR10_URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 CIFAR10_MD5 = "c32a1d4ab5d03f1284b67883e8d87530"
 """Where the binary version of CIFAR-10 is, and the sum that its authors publish."""
 
-CIFAR10_RECORDS = 10_000
-"""Images in each of its six files: a byte for the label, then 3 x 32 x 32 bytes of R, G, B."""
-
 PHOTOS = ("astronaut", "camera", "chelsea", "coffee", "rocket")
 """The names that `photo` knows."""
 
 _PACKED = Path(__file__).with_name("assets") / "mnist"
 _DOWNLOAD_SECONDS = 900
-_CIFAR10_FOLDER = "cifar-10-batches-bin"
 _CIFAR10_TRAIN = tuple(f"data_batch_{i}.bin" for i in range(1, 6))
 _CIFAR10_TEST = ("test_batch.bin",)
 
@@ -142,21 +137,41 @@ def mnist() -> MNIST:
 def cifar10() -> CIFAR10:
     """CIFAR-10: `train.x` [50000, 3, 32, 32], `test.x` [10000, 3, 32, 32], labels 0 to 9.
 
-    It is read from the six files `cifar-10-batches-bin/*.bin` in `cache_dir()`, 184 MB. Where one
-    is missing or damaged, all are unpacked from `cifar-10-binary.tar.gz` in that folder, or else
-    from a download of 170 MB that is not kept: put the archive there and no network is needed. The
-    archive is checked against its MD5 sum; the unpacked files, at every call, for their sizes and
-    labels only. No pickle is read.
+    It is read from `cifar-10-binary.tar.gz` in `cache_dir()`, which is downloaded, 170 MB, where it
+    is not there: put it there and no network is needed. At every call it is checked against its
+    MD5 sum. Nothing is unpacked to a disk, and no pickle is read.
 
     Raises:
         DataError: the download failed, the archive is damaged, or the cache cannot be written.
 
     Source: A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009.
     """
-    root = cache_dir()
-    _unpack_cifar10(root)
-    folder = root / _CIFAR10_FOLDER
-    return CIFAR10(*(_cifar10_split(folder, names) for names in (_CIFAR10_TRAIN, _CIFAR10_TEST)))
+    from advtutor._torchvision import torchvision
+
+    root, utils = cache_dir(), torchvision.datasets.utils
+    archive = root / CIFAR10_URL.rpartition("/")[2]
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with FileLock(root / "cifar-10.lock", timeout=_DOWNLOAD_SECONDS):
+            for leftover in root.glob(f".*.part-{archive.name}"):  # of a process that was killed
+                leftover.unlink()
+            if not archive.exists():
+                with whole_file(archive) as new:
+                    utils.download_url(CIFAR10_URL, str(root), new.name, CIFAR10_MD5)
+        if not utils.check_integrity(str(archive), CIFAR10_MD5):
+            raise ValueError(f"{archive} is damaged, its MD5 sum is not {CIFAR10_MD5}")
+        with tarfile.open(archive) as tar:
+            return CIFAR10(*(_cifar10_split(tar, part) for part in (_CIFAR10_TRAIN, _CIFAR10_TEST)))
+    # torchvision, tarfile and the network each have their own errors.
+    except Exception as error:
+        cause = " ".join(str(error).split())
+        raise DataError(
+            f"Cannot get CIFAR-10 into {root}: {cause}. The first call needs a network and 170 MB "
+            f"of free space in that folder. Without a network, bring {CIFAR10_URL} (MD5 "
+            f"{CIFAR10_MD5}) from a machine that has one and put it there; an archive that is "
+            "there and damaged must be deleted first. The environment variable ADVTUTOR_CACHE "
+            "names another folder. The digits of mnist() need no network."
+        ) from error
 
 
 def photo(name: str, size: int = 224) -> Tensor:
@@ -233,89 +248,12 @@ def _unpacked(name: str) -> bytes:
     return content
 
 
-def _cifar10_split(folder: Path, names: Iterable[str]) -> Split:
-    records = torch.cat([_cifar10_records((folder / name).read_bytes()) for name in names])
-    x = records[:, 1:].float().div_(255).reshape(-1, 3, 32, 32)
-    return Split(x, records[:, 0].long())
-
-
-def _cifar10_records(content: bytes) -> Tensor:
-    """The bytes of one file, [N, 3073], or a ValueError that says what is wrong with them."""
-    size = CIFAR10_RECORDS * 3073
-    if len(content) != size:
-        raise ValueError(f"it has {len(content):,} bytes instead of {size:,}")
-    records = torch.frombuffer(bytearray(content), dtype=torch.uint8).reshape(-1, 3073)
-    if records[:, 0].max() > 9:
-        raise ValueError(f"it has a label {records[:, 0].max().item()}, over 9")
-    return records
-
-
-def _cifar10_is_sound(folder: Path) -> bool:
-    try:
-        for name in _CIFAR10_TRAIN + _CIFAR10_TEST:
-            _cifar10_records((folder / name).read_bytes())
-    except (OSError, ValueError):
-        return False
-    return True
-
-
-def _unpack_cifar10(root: Path) -> None:
-    """Make `root` hold the six sound files, and write nothing if it does already."""
-    folder = root / _CIFAR10_FOLDER
-    if _cifar10_is_sound(folder):
-        return
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        with FileLock(root / "cifar-10.lock", timeout=_DOWNLOAD_SECONDS):
-            for leftover in root.glob(".cifar-10.*.part"):
-                shutil.rmtree(leftover)
-            if not _cifar10_is_sound(folder):
-                with tempfile.TemporaryDirectory(".part", ".cifar-10.", root) as temporary:
-                    files = _cifar10_files(_cifar10_archive(root, Path(temporary)), folder)
-                for leftover in folder.glob(".*.part-*"):
-                    leftover.unlink()
-                for name, content in files.items():
-                    with whole_file(folder / name) as new:
-                        new.write_bytes(content)
-    # torchvision, tarfile and the network each have their own errors.
-    except Exception as error:
-        cause = " ".join(str(error).split())
-        raise DataError(
-            f"Cannot get CIFAR-10 into {root}: {cause}. The first call needs a network and 360 MB "
-            f"of free space in that folder. Without a network, bring {CIFAR10_URL} (MD5 "
-            f"{CIFAR10_MD5}) from a machine that has one and put it there; an archive that is "
-            "there and damaged must be deleted first. The environment variable ADVTUTOR_CACHE "
-            "names another folder. The digits of mnist() need no network."
-        ) from error
-
-
-def _cifar10_archive(root: Path, temporary: Path) -> Path:
-    """The archive that lies in `root`, or one downloaded into `temporary`; its sum is right."""
-    from advtutor._torchvision import torchvision
-
-    utils, name = torchvision.datasets.utils, CIFAR10_URL.rpartition("/")[2]
-    if not (root / name).exists():
-        utils.download_url(CIFAR10_URL, str(temporary), name, CIFAR10_MD5)
-        return temporary / name
-    if not utils.check_integrity(str(root / name), CIFAR10_MD5):
-        raise ValueError(f"{root / name} is damaged, its MD5 sum is not {CIFAR10_MD5}")
-    return root / name
-
-
-def _cifar10_files(archive: Path, folder: Path) -> dict[str, bytes]:
-    """The contents of the six members, all checked; no other member is looked at."""
-    files = {}
-    with tarfile.open(archive, "r:gz") as tar:
-        for name in _CIFAR10_TRAIN + _CIFAR10_TEST:
-            member = tarfile.data_filter(tar.getmember(f"{_CIFAR10_FOLDER}/{name}"), str(folder))
-            if not member.isreg():
-                raise ValueError(f"{name} in the archive is no plain file")
-            try:
-                # One byte more than a file has: enough to see that it is too long.
-                content = tar.extractfile(member)
-                assert content is not None  # a plain file has content
-                files[name] = content.read(CIFAR10_RECORDS * 3073 + 1)
-                _cifar10_records(files[name])
-            except ValueError as error:
-                raise ValueError(f"{name} in the archive is damaged: {error}") from error
-    return files
+def _cifar10_split(archive: tarfile.TarFile, names: Iterable[str]) -> Split:
+    """Each file holds images of a byte for the label and 3 x 32 x 32 bytes of R, G, B."""
+    content = bytearray()
+    for name in names:
+        file = archive.extractfile(f"cifar-10-batches-bin/{name}")
+        assert file is not None  # of an archive with the right sum
+        content += file.read()
+    records = torch.frombuffer(content, dtype=torch.uint8).reshape(-1, 3073)
+    return Split(records[:, 1:].float().div_(255).reshape(-1, 3, 32, 32), records[:, 0].long())

@@ -15,6 +15,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from tqdm.auto import tqdm
 
 from advtutor import attacks
+from advtutor._files import whole_file
 from advtutor._say import TOLD
 from advtutor.attacks import Clip, eval_mode
 from advtutor.attacks.inputs import check_data, check_model, check_output
@@ -111,7 +112,7 @@ class RandomStart:
 
     def __call__(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         """The objective on one batch, as a scalar to be differentiated."""
-        eps = self.eps * _warmed(self.progress, self.warm_up)
+        eps = self.eps * warmed(self.progress, self.warm_up)
         step_size = 1.25 * eps if self.step_size is None else min(self.step_size, 2 * eps)
         start = attacks.uniform_noise(model, x, y, eps, clip=self.clip).requires_grad_()
         (gradient,) = torch.autograd.grad(F.cross_entropy(model(start), y), start)
@@ -135,14 +136,15 @@ class PGD:
 
     def __call__(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         """The objective on one batch, as a scalar to be differentiated."""
-        eps = self.eps * _warmed(self.progress, self.warm_up)
+        eps = self.eps * warmed(self.progress, self.warm_up)
         x_adv = attacks.pgd(
             model, x, y, eps, steps=self.steps, step_size=self.step_size, clip=self.clip
         )
         return F.cross_entropy(model(x_adv), y)
 
 
-def _warmed(progress: float, warm_up: float) -> float:
+def warmed(progress: float, warm_up: float) -> float:
+    """What rises from 0 to 1 over the first `warm_up` of the training and stays there."""
     return min(1.0, progress / warm_up) if warm_up > 0 else 1.0
 
 
@@ -202,9 +204,7 @@ class History:
         return [epoch[name] for epoch in self.epochs]
 
     def __repr__(self) -> str:
-        last = (
-            ", ".join(f"{k} ≈ {v:.4g}" for k, v in self.epochs[-1].items()) if self.epochs else "-"
-        )
+        last = ", ".join(f"{k} ≈ {v:.4g}" for k, v in (self.epochs or [{}])[-1].items()) or "-"
         end = ", interrupted" if self.interrupted else ""
         return f"History({len(self.epochs)} epochs{end}; last: {last})"
 
@@ -274,7 +274,7 @@ def fit(
     x, y = x.to(run.device), y.to(run.device)
     told = progress if callable(progress) else lambda share: None
     bar = tqdm(total=run.steps, disable=progress is not True, unit="batch")
-    with torch.random.fork_rng(devices=[run.device] if run.device.type == "cuda" else []), bar:
+    with torch.random.fork_rng(devices=[run.device] if run.on_cuda else []), bar:
         _try_out(model, x, y, batch_size)
         torch.manual_seed(seed)
         if checkpoint is not None:
@@ -331,10 +331,11 @@ class _Run:
         steps: int,
         lr: float,
         optimizer: Optimizer,
-        on_batch: OnBatch | None = None,
+        on_batch: OnBatch | None,
     ) -> None:
         self.model, self.steps, self.on_batch = model, steps, on_batch
         self.device = next(model.parameters()).device
+        self.on_cuda = self.device.type == "cuda"
         self.optimizer, self.schedule = optimizer(list(model.parameters()), lr, steps)
         self.history = History()
         self.best: dict[str, Tensor] = {}
@@ -373,7 +374,7 @@ class _Run:
         return len(values) - 1 - values.index(min(values)) if values else 0
 
     def save(self, path: Path, settings: dict[str, str]) -> None:
-        """Write the state, at one stroke; a disk that fails costs the file and not the training."""
+        """Write the state whole; a disk that fails costs the file and not the training."""
         state = {
             "settings": settings,
             "epochs": self.history.epochs,
@@ -382,14 +383,12 @@ class _Run:
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.last_epoch,
             "random": torch.get_rng_state(),
-            "random_cuda": torch.cuda.get_rng_state(self.device) if self._on_cuda() else None,
+            "random_cuda": torch.cuda.get_rng_state(self.device) if self.on_cuda else None,
         }
-        new = path.with_name(path.name + ".new")
         try:
-            torch.save(state, new)
-            new.replace(path)
+            with whole_file(path) as new:
+                torch.save(state, new)
         except (OSError, RuntimeError) as error:  # torch's writer raises RuntimeError
-            new.unlink(missing_ok=True)
             warnings.warn(
                 f"the checkpoint {path} could not be written ({error}); training goes on",
                 TrainingWarning,
@@ -416,11 +415,8 @@ class _Run:
         self.schedule.last_epoch = state["schedule"]
         self.history.epochs, self.best = state["epochs"], state["best"]
         torch.set_rng_state(state["random"].cpu())
-        if self._on_cuda():
+        if self.on_cuda:
             torch.cuda.set_rng_state(state["random_cuda"].cpu(), self.device)
-
-    def _on_cuda(self) -> bool:
-        return self.device.type == "cuda"
 
 
 def _backward(objective: Objective, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:

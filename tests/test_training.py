@@ -492,6 +492,7 @@ def test_a_model_without_weights_is_refused(model):
 
 def test_a_checkpoint_that_cannot_be_written_does_not_cost_the_training(tmp_path):
     """Catches an hour lost to a full disk."""
+    (tmp_path / "none").write_text("a file, where a folder would have to be")
     with pytest.warns(training.TrainingWarning, match="could not be written"):
         history = fit(small(), X, Y, **settings(checkpoint=tmp_path / "none" / "run.pt"))
     assert len(history.epochs) == 2
