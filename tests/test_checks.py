@@ -720,9 +720,27 @@ def left_above(model, x, y, eps):  # type: ignore[no-untyped-def]
     return (x + eps * model(x).mean()).clamp(0, 1)
 
 
+def left_in_an_if(model, x, y, eps):  # type: ignore[no-untyped-def]
+    if eps == 0:
+        ...
+    elif eps < 0:
+        raise ValueError("eps is negative")
+    return right_fgsm(model, x, y, eps)
+
+
+def begun_in_an_if(model, x, y, eps):  # type: ignore[no-untyped-def]
+    if eps == 0:
+        ...
+
+
 def test_a_leftover_placeholder_is_named_and_the_answer_judged() -> None:
     """Catches a finished answer taken for an open one because `...` still stands in it."""
     below, above = checks.fgsm.judge(left_below), checks.fgsm.judge(left_above)
+    inside = checks.fgsm.judge(left_in_an_if)
+    assert inside.mark == "✓" and inside.text.endswith(
+        "the `...` in its line 3 is left over, and can go"
+    )
+    assert checks.fgsm.judge(begun_in_an_if).fault == "stub"
     assert below.mark == "✓" and below.text.endswith(
         "the `...` in its line 3 is left over, and can go"
     )

@@ -77,7 +77,7 @@ def calls(*names: str, mentioning: str = "") -> Callable[[Code], bool]:
 
 
 def is_stub(function: Function) -> bool:
-    """Whether nobody has begun: a `...` in the place of a value or of a whole block, or nothing.
+    """Whether nobody has begun: a `...` in the place of a value or of a loop's body, or nothing.
 
     A `...` left standing in a function that returns something else makes no stub.
     """
@@ -127,14 +127,15 @@ def _is_dots(node: ast.AST) -> bool:
 
 
 def _is_gap(node: ast.AST) -> bool:
-    """`...` assigned or returned, or alone in a block below the first: `x[..., 0]` is no gap."""
+    """`...` assigned or returned, or alone in a loop, `with` or `def`: `x[..., 0]` is no gap.
+
+    Below an `if` it says that there is nothing to do, as `pass` does.
+    """
     if isinstance(node, ast.Assign | ast.AnnAssign | ast.Return):
         return _is_ellipsis(node.value)
-    blocks = [getattr(node, name, None) for name in ("body", "orelse", "finalbody")]
-    return any(
-        isinstance(block, list) and any(map(_is_dots, block)) and all(map(_is_empty, block))
-        for block in blocks
-    )
+    if not isinstance(node, ast.For | ast.While | ast.With | ast.FunctionDef):
+        return False
+    return any(map(_is_dots, node.body)) and all(map(_is_empty, node.body))
 
 
 def _says_nothing_else(definition: ast.FunctionDef) -> bool:
@@ -147,7 +148,9 @@ def _is_ellipsis(node: ast.AST | None) -> bool:
 
 
 def _is_empty(node: ast.AST) -> bool:
-    """`pass`, `...`, a docstring, or `raise NotImplementedError`."""
+    """`pass`, `...`, a docstring, `raise NotImplementedError`, or an `if` with nothing else."""
+    if isinstance(node, ast.If):
+        return all(map(_is_empty, node.body + node.orelse))
     if isinstance(node, ast.Raise):
         return node.exc is not None and _last_name(node.exc) == "NotImplementedError"
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
