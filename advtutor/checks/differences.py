@@ -13,17 +13,20 @@ Compared = tuple[Any, Any, dict[str, Any]]
 
 
 def same(one: Any, other: Any) -> bool:
-    """Equal up to rounding; tensors, numbers, and tuples, lists and dicts of them."""
+    """Equal up to rounding; tensors, numbers, and tuples, lists and dicts of them.
+
+    NaN is the same as NaN, as where a share of nothing is due.
+    """
     if isinstance(one, dict):
         return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
     if isinstance(one, tuple | list):
         return len(one) == len(other) and all(map(same, one, other))
     if isinstance(one, Tensor):
         return one.shape == other.shape and torch.allclose(
-            one.detach().double(), other.detach().double(), rtol=RTOL, atol=ATOL
+            one.detach().double(), other.detach().double(), RTOL, ATOL, equal_nan=True
         )
     if isinstance(one, float | int):
-        if math.isnan(one) or math.isnan(other):  # NaN where NaN is due
+        if math.isnan(one) or math.isnan(other):
             return math.isnan(one) and math.isnan(other)
         return math.isclose(one, other, rel_tol=RTOL, abs_tol=ATOL)
     return one is other

@@ -24,6 +24,14 @@ def tanh_network(shape: tuple[int, int, int], classes: int) -> nn.Module:
     )
 
 
+def steep_network(shape: tuple[int, int, int], classes: int) -> nn.Module:
+    """The same two layers, with a loss so bent that a step along its gradient may lower it."""
+    model = tanh_network(shape, classes)
+    with torch.no_grad():
+        model[2].weight.mul_(8)
+    return model
+
+
 def frozen_network(shape: tuple[int, int, int], classes: int) -> nn.Module:
     """A convolution whose weights are frozen, and gradients of an earlier step in the others."""
     channels, height, width = shape

@@ -1,9 +1,11 @@
 """The exercise on the repeated gradient-sign step (BIM)."""
 
 import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
 
-from advtutor.checks.engine import Exercise, Mistake
-from advtutor.checks.inputs import attack_cases
+from advtutor.checks.engine import Case, Exercise, Mistake
+from advtutor.checks.inputs import attack_cases, attack_input, steep_network
 from advtutor.exercises.fgsm import off_the_gradient, step_mistakes
 
 
@@ -18,11 +20,22 @@ def bim(model, x, y, eps, step_size, steps):
     return x_adv.detach()
 
 
+def highest(model: nn.Module, y: Tensor, path: list[Tensor], each: bool) -> Tensor:
+    """The batch with the highest loss on a path, or each image where its own is highest."""
+    losses = torch.stack([F.cross_entropy(model(x), y, reduction="none") for x in path])
+    if not each:
+        losses[:] = losses.mean(dim=1, keepdim=True)
+    return torch.stack(path)[losses.argmax(dim=0), torch.arange(len(y))]
+
+
 EXERCISE = Exercise(
     bim,
     notebook="02_gradient_sign_crafting",
     number=3,
-    cases=attack_cases((0.043, 5), (0.087, 4), (0.013, 4), (0.031, 3)),
+    cases=[
+        Case(lambda: (*attack_input(25, steep_network, 4, (1, 6, 6), 3), 0.11, 0.061, 5), batch=4),
+        *attack_cases((0.043, 5), (0.087, 4), (0.013, 3), (0.031, 3))[1:],
+    ],
     mistakes=[
         Mistake(
             "no-step",
@@ -82,6 +95,21 @@ EXERCISE = Exercise(
             {"x_adv.req": "if (model(x_adv).argmax(1) != y).all(): break\n        x_adv.req"},
             {"x_adv.req": "if (model(x_adv).argmax(1) != y).any(): break\n        x_adv.req"},
             {"* gradient": "* (model(x_adv).argmax(1) == y)[:, None, None, None] * gradient"},
+        ),
+        Mistake(
+            "keeps-the-best",
+            "the step with the highest loss comes back: bim returns where the last step ends, also "
+            "where that one has lowered the loss",
+            {
+                "    for _": "    path = [x]\n    for _",
+                ".clamp(0, 1)\n": ".clamp(0, 1)\n        path.append(x_adv)\n",
+                "x_adv.detach()\n": "highest(model, y, path, each=True).detach()\n",
+            },
+            {
+                "    for _": "    path = [x]\n    for _",
+                ".clamp(0, 1)\n": ".clamp(0, 1)\n        path.append(x_adv)\n",
+                "x_adv.detach()\n": "highest(model, y, path, each=False).detach()\n",
+            },
         ),
         Mistake(
             "accumulated",

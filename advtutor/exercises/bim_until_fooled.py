@@ -3,7 +3,14 @@
 import torch
 
 from advtutor.checks.engine import Case, Exercise, Mistake
-from advtutor.checks.inputs import attack_input, dropout_network, frozen_network, tanh_network
+from advtutor.checks.inputs import (
+    attack_input,
+    dropout_network,
+    frozen_network,
+    steep_network,
+    tanh_network,
+)
+from advtutor.exercises.bim import highest as highest
 
 
 def bim_until_fooled(model, x, y, eps, step_size, steps):
@@ -38,7 +45,7 @@ EXERCISE = Exercise(
     notebook="02_gradient_sign_crafting",
     number=4,
     cases=[
-        walk_case(61, tanh_network, 6, (1, 6, 6), 3, 0.102, 0.021, 6),
+        walk_case(136, steep_network, 6, (1, 6, 6), 3, 0.102, 0.033, 6),
         walk_case(62, tanh_network, 1, (1, 8, 8), 10, 0.19, 0.0155, 5),
         walk_case(63, frozen_network, 5, (3, 5, 4), 4, 0.068, 0.0121, 7),
         walk_case(64, dropout_network, 7, (1, 7, 7), 5, 0.148, 0.0305, 6),
@@ -94,6 +101,26 @@ EXERCISE = Exercise(
             {
                 "for _ in": "for i in",
                 "torch.where(still_right,": "torch.where(still_right | (i == 0),",
+            },
+        ),
+        Mistake(
+            "keeps-the-best",
+            "the step with the highest loss comes back: a picture that is never misread comes "
+            "back from where its last step ends",
+            {
+                "    for _": "    path = [x]\n    for _",
+                "x_adv.detach())\n": "x_adv.detach())\n        path.append(x_adv)\n",
+                "return x_adv.detach()\n": "return highest(model, y, path, each=True)\n",
+            },
+        ),
+        Mistake(
+            "only-the-misread",
+            "a picture that is never misread comes back as x: it ends where its last step ends",
+            {
+                "return x_adv.detach()": (
+                    "still_right = (model(x_adv).argmax(1) == y)[:, None, None, None]\n"
+                    "    return torch.where(still_right, x, x_adv).detach()"
+                ),
             },
         ),
         Mistake(

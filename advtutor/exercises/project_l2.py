@@ -13,12 +13,14 @@ def project_l2(x_adv, x, eps):
     return (x + step * factor[:, None, None, None]).clamp(0, 1)
 
 
-def project_input(seed: int, batch: int, shape: tuple[int, int, int], eps: float) -> tuple:
+def project_input(
+    seed: int, batch: int, shape: tuple[int, int, int], eps: float, least: float = 0.6
+) -> tuple:
     torch.random.default_generator.manual_seed(seed)
     x, _ = pictures(batch, shape, 2)
-    # The first step is shorter than eps, the others longer; a few pixels take most of it.
+    # The first step is shorter than eps, or 0, the others longer; a few pixels take most of it.
     step = torch.randn_like(x) ** 3
-    reach = eps * torch.linspace(0.6, 14, batch) / step.flatten(1).norm(dim=1)
+    reach = eps * torch.linspace(least, 14, batch) / step.flatten(1).norm(dim=1)
     return x + step * reach[:, None, None, None], x, eps
 
 
@@ -27,7 +29,7 @@ EXERCISE = Exercise(
     notebook="06_bug_or_feature",
     number=2,
     cases=[
-        Case(lambda: project_input(95, 4, (1, 6, 6), 0.21), batch=4),
+        Case(lambda: project_input(95, 4, (1, 6, 6), 0.21, least=0.0), batch=4),
         Case(lambda: project_input(96, 1, (1, 8, 8), 0.31), batch=1),
         Case(lambda: project_input(97, 5, (3, 5, 4), 0.52), batch=5),
     ],
@@ -47,12 +49,14 @@ EXERCISE = Exercise(
             "to-the-surface",
             "every step is brought to the length eps; one that is shorter has to stay as it is",
             {".clamp(max=1)": ""},
+            {".clamp(max=1)": "", "norm(dim=1)": "norm(dim=1).clamp(min=1e-12)"},
         ),
         Mistake(
             "lengthened",
             "short steps are made longer and long ones are left: the factor may be at most 1, not "
             "at least",
             {"max=1": "min=1"},
+            {"max=1": "min=1", "norm(dim=1)": "norm(dim=1).clamp(min=1e-12)"},
         ),
         Mistake(
             "one-length",
@@ -139,8 +143,18 @@ EXERCISE = Exercise(
                     "eps / length if (length > eps).any() else torch.ones(len(x))"
                 ),
             },
+            {
+                "(eps / length).clamp(max=1)": (
+                    "eps / length if (length > eps).any() else torch.ones(len(x))"
+                ),
+                "norm(dim=1)": "norm(dim=1).clamp(min=1e-12)",
+            },
         ),
     ],
+    says={
+        "nan": "the result holds NaN: where x_adv is x the step's length is 0, and 0 / 0 is NaN; "
+        "multiply the step by a factor that is at most 1, (eps / length).clamp(max=1)",
+    },
     batched=("x_adv", "x"),
     hints=(
         "Look at the step, x_adv - x. If it is longer than eps, multiply it by eps / length; "

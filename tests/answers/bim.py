@@ -280,3 +280,27 @@ def wrong_projected_too_early(model, x, y, eps, step_size, steps):
 @with_loss
 def wrong_largest_logit(logits, y):
     return logits.amax(1).sum()
+
+
+def wrong_keeps_the_best(model, x, y, eps, step_size, steps):
+    best, height, x_adv = x, torch.full((len(x),), -torch.inf), x
+    for step in range(steps + 1):
+        with torch.no_grad():
+            loss = F.cross_entropy(model(x_adv), y, reduction="none")
+        best = torch.where((loss > height)[:, None, None, None], x_adv, best)
+        height = torch.maximum(height, loss)
+        if step < steps:
+            way = gradient(model, x_adv, y).sign()
+            x_adv = torch.clamp(x_adv + step_size * way, x - eps, x + eps).clamp(0, 1)
+    return best
+
+
+def wrong_keeps_the_best__of_the_batch(model, x, y, eps, step_size, steps):
+    best, height, x_adv = x, -1.0, x
+    for _ in range(steps):
+        way = gradient(model, x_adv, y).sign()
+        x_adv = torch.clamp(x_adv + step_size * way, x - eps, x + eps).clamp(0, 1)
+        loss = F.cross_entropy(model(x_adv), y).item()
+        if loss > height:
+            best, height = x_adv, loss
+    return best

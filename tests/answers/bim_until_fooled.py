@@ -191,3 +191,28 @@ def wrong_values__by_confidence(model, x, y, eps, step_size, steps):
         return box(x_adv + step_size * grad.sign(), x, eps)
 
     return walk(model, x, y, steps, step, sure)
+
+
+def wrong_keeps_the_best(model, x, y, eps, step_size, steps):
+    x_adv, best, height = x, x, torch.full((len(x),), -torch.inf)
+    for step in range(steps + 1):
+        logits = model(x_adv)
+        loss = F.cross_entropy(logits, y, reduction="none")
+        best = torch.where((loss > height)[:, None, None, None], x_adv, best)
+        height = torch.maximum(loss, height)
+        if step == steps:
+            return best.detach()
+        walking = (logits.argmax(1) == y)[:, None, None, None]
+        stepped = box(x_adv + step_size * gradient(model, x_adv, y).sign(), x, eps)
+        x_adv = torch.where(walking, stepped, x_adv).detach()
+
+
+def wrong_only_the_misread(model, x, y, eps, step_size, steps):
+    result, x_adv = x.clone(), x
+    for _ in range(steps):
+        walking = model(x_adv).argmax(1) == y
+        stepped = box(x_adv + step_size * gradient(model, x_adv, y).sign(), x, eps)
+        x_adv = torch.where(walking[:, None, None, None], stepped, x_adv)
+        wrong = model(x_adv).argmax(1) != y
+        result[wrong] = x_adv[wrong].detach()
+    return result

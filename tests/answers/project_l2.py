@@ -126,3 +126,32 @@ def wrong_all_or_none(x_adv, x, eps):
     if (lengths(step) > eps).any():
         step = eps * step / per_image(lengths(step))
     return (x + step).clamp(0, 1)
+
+
+def wrong_nan(x_adv, x, eps):
+    step = x_adv - x
+    length = step.flatten(1).norm(dim=1)[:, None, None, None]
+    return (x + step / length * length.clamp(max=eps)).clamp(0, 1)
+
+
+def wrong_nan__where(x_adv, x, eps):
+    step = x_adv - x
+    length = step.flatten(1).norm(dim=1)[:, None, None, None]
+    return (x + torch.minimum(length, torch.tensor(eps)) * step / length).clamp(0, 1)
+
+
+def wrong_to_the_surface__everywhere(x_adv, x, eps):
+    step = x_adv - x
+    return (x + eps * step / step.flatten(1).norm(dim=1)[:, None, None, None]).clamp(0, 1)
+
+
+def wrong_to_the_surface__safely(x_adv, x, eps):
+    step = x_adv - x
+    length = step.flatten(1).norm(dim=1) + 1e-9
+    return (x + eps * step / length[:, None, None, None]).clamp(0, 1)
+
+
+def wrong_all_or_none__safely(x_adv, x, eps):
+    length = (x_adv - x).flatten(1).norm(dim=1) + 1e-9
+    factor = eps / length if length.max() > eps else torch.ones(len(x))
+    return (x + (x_adv - x) * factor[:, None, None, None]).clamp(0, 1)
