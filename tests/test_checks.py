@@ -26,8 +26,9 @@ import torch.nn.functional as F
 
 from advtutor import attacks, certify, checks, models
 from advtutor.checks import defences, engine, sandbox
-from advtutor.checks.breaks import Outcome
+from advtutor.checks.breaks import Break, Outcome
 from advtutor.checks.engine import Verdict
+from advtutor.checks.said import SAID
 from advtutor.data import mnist
 from advtutor.evaluation import transfer_matrix
 from advtutor.exercises.fgsm import fgsm as right_fgsm
@@ -68,6 +69,11 @@ def short_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "SECONDS", 5.0)
 
 
+def edits_of(exercise: engine.Exercise) -> list[str]:
+    """Its mistakes that are edits of the answer: a break has symptoms instead."""
+    return [] if isinstance(exercise, Break) else [*exercise.mistakes]
+
+
 def copy_of(function: types.FunctionType) -> types.FunctionType:
     """The same function as another object, as when a learner has typed it in."""
     return types.FunctionType(
@@ -89,18 +95,19 @@ def test_the_reference_passes(name: str) -> None:
 def test_every_edit_fits_the_answer(name: str) -> None:
     """Catches a mistake that is never found because the answer has been written otherwise."""
     exercise = EXERCISES[name]
-    for mistake in exercise.mistakes:
-        for way in getattr(mistake, "ways", ()):
-            assert exercise.edited(way) is not None, (mistake.name, way)
+    for mistake in edits_of(exercise):
+        for way in exercise.ways(mistake):
+            assert exercise.edited(way) is not None, (mistake, way)
 
 
 @each_exercise
 def test_a_mistake_made_in_the_answer_is_told_by_its_name(name: str) -> None:
     """Catches an edit that makes no mistake, or another one than its message says."""
     exercise = EXERCISES[name]
-    for mistake in exercise.mistakes:
-        for way in getattr(mistake, "ways", ()):
-            assert exercise.judge(exercise.edited(way)).fault == mistake.name
+    for mistake in edits_of(exercise):
+        for way in exercise.ways(mistake):
+            verdict = exercise.judge(exercise.edited(way))
+            assert verdict == Verdict("✗", mistake, exercise.message(mistake))
 
 
 # Two mistakes that give the same values on any input, and are told apart by the code.
@@ -123,7 +130,9 @@ def test_the_inputs_tell_every_mistake_from_every_other(name: str) -> None:
 
     with sandbox.restored(), sandbox.quiet():
         given = [("the answer", gives(exercise.reference))]
-        given += [(m.name, gives(exercise.edited(w))) for m in exercise.mistakes for w in m.ways]
+        given += [
+            (m, gives(exercise.edited(w))) for m in exercise.mistakes for w in exercise.ways(m)
+        ]
     alike = {
         (name, one, other)
         for (one, values), (other, others) in itertools.combinations(given, 2)
@@ -177,7 +186,7 @@ def test_each_mistake_is_told_by_its_name(name: str, key: str) -> None:
 @each_exercise
 def test_there_are_enough_answers(name: str) -> None:
     """Catches a check that nobody has tried to fool: a stub, three right, each mistake wrong."""
-    known = {mistake.name for mistake in EXERCISES[name].mistakes}
+    known = EXERCISES[name].mistakes.keys()
     assert len(known) >= 6
     assert len(answers(name, "right")) >= 3
     assert answers(name, "stub")
@@ -188,10 +197,18 @@ def test_there_are_enough_answers(name: str) -> None:
 def test_no_two_mistakes_share_a_message(name: str) -> None:
     """Catches two mistakes that a learner cannot tell apart by what the check says."""
     exercise = EXERCISES[name]
-    said = [mistake.message for mistake in exercise.mistakes] + list(exercise.says.values())
+    said = [exercise.message(mistake) for mistake in exercise.mistakes]
+    said += [text for fault, text in exercise.says.items() if fault not in exercise.mistakes]
     assert len(set(said)) == len(said)
-    names = [mistake.name for mistake in exercise.mistakes]
-    assert len(set(names)) == len(names)
+
+
+@each_exercise
+def test_what_an_exercise_says_it_can_say(name: str) -> None:
+    """Catches a message under a misspelt name, which no learner would ever read."""
+    exercise = EXERCISES[name]
+    general = {"random", "type", "shape", "detached", "param-grads", "mode-left", "nan"}
+    assert exercise.says.keys() | exercise.when.keys() <= exercise.mistakes.keys() | general
+    assert all(SAID[fault] != text for fault, text in exercise.says.items() if fault in SAID)
 
 
 @each_exercise

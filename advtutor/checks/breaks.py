@@ -5,7 +5,7 @@ and what comes back is judged by what it does: on a network built afresh, agains
 labels as they were.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from advtutor import attacks
 from advtutor.checks.code import Code
 from advtutor.checks.defences import Probe, read_rightly
-from advtutor.checks.engine import Case, Exercise, Function, Run
+from advtutor.checks.engine import Case, Exercise, Found, Function, Run
 from advtutor.data import mnist
 
 TOLERANCE = 1e-6  # of float32, in pixels
@@ -120,14 +120,7 @@ def queries(model: nn.Module) -> int:
     return sum(len(module.modes) for module in model.modules() if isinstance(module, Probe))
 
 
-@dataclass(frozen=True)
-class Symptom:
-    """A known way to fail: `shows` tells it from what one run did; `when` as in `Mistake`."""
-
-    name: str
-    message: str
-    shows: Callable[[Outcome], bool]
-    when: Callable[[Code], bool] | None = None
+Symptom = Callable[[Outcome], bool]  # a known way to fail, told from what one run did
 
 
 @dataclass(repr=False)
@@ -160,10 +153,9 @@ class Break(Exercise):
         alike = max(reach) - min(reach) < 1e-3 and max(reach) < 0.99  # or other pictures came back
         outcomes = [Outcome.of(run, alike) for run in runs]
         code = Code.of(function) if function else None
-        for symptom in self.mistakes:
-            fits = symptom.when is None or (code and symptom.when(code))
-            if fits and any(map(symptom.shows, outcomes)):
-                self.fail(symptom.name, symptom.message)
+        for name, shows in self.mistakes.items():
+            if self.may_be(name, code) and any(map(shows, outcomes)):
+                raise Found(name, self.message(name))
         for outcome in outcomes:
             if outcome.weak:
                 self.fail("weak", how_weak(outcome))
@@ -194,61 +186,25 @@ def target(
     return Target(build, batch, level)
 
 
-def symptoms(*own: Symptom, untouched: str) -> Sequence[Symptom]:
-    """What any break may get wrong, the most basic first, and what only this one may."""
-    return [
-        Symptom(
-            "defence-changed",
-            "it changes the model that it attacks; your pictures are tried on the model as it was",
-            lambda o: o.defence_changed,
-        ),
-        Symptom(
-            "labels-changed",
-            "it changes the labels y; whether a picture is misread is judged by the true ones",
-            lambda o: o.run.changed.get("in-place") == "y",
-        ),
-        Symptom(
-            "other-digits",
-            "it returns other digits' pictures: of course they are read otherwise; change each "
-            "digit by eps at most",
-            lambda o: o.outside and o.real_digits,
-        ),
-        Symptom(
-            "fixed-eps",
-            "it moves as far whatever eps is: is a number written into the function?",
-            lambda o: o.outside and o.same_reach,
-        ),
-        Symptom(
-            "outside-ball",
-            "pixels move by more than eps: bring the result back between x - eps and x + eps",
-            lambda o: o.outside,
-        ),
-        Symptom(
-            "out-of-range",
-            "pixels leave [0, 1]: no picture holds such values; clamp the result",
-            lambda o: o.out_of_range,
-        ),
-        Symptom("untouched", untouched, lambda o: o.weak and o.untouched),
-        Symptom(
-            "noise",
-            "it never asks the model, and breaks no more than noise of the same size does",
-            lambda o: o.weak and o.asked == 0 and o.share < o.noise + 0.15,
-        ),
-        *own,
-        Symptom(
-            "downhill",
-            "it makes the model surer of the right class: the way goes up the loss",
-            lambda o: o.weak and (o.margins[1] - o.margins[0]).mean().item() < 0,
-        ),
-    ]
+def symptoms(*, transfer: bool, **own: Symptom) -> dict[str, Symptom]:
+    """What any break may get wrong, the most basic first, and what only this one may.
 
-
-TRANSFER = Symptom(
-    "transfer",
-    "it never asks the model it was given: what was made for another one breaks some digits here, "
-    "and a real break far more",
-    lambda o: o.weak and o.asked == 0,
-)
+    transfer: whether what was made for another network falls short here.
+    """
+    made_elsewhere = {"transfer": lambda o: o.weak and o.asked == 0} if transfer else {}
+    return {
+        "defence-changed": lambda o: o.defence_changed,
+        "labels-changed": lambda o: o.run.changed.get("in-place") == "y",
+        "other-digits": lambda o: o.outside and o.real_digits,
+        "fixed-eps": lambda o: o.outside and o.same_reach,
+        "outside-ball": lambda o: o.outside,
+        "out-of-range": lambda o: o.out_of_range,
+        "untouched": lambda o: o.weak and o.untouched,
+        "noise": lambda o: o.weak and o.asked == 0 and o.share < o.noise + 0.15,
+        **made_elsewhere,
+        **{name.replace("_", "-"): shows for name, shows in own.items()},
+        "downhill": lambda o: o.weak and (o.margins[1] - o.margins[0]).mean().item() < 0,
+    }
 
 
 def climbs_cross_entropy(code: Code) -> bool:

@@ -13,7 +13,7 @@ import linecache
 import textwrap
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -25,6 +25,7 @@ from advtutor import progress
 from advtutor._say import say, tell
 from advtutor.checks.code import Code, is_stub, leftover
 from advtutor.checks.differences import difference, same, tensors
+from advtutor.checks.said import SAID
 from advtutor.checks.sandbox import TooLong, quiet, restored, seed_everything, time_limit
 from advtutor.checks.watch import Before, changes, note
 
@@ -35,7 +36,10 @@ CALLS_CHECKS = "it calls a check itself; call the check below it, once"
 GOES_ON = " (the notebook goes on with the course's own function)"
 
 Function = Callable[..., Any]
-Edits = dict[str, str]  # what stands in the answer, and what is written in its place
+# A known mistake, as edits of the answer: {".clamp(0, 1)": ""} takes the clip out of it. What is
+# replaced stands once in the answer's body; what replaces it may use what the exercise's file
+# defines, torch and F. A mistake that is made in several ways has a list of them.
+Edits = dict[str, str]
 
 # What torch says, and what it means for somebody who meets it for the first time.
 MEANINGS = {
@@ -68,21 +72,6 @@ class Case:
             return tuple(values)
 
         return Case(build, self.batch)
-
-
-class Mistake:
-    """A known way to get the exercise wrong, as edits of the answer.
-
-    `ways` are the ways to make it, each with all its edits: {".clamp(0, 1)": ""} takes the clip
-    out of the answer. What is replaced stands once in the answer's body. An edit may use what the
-    exercise's file defines, torch and F. Where two mistakes give the same values, `when` tells them
-    apart by the learner's code.
-    """
-
-    def __init__(
-        self, name: str, message: str, *ways: Edits, when: Callable[[Code], bool] | None = None
-    ) -> None:
-        self.name, self.message, self.ways, self.when = name, message, ways, when
 
 
 @dataclass(frozen=True)
@@ -130,28 +119,31 @@ class Exercise:
     """One exercise: call it with an answer, and it says what it thinks of it in one line.
 
     `reference` is the course's own answer, the `number`-th of its `notebook`; its text is the one
-    that the solved notebook shows. `cases` are the inputs, `mistakes` the known ones, the most
-    basic first. `look` takes (result, arguments) and returns what has to agree with the reference,
-    where that is more than the result. `differentiable` names the arguments in which the result's
-    gradient has to agree too. `batched` names those that hold one entry for each example, where an
-    example's result depends on its own entries only. `otherwise` takes the runs of an answer that
-    is wrong in no known way, and those of the reference, and may still find (fault, text). `says`
-    replaces the text of a general fault. `may_change` names the changes of its arguments
-    (`watch.changes`) that are meant. `trains` says that the model has to be in train mode when it
-    is last asked, and may be left in it. `patience` multiplies the time an answer may take.
+    that the solved notebook shows. `cases` are the inputs. `mistakes` are the known ones by their
+    names, the most basic first; `says` has what the learner is told of them, where `SAID` has it
+    not, and may replace the text of a general fault. Where two mistakes give the same values,
+    `when` tells them apart by the learner's code. `look` takes (result, arguments) and returns what
+    has to agree with the reference, where that is more than the result. `differentiable` names the
+    arguments in which the result's gradient has to agree too. `batched` names those that hold one
+    entry for each example, where an example's result depends on its own entries only. `otherwise`
+    takes the runs of an answer that is wrong in no known way, and those of the reference, and may
+    still find (fault, text). `may_change` names the changes of its arguments (`watch.changes`) that
+    are meant. `trains` says that the model has to be in train mode when it is last asked, and may
+    be left in it. `patience` multiplies the time an answer may take.
     """
 
     reference: Function
     notebook: str
     number: int
     cases: Sequence[Case]
-    mistakes: Sequence[Any]  # of Mistake here; other kinds of exercises have their own
+    mistakes: Mapping[str, Any]  # Edits, or a list of them; a Break has symptoms
     hints: tuple[str, str, str]
     look: Callable[[Any, dict[str, Any]], Any] | None = None
     differentiable: tuple[str, ...] = ()
     batched: tuple[str, ...] = ()
     otherwise: Callable[[list[Run], list[Run]], tuple[str, str] | None] | None = None
     says: dict[str, str] = field(default_factory=dict)
+    when: dict[str, Callable[[Code], bool]] = field(default_factory=dict)
     may_change: frozenset[str] = frozenset()
     trains: bool = False
     patience: float = 1.0
@@ -178,10 +170,23 @@ class Exercise:
         first = _definition_in(self.answer).body[0]
         return "".join(f"{line}\n" for line in self.answer.split("\n")[first.lineno - 1 :])
 
+    def ways(self, mistake: str) -> list[Edits]:
+        """The ways to make a mistake, each with all its edits."""
+        ways = self.mistakes[mistake]
+        return ways if isinstance(ways, list) else [ways]
+
+    def message(self, mistake: str) -> str:
+        """What the learner is told of a mistake."""
+        return self.says[mistake] if mistake in self.says else SAID[mistake]
+
+    def may_be(self, mistake: str, code: Code | None) -> bool:
+        """Whether an answer with this code can hold a mistake."""
+        when = self.when.get(mistake)
+        return when is None or (code is not None and when(code))
+
     def made_by(self, *mistakes: str) -> Function:
         """The answer with these mistakes made in it, the first way of each."""
-        ways = {mistake.name: mistake.ways[0] for mistake in self.mistakes}
-        made = self.edited(*(ways[name] for name in mistakes))
+        made = self.edited(*(self.ways(name)[0] for name in mistakes))
         if made is None:
             raise ValueError(f"{self.name}: the edits of {', '.join(mistakes)} do not fit together")
         return made
@@ -481,7 +486,7 @@ class Exercise:
         if wrong and (mistake := self._known_mistake(code, rest)):
             copy = "it changes the {0} it was given (work on a copy, {0}.clone()), and "
             first = copy.format(changed[0]) if changed else ""
-            raise Found(mistake.name, first + mistake.message)
+            raise Found(mistake, first + self.message(mistake))
         if changed:
             self.fail(
                 "in-place",
@@ -514,12 +519,12 @@ class Exercise:
             name: _gradients(weighed.sum(), run.arguments[name]) for name in self.differentiable
         }
 
-    def _known_mistake(self, code: Code | None, runs: list[Run]) -> Mistake | None:
+    def _known_mistake(self, code: Code | None, runs: list[Run]) -> str | None:
         """The mistake that gives these values; with two at once, the more basic of them."""
-        fitting = [m for m in self.mistakes if m.when is None or (code and m.when(code))]
+        fitting = [name for name in self.mistakes if self.may_be(name, code)]
         pairs = itertools.combinations(fitting, 2)
         for together in itertools.chain(((one,) for one in fitting), pairs):
-            for ways in itertools.product(*(one.ways for one in together)):
+            for ways in itertools.product(*map(self.ways, together)):
                 made = self.edited(*ways)
                 if made is not None and self._gives(made, runs):
                     return together[0]

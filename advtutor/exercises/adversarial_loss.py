@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from advtutor.checks.engine import Case, Exercise, Mistake
+from advtutor.checks.engine import Case, Exercise
 from advtutor.checks.inputs import attack_input, frozen_network, tanh_network
 
 
@@ -33,105 +33,66 @@ EXERCISE = Exercise(
         case(32, tanh_network, 1, (1, 8, 8), 10, 0.23, 0.35),
         case(33, frozen_network, 5, (3, 5, 4), 4, 0.037, 0.83),
     ],
-    mistakes=[
-        Mistake(
-            "clean-only",
-            "this is the loss on the clean images alone: add that on x_adv",
-            {"alpha * loss + (1 - alpha) * loss_adv": "loss"},
-        ),
-        Mistake(
-            "adversarial-only",
-            "this is the loss on the adversarial examples alone: the clean images belong in it, "
-            "with weight alpha",
-            {"alpha * loss + (1 - alpha) * loss_adv": "loss_adv"},
-        ),
-        Mistake(
-            "mixed-images",
-            "the images are mixed, and then judged once; it is the two losses that are mixed",
-            {
-                "model(x_adv)": "model(alpha * x + (1 - alpha) * x_adv)",
-                "alpha * loss + (1 - alpha) * loss_adv": "loss_adv",
-            },
-        ),
-        Mistake(
-            "predicted-label",
-            "the adversarial examples are judged by what the model predicts: they still show y, "
-            "and the model has to learn that",
-            {"model(x_adv), y": "model(x_adv), model(x).argmax(1)"},
-        ),
-        Mistake(
-            "plain-sum",
-            "the two losses are added up as they are: weigh them with alpha and 1 - alpha",
-            {"alpha * loss + (1 - alpha) * loss_adv": "loss + loss_adv"},
-        ),
-        Mistake(
-            "alpha-swapped",
-            "the weights are exchanged: alpha belongs to the clean loss, 1 - alpha to the other",
-            {"alpha * loss + (1 - alpha)": "(1 - alpha) * loss + alpha"},
-        ),
-        Mistake(
-            "alpha-ignored",
-            "both losses always weigh a half: use the alpha that is given",
-            {"alpha * loss + (1 - alpha)": "0.5 * loss + 0.5"},
-        ),
-        Mistake(
-            "alpha-unbalanced",
-            "the clean loss weighs alpha, but the other one weighs 1: it is 1 - alpha",
-            {"(1 - alpha) * ": ""},
-        ),
-        Mistake(
-            "summed",
-            "the losses are summed over the batch: take their mean, so that a larger batch is no "
-            "larger step",
+    mistakes={
+        "clean-only": {"alpha * loss + (1 - alpha) * loss_adv": "loss"},
+        "adversarial-only": {"alpha * loss + (1 - alpha) * loss_adv": "loss_adv"},
+        "mixed-images": {
+            "model(x_adv)": "model(alpha * x + (1 - alpha) * x_adv)",
+            "alpha * loss + (1 - alpha) * loss_adv": "loss_adv",
+        },
+        "predicted-label": {"model(x_adv), y": "model(x_adv), model(x).argmax(1)"},
+        "plain-sum": {"alpha * loss + (1 - alpha) * loss_adv": "loss + loss_adv"},
+        "alpha-swapped": {"alpha * loss + (1 - alpha)": "(1 - alpha) * loss + alpha"},
+        "alpha-ignored": {"alpha * loss + (1 - alpha)": "0.5 * loss + 0.5"},
+        "alpha-unbalanced": {"(1 - alpha) * ": ""},
+        "summed": [
             {
                 "model(x), y": 'model(x), y, reduction="sum"',
                 "model(x_adv), y": 'model(x_adv), y, reduction="sum"',
             },
             {"model(x_adv), y": 'model(x_adv), y, reduction="sum"'},
-        ),
-        Mistake(
-            "minus",
-            "x_adv goes down the loss, so the training sees images that are easier than the clean "
-            "ones",
-            {"x + eps": "x - eps"},
-        ),
-        Mistake(
-            "no-sign",
-            "x_adv takes the gradient as it is: take its sign, as fgsm does",
-            {".sign()": ""},
-        ),
-        Mistake(
-            "no-clip",
-            "x_adv leaves [0, 1]: clip it before the model sees it",
-            {".clamp(0, 1)": ""},
-        ),
-        Mistake(
-            "attack-on-prediction",
-            "x_adv climbs the loss of the class that the model predicts: climb that of the label y",
-            {
-                "grad(loss, x, retain_graph=True)": (
-                    "grad(F.cross_entropy(model(x), model(x).argmax(1)), x)"
-                ),
-            },
-        ),
-        Mistake(
-            "subtracted",
-            "the loss on x_adv is taken away from the other, so that training makes it larger: "
-            "add the two",
-            {"+ (1 - alpha)": "- (1 - alpha)"},
-        ),
-        Mistake(
-            "softmax-twice",
-            "the softmax is applied twice: F.cross_entropy takes the model's logits as they are",
+        ],
+        "minus": {"x + eps": "x - eps"},
+        "no-sign": {".sign()": ""},
+        "no-clip": {".clamp(0, 1)": ""},
+        "attack-on-prediction": {
+            "grad(loss, x, retain_graph=True)": (
+                "grad(F.cross_entropy(model(x), model(x).argmax(1)), x)"
+            ),
+        },
+        "subtracted": {"+ (1 - alpha)": "- (1 - alpha)"},
+        "softmax-twice": [
             {"model(x), y": "model(x).softmax(1), y", "model(x_adv)": "model(x_adv).softmax(1)"},
             {
                 "alpha * loss +": "alpha * F.cross_entropy(model(x).softmax(1), y) +",
                 "model(x_adv)": "model(x_adv).softmax(1)",
             },
-        ),
-    ],
-    differentiable=("model",),
+        ],
+    },
     says={
+        "clean-only": "this is the loss on the clean images alone: add that on x_adv",
+        "adversarial-only": "this is the loss on the adversarial examples alone: the clean images "
+        "belong in it, with weight alpha",
+        "mixed-images": "the images are mixed, and then judged once; it is the two losses that "
+        "are mixed",
+        "predicted-label": "the adversarial examples are judged by what the model predicts: they "
+        "still show y, and the model has to learn that",
+        "plain-sum": "the two losses are added up as they are: weigh them with alpha and 1 - alpha",
+        "alpha-swapped": "the weights are exchanged: alpha belongs to the clean loss, 1 - alpha "
+        "to the other",
+        "alpha-ignored": "both losses always weigh a half: use the alpha that is given",
+        "alpha-unbalanced": "the clean loss weighs alpha, but the other one weighs 1: it is 1 - "
+        "alpha",
+        "summed": "the losses are summed over the batch: take their mean, so that a larger batch "
+        "is no larger step",
+        "minus": "x_adv goes down the loss, so the training sees images that are easier than the "
+        "clean ones",
+        "no-sign": "x_adv takes the gradient as it is: take its sign, as fgsm does",
+        "no-clip": "x_adv leaves [0, 1]: clip it before the model sees it",
+        "attack-on-prediction": "x_adv climbs the loss of the class that the model predicts: "
+        "climb that of the label y",
+        "subtracted": "the loss on x_adv is taken away from the other, so that training makes it "
+        "larger: add the two",
         "type": "return the loss as a tensor: the training step calls backward() on it",
         "shape": "the loss has to be one number: take the mean over the batch",
         "random": "two calls with the same input give different losses: x_adv comes from the "
@@ -141,6 +102,7 @@ EXERCISE = Exercise(
         "param-grads": "the loss is right, but gradients are left in the model's parameters: make "
         "x_adv with torch.autograd.grad, and leave backward() on the loss to the caller",
     },
+    differentiable=("model",),
     hints=(
         "Three steps: make x_adv from x, compute the loss on each of the two, mix them.",
         "x_adv is fgsm's: the gradient of the loss in x, its sign, times eps, clipped to [0, 1]. "

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from advtutor.attacks import fgsm
 from advtutor.checks.code import Code
-from advtutor.checks.engine import Case, Exercise, Mistake, Run, same
+from advtutor.checks.engine import Case, Exercise, Run, same
 from advtutor.checks.inputs import attack_input, frozen_network, tanh_network, with_old_gradients
 from advtutor.exercises import adversarial_loss as objective
 from advtutor.exercises.adversarial_loss import adversarial_loss
@@ -94,58 +94,21 @@ EXERCISE = Exercise(
         case(42, tanh_network, 1, (1, 8, 8), 10, 0.23, train=False, lr=0.07),
         case(43, frozen_network, 5, (3, 5, 4), 4, 0.037, lr=0.21),
     ],
-    mistakes=[
-        Mistake(
-            "cleared-too-late",
-            "the gradients are cleared between backward() and step(), which leaves nothing to step "
-            "along: clear them before backward()",
-            {
-                "    optimizer.zero_grad()\n": "",
-                "loss.backward()\n": "loss.backward()\n    optimizer.zero_grad()\n",
-            },
-            when=clears_after_backward,
-        ),
-        Mistake(
-            "no-update",
-            "the weights do not change: after backward(), call optimizer.step()",
-            {"    optimizer.step()\n": ""},
-        ),
-        Mistake(
-            "ascent",
-            "the step raises the loss: the weights go down it, only the images go up",
-            {"loss.backward()": "(-loss).backward()"},
-        ),
-        Mistake(
-            "clean-only",
-            "this trains on the clean images alone: use adversarial_loss",
-            {"adversarial_loss(model, x, y, eps)": "F.cross_entropy(model(x), y)"},
-        ),
-        Mistake(
-            "adversarial-only",
-            "this trains on the adversarial examples alone: half of the loss is that of the clean "
-            "images",
-            {"(model, x, y, eps)": "(model, x, y, eps, alpha=0)"},
-        ),
-        Mistake(
-            "plain-sum",
-            "the two losses are added up, which doubles the step: each weighs a half",
-            {"adversarial_loss(": "2 * adversarial_loss("},
-        ),
-        Mistake(
-            "no-zero-grad",
-            "the gradients of earlier steps are added in: call optimizer.zero_grad() before "
-            "backward()",
-            {"    optimizer.zero_grad()\n": ""},
-        ),
-        Mistake(
-            "attack-gradients",
-            "the gradients of making x_adv are added in: call optimizer.zero_grad() after the "
-            "attack, right before backward() on the loss",
-            {"zero_grad()": "zero_grad()\n    F.cross_entropy(model(x), y).backward()"},
-        ),
-        Mistake(
-            "two-updates",
-            "the optimiser steps twice: once for each batch",
+    mistakes={
+        "cleared-too-late": {
+            "    optimizer.zero_grad()\n": "",
+            "loss.backward()\n": "loss.backward()\n    optimizer.zero_grad()\n",
+        },
+        "no-update": {"    optimizer.step()\n": ""},
+        "ascent": {"loss.backward()": "(-loss).backward()"},
+        "clean-only": {"adversarial_loss(model, x, y, eps)": "F.cross_entropy(model(x), y)"},
+        "adversarial-only": {"(model, x, y, eps)": "(model, x, y, eps, alpha=0)"},
+        "plain-sum": {"adversarial_loss(": "2 * adversarial_loss("},
+        "no-zero-grad": {"    optimizer.zero_grad()\n": ""},
+        "attack-gradients": {
+            "zero_grad()": "zero_grad()\n    F.cross_entropy(model(x), y).backward()"
+        },
+        "two-updates": [
             {"optimizer.step()": "optimizer.step()\n    optimizer.step()"},
             {
                 "    loss = adversarial_loss(model, x, y, eps)\n": (
@@ -153,30 +116,42 @@ EXERCISE = Exercise(
                 ),
                 "    loss.backward()\n    optimizer.step()\n    return loss.item()\n": "",
             },
-        ),
-        Mistake(
-            "cleared-between",
-            "the gradient of the clean half is cleared before the step: call optimizer.zero_grad() "
-            "once, before both calls of backward()",
-            {"loss.backward()": "(loss - F.cross_entropy(model(x), y) / 2).backward()"},
-        ),
-        Mistake(
-            "no-clip",
-            "x_adv leaves [0, 1] in your loss: clip it before the model sees it",
-            {"adversarial_loss(": "unclipped_loss("},
-        ),
-        Mistake(
-            "loss-afterwards",
-            "this is the loss after the update: return the one that the step was made from",
-            {"return loss.item()": "return adversarial_loss(model, x, y, eps).item()"},
-        ),
-    ],
-    look=loss_and_weights,
-    otherwise=another_optimiser,
+        ],
+        "cleared-between": {
+            "loss.backward()": "(loss - F.cross_entropy(model(x), y) / 2).backward()"
+        },
+        "no-clip": {"adversarial_loss(": "unclipped_loss("},
+        "loss-afterwards": {
+            "return loss.item()": "return adversarial_loss(model, x, y, eps).item()"
+        },
+    },
+    when={
+        "cleared-too-late": clears_after_backward,
+    },
     says={
+        "cleared-too-late": "the gradients are cleared between backward() and step(), which "
+        "leaves nothing to step along: clear them before backward()",
+        "no-update": "the weights do not change: after backward(), call optimizer.step()",
+        "ascent": "the step raises the loss: the weights go down it, only the images go up",
+        "clean-only": "this trains on the clean images alone: use adversarial_loss",
+        "adversarial-only": "this trains on the adversarial examples alone: half of the loss is "
+        "that of the clean images",
+        "plain-sum": "the two losses are added up, which doubles the step: each weighs a half",
+        "no-zero-grad": "the gradients of earlier steps are added in: call optimizer.zero_grad() "
+        "before backward()",
+        "attack-gradients": "the gradients of making x_adv are added in: call "
+        "optimizer.zero_grad() after the attack, right before backward() on the loss",
+        "two-updates": "the optimiser steps twice: once for each batch",
+        "cleared-between": "the gradient of the clean half is cleared before the step: call "
+        "optimizer.zero_grad() once, before both calls of backward()",
+        "no-clip": "x_adv leaves [0, 1] in your loss: clip it before the model sees it",
+        "loss-afterwards": "this is the loss after the update: return the one that the step was "
+        "made from",
         "mode-left": "the update is right, but the model is left in another mode than it came in: "
         "it trains in train mode, model.train()",
     },
+    look=loss_and_weights,
+    otherwise=another_optimiser,
     may_change=frozenset({"weights", "param-grads"}),
     trains=True,
     hints=(

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from advtutor.checks.engine import Case, Exercise, Mistake, Run
+from advtutor.checks.engine import Case, Exercise, Run
 
 
 def agreement(read_a, read_b, y):
@@ -52,75 +52,44 @@ EXERCISE = Exercise(
         Case(lambda: readings(62, 23, 10), batch=23),
         Case(never_both, batch=4),
     ],
-    mistakes=[
-        Mistake(
-            "everything",
-            "the examples that both read rightly count too, and there both always agree: look only "
-            "at those that both misread",
-            {"[both]": ""},
-        ),
-        Mistake(
-            "either",
-            "an example counts here as soon as one of the two misreads it: join the two conditions "
-            "with &, not with |",
-            {"&": "|"},
-        ),
-        Mistake(
-            "only-a",
-            "this is the share among all that read_a misreads: leave out those that read_b reads "
-            "rightly",
-            {" & (read_b != y)": ""},
-        ),
-        Mistake(
-            "only-b",
-            "this is the share among all that read_b misreads: leave out those that read_a reads "
-            "rightly",
-            {"(read_a != y) & ": ""},
-        ),
-        Mistake(
-            "different",
-            "this is the share on which the two see different classes: count read_a == read_b",
-            {"==": "!="},
-        ),
-        Mistake(
-            "both-wrong",
-            "this is how often both err, whatever they see: ask whether they see the same class",
-            {"(read_a == read_b)[both]": "both"},
-        ),
-        Mistake(
-            "out-of-all",
-            "the number of agreements is divided by all examples: divide it by those that both "
-            "misread",
-            {"(read_a == read_b)[both]": "((read_a == read_b) & both)"},
-        ),
-        Mistake(
-            "count",
-            "this is how many there are: divide it by the number that both misread",
-            {".mean()": ".sum()"},
-        ),
-        Mistake(
-            "percent",
-            "this is in per cent: return the share itself, a number from 0 to 1",
-            {".mean()": ".mean().mul(100)"},
-        ),
-        Mistake(
-            "zero-where-none",
-            'where both misread nothing there is no share, and 0 would say "never": return '
-            'float("nan")',
-            {".item()": ".nan_to_num(0.0).item()"},
-        ),
-        Mistake(
-            "one-where-none",
-            'where both misread nothing there is no share, and 1 would say "always": return '
-            'float("nan")',
-            {".item()": ".nan_to_num(1.0).item()"},
-        ),
-    ],
-    otherwise=where_none,
+    mistakes={
+        "everything": {"[both]": ""},
+        "either": {"&": "|"},
+        "only-a": {" & (read_b != y)": ""},
+        "only-b": {"(read_a != y) & ": ""},
+        "different": {"==": "!="},
+        "both-wrong": {"(read_a == read_b)[both]": "both"},
+        "out-of-all": {"(read_a == read_b)[both]": "((read_a == read_b) & both)"},
+        "count": {".mean()": ".sum()"},
+        "percent": {".mean()": ".mean().mul(100)"},
+        "zero-where-none": {".item()": ".nan_to_num(0.0).item()"},
+        "one-where-none": {".item()": ".nan_to_num(1.0).item()"},
+    },
     says={
+        "everything": "the examples that both read rightly count too, and there both always "
+        "agree: look only at those that both misread",
+        "either": "an example counts here as soon as one of the two misreads it: join the two "
+        "conditions with &, not with |",
+        "only-a": "this is the share among all that read_a misreads: leave out those that read_b "
+        "reads rightly",
+        "only-b": "this is the share among all that read_b misreads: leave out those that read_a "
+        "reads rightly",
+        "different": "this is the share on which the two see different classes: count read_a == "
+        "read_b",
+        "both-wrong": "this is how often both err, whatever they see: ask whether they see the "
+        "same class",
+        "out-of-all": "the number of agreements is divided by all examples: divide it by those "
+        "that both misread",
+        "count": "this is how many there are: divide it by the number that both misread",
+        "percent": "this is in per cent: return the share itself, a number from 0 to 1",
+        "zero-where-none": "where both misread nothing there is no share, and 0 would say "
+        '"never": return float("nan")',
+        "one-where-none": "where both misread nothing there is no share, and 1 would say "
+        '"always": return float("nan")',
         "nan": "it returns NaN where both misread something: do you pick the examples that both "
         "misread, != y and not == y?",
     },
+    otherwise=where_none,
     hints=(
         "Two questions for each example: do both misread it, and do they see the same class? "
         "Each is a tensor of truth values, [N].",

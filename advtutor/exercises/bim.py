@@ -4,7 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from advtutor.checks.engine import Case, Exercise, Mistake
+from advtutor.checks.code import calls
+from advtutor.checks.engine import Case, Exercise
 from advtutor.checks.inputs import attack_cases, attack_input, steep_network
 from advtutor.exercises.fgsm import off_the_gradient, step_mistakes
 
@@ -36,70 +37,33 @@ EXERCISE = Exercise(
         Case(lambda: (*attack_input(25, steep_network, 4, (1, 6, 6), 3), 0.11, 0.061, 5), batch=4),
         *attack_cases((0.043, 5), (0.087, 4), (0.013, 3), (0.031, 3))[1:],
     ],
-    mistakes=[
-        Mistake(
-            "no-step",
-            "the image comes back as it went in: no step is taken",
-            {"range(steps)": "range(0)"},
-        ),
-        Mistake(
-            "one-step",
-            "a single step is taken: repeat it `steps` times, and return after the loop, not in it",
-            {"range(steps)": "range(1)"},
-        ),
-        Mistake(
-            "old-gradient",
-            "each step follows the gradient at x: compute it anew at x_adv, where the step starts",
-            {
-                "x_adv.requires_grad_()": "start = x.clone().requires_grad_()",
-                "model(x_adv)": "model(start)",
-                "grad(loss, x_adv)": "grad(loss, start)",
-            },
-        ),
-        *step_mistakes("x_adv", "x_adv.detach() + step_size"),
-        Mistake(
-            "eps-steps",
-            "each step is as long as the whole ball, eps: a step is step_size long",
-            {"step_size *": "eps *"},
-        ),
-        Mistake(
-            "divided-steps",
-            "each step is eps / steps long: a step is step_size long",
-            {"step_size *": "eps / steps *"},
-        ),
-        Mistake(
-            "one-step-less",
-            "one step is missing: range(steps) already counts from 0 to steps - 1",
-            {"range(steps)": "range(steps - 1)"},
-        ),
-        Mistake(
-            "one-step-more",
-            "one step too many is taken: range(steps) makes exactly `steps` of them",
-            {"range(steps)": "range(steps + 1)"},
-        ),
-        Mistake(
-            "late-projection",
-            "the walk goes outside and is only cut back at its end: project after each step, so "
-            "that the next gradient is one of an allowed image",
+    mistakes={
+        "no-step": {"range(steps)": "range(0)"},
+        "one-step": {"range(steps)": "range(1)"},
+        "old-gradient": {
+            "x_adv.requires_grad_()": "start = x.clone().requires_grad_()",
+            "model(x_adv)": "model(start)",
+            "grad(loss, x_adv)": "grad(loss, start)",
+        },
+        **step_mistakes("x_adv", "x_adv.detach() + step_size"),
+        "eps-steps": {"step_size *": "eps *"},
+        "divided-steps": {"step_size *": "eps / steps *"},
+        "one-step-less": {"range(steps)": "range(steps - 1)"},
+        "one-step-more": {"range(steps)": "range(steps + 1)"},
+        "late-projection": [
             {"        x_adv = torch.clamp(": "    x_adv = torch.clamp("},
             {
                 "torch.clamp(x_adv, x - eps, x + eps).clamp(0, 1)": "x_adv.clamp(0, 1)",
                 "x_adv.detach()\n": "x_adv.clamp(x - eps, x + eps)\n",
             },
             {".clamp(0, 1)": "", "x_adv.detach()\n": "x_adv.clamp(0, 1)\n"},
-        ),
-        Mistake(
-            "early-stop",
-            "it stops once an image is misread: bim takes all `steps` steps, whatever the model "
-            "answers",
+        ],
+        "early-stop": [
             {"x_adv.req": "if (model(x_adv).argmax(1) != y).all(): break\n        x_adv.req"},
             {"x_adv.req": "if (model(x_adv).argmax(1) != y).any(): break\n        x_adv.req"},
             {"* gradient": "* (model(x_adv).argmax(1) == y)[:, None, None, None] * gradient"},
-        ),
-        Mistake(
-            "keeps-the-best",
-            "the step with the highest loss comes back: bim returns where the last step ends, also "
-            "where that one has lowered the loss",
+        ],
+        "keeps-the-best": [
             {
                 "    for _": "    path = [x]\n    for _",
                 ".clamp(0, 1)\n": ".clamp(0, 1)\n        path.append(x_adv)\n",
@@ -110,45 +74,48 @@ EXERCISE = Exercise(
                 ".clamp(0, 1)\n": ".clamp(0, 1)\n        path.append(x_adv)\n",
                 "x_adv.detach()\n": "highest(model, y, path, each=False).detach()\n",
             },
-        ),
-        Mistake(
-            "accumulated",
-            "each step follows the sum of all gradients so far, as backward() adds them up in "
-            ".grad: take the gradient at x_adv alone, with torch.autograd.grad",
-            {
-                "x_adv = x.detach().clone()": "x_adv, total = x.detach().clone(), 0",
-                "gradient.sign()": "(total := total + gradient).sign()",
-            },
-        ),
-        Mistake(
-            "projected-too-early",
-            "each round projects first and steps then, so that the last step may end outside: "
-            "step, and then project",
-            {
-                "        x_adv = torch.clamp(x_adv, x - eps, x + eps).clamp(0, 1)\n": "",
-                "        x_adv.req": (
-                    "        x_adv = torch.clamp(x_adv, x - eps, x + eps).clamp(0, 1)\n"
-                    "        x_adv.req"
-                ),
-            },
-        ),
-        Mistake(
-            "no-ball",
-            "the steps add up to more than eps: after each one, back into the ball around x, the "
-            "image you started from",
-            {"torch.clamp(x_adv, x - eps, x + eps)": "x_adv"},
-        ),
-        Mistake(
-            "no-range",
-            "the result leaves the range of an image: after each step, clamp it to [0, 1]",
-            {".clamp(0, 1)": ""},
-        ),
-    ],
-    otherwise=off_the_gradient,
+        ],
+        "accumulated": {
+            "x_adv = x.detach().clone()": "x_adv, total = x.detach().clone(), 0",
+            "gradient.sign()": "(total := total + gradient).sign()",
+        },
+        "projected-too-early": {
+            "        x_adv = torch.clamp(x_adv, x - eps, x + eps).clamp(0, 1)\n": "",
+            "        x_adv.req": (
+                "        x_adv = torch.clamp(x_adv, x - eps, x + eps).clamp(0, 1)\n"
+                "        x_adv.req"
+            ),
+        },
+        "no-ball": {"torch.clamp(x_adv, x - eps, x + eps)": "x_adv"},
+        "no-range": {".clamp(0, 1)": ""},
+    },
+    when={
+        "probability": calls("softmax"),
+    },
     says={
+        "no-step": "the image comes back as it went in: no step is taken",
+        "one-step": "a single step is taken: repeat it `steps` times, and return after the loop, "
+        "not in it",
+        "old-gradient": "each step follows the gradient at x: compute it anew at x_adv, where the "
+        "step starts",
+        "divided-steps": "each step is eps / steps long: a step is step_size long",
+        "one-step-more": "one step too many is taken: range(steps) makes exactly `steps` of them",
+        "late-projection": "the walk goes outside and is only cut back at its end: project after "
+        "each step, so that the next gradient is one of an allowed image",
+        "early-stop": "it stops once an image is misread: bim takes all `steps` steps, whatever "
+        "the model answers",
+        "keeps-the-best": "the step with the highest loss comes back: bim returns where the last "
+        "step ends, also where that one has lowered the loss",
+        "accumulated": "each step follows the sum of all gradients so far, as backward() adds "
+        "them up in .grad: take the gradient at x_adv alone, with torch.autograd.grad",
+        "projected-too-early": "each round projects first and steps then, so that the last step "
+        "may end outside: step, and then project",
+        "no-ball": "the steps add up to more than eps: after each one, back into the ball around "
+        "x, the image you started from",
         "random": "two calls with the same input give different results: bim starts at x itself "
         "and follows the gradient; a random start is PGD's",
     },
+    otherwise=off_the_gradient,
     batched=("x", "y"),
     hints=(
         "It is fgsm in a loop, with a shorter step. Where does the second step start, and of "

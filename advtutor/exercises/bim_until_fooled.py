@@ -2,7 +2,7 @@
 
 import torch
 
-from advtutor.checks.engine import Case, Exercise, Mistake
+from advtutor.checks.engine import Case, Exercise
 from advtutor.checks.inputs import (
     attack_input,
     dropout_network,
@@ -50,110 +50,64 @@ EXERCISE = Exercise(
         walk_case(63, frozen_network, 5, (3, 5, 4), 4, 0.068, 0.0121, 7),
         walk_case(64, dropout_network, 7, (1, 7, 7), 5, 0.148, 0.0305, 6),
     ],
-    mistakes=[
-        Mistake(
-            "never-stops",
-            "a picture that is misread already walks on: it has to stay as it is from then on",
-            {"torch.where(still_right, stepped, x_adv.detach())": "stepped"},
-        ),
-        Mistake(
-            "waits-for-all",
-            "all pictures walk on until the last of them is misread: each stops by itself",
-            {"where(still_right,": "where(still_right.any(),"},
-        ),
-        Mistake(
-            "stops-with-the-first",
-            "all pictures stop as soon as one of them is misread: each stops by itself",
-            {"where(still_right,": "where(still_right.all(),"},
-        ),
-        Mistake(
-            "wrong-ones-walk",
-            "the pictures that are misread take the step, and the others stay: the other way round",
-            {"where(still_right,": "where(~still_right,"},
-        ),
-        Mistake(
-            "asks-at-the-start",
-            "whether a picture is still read rightly is asked of x, where it began; ask it of "
-            "x_adv, in each round",
-            {"(logits.argmax(dim=1)": "(model(x).argmax(dim=1)"},
-        ),
-        Mistake(
-            "back-to-the-start",
-            "a picture that is misread goes back to x, where it was read rightly: let it stay "
-            "where it is",
-            {"stepped, x_adv.detach())": "stepped, x)"},
-        ),
-        Mistake(
-            "asks-after-the-step",
-            "a step that makes the model err is taken back, so that no picture is ever misread: "
-            "ask before the step, and keep it",
-            {
-                "        x_adv = torch.where(": (
-                    "        still_right = (model(stepped).argmax(dim=1) == y)[:, None, "
-                    "None, None]\n        x_adv = torch.where("
-                ),
-            },
-        ),
-        Mistake(
-            "first-step-by-all",
-            "all pictures take the first step, also one that the model misreads as it comes: "
-            "ask before that step too",
-            {
-                "for _ in": "for i in",
-                "torch.where(still_right,": "torch.where(still_right | (i == 0),",
-            },
-        ),
-        Mistake(
-            "keeps-the-best",
-            "the step with the highest loss comes back: a picture that is never misread comes "
-            "back from where its last step ends",
-            {
-                "    for _": "    path = [x]\n    for _",
-                "x_adv.detach())\n": "x_adv.detach())\n        path.append(x_adv)\n",
-                "return x_adv.detach()\n": "return highest(model, y, path, each=True)\n",
-            },
-        ),
-        Mistake(
-            "only-the-misread",
-            "a picture that is never misread comes back as x: it ends where its last step ends",
-            {
-                "return x_adv.detach()": (
-                    "still_right = (model(x_adv).argmax(1) == y)[:, None, None, None]\n"
-                    "    return torch.where(still_right, x, x_adv).detach()"
-                ),
-            },
-        ),
-        Mistake(
-            "minus",
-            "the step goes down the loss, towards the right class: did you write minus for plus?",
-            {"x_adv.detach() + step_size": "x_adv.detach() - step_size"},
-        ),
-        Mistake(
-            "no-sign",
-            "the gradient goes in as it is, and is far too small: take its sign, grad.sign()",
-            {".sign()": ""},
-        ),
-        Mistake(
-            "eps-steps",
-            "each step is as long as the whole ball, eps: a step is step_size long",
-            {"step_size *": "eps *"},
-        ),
-        Mistake(
-            "one-step-less",
-            "one step is missing: range(steps) already counts from 0 to steps - 1",
-            {"range(steps)": "range(steps - 1)"},
-        ),
-        Mistake(
-            "no-ball",
-            "the steps add up to more than eps: after each one, back into the ball around x",
-            {"torch.clamp(stepped, x - eps, x + eps)": "stepped"},
-        ),
-        Mistake(
-            "no-range",
-            "the result leaves the range of an image: after each step, clamp it to [0, 1]",
-            {".clamp(0, 1)": ""},
-        ),
-    ],
+    mistakes={
+        "never-stops": {"torch.where(still_right, stepped, x_adv.detach())": "stepped"},
+        "waits-for-all": {"where(still_right,": "where(still_right.any(),"},
+        "stops-with-the-first": {"where(still_right,": "where(still_right.all(),"},
+        "wrong-ones-walk": {"where(still_right,": "where(~still_right,"},
+        "asks-at-the-start": {"(logits.argmax(dim=1)": "(model(x).argmax(dim=1)"},
+        "back-to-the-start": {"stepped, x_adv.detach())": "stepped, x)"},
+        "asks-after-the-step": {
+            "        x_adv = torch.where(": (
+                "        still_right = (model(stepped).argmax(dim=1) == y)[:, None, "
+                "None, None]\n        x_adv = torch.where("
+            ),
+        },
+        "first-step-by-all": {
+            "for _ in": "for i in",
+            "torch.where(still_right,": "torch.where(still_right | (i == 0),",
+        },
+        "keeps-the-best": {
+            "    for _": "    path = [x]\n    for _",
+            "x_adv.detach())\n": "x_adv.detach())\n        path.append(x_adv)\n",
+            "return x_adv.detach()\n": "return highest(model, y, path, each=True)\n",
+        },
+        "only-the-misread": {
+            "return x_adv.detach()": (
+                "still_right = (model(x_adv).argmax(1) == y)[:, None, None, None]\n"
+                "    return torch.where(still_right, x, x_adv).detach()"
+            ),
+        },
+        "minus": {"x_adv.detach() + step_size": "x_adv.detach() - step_size"},
+        "no-sign": {".sign()": ""},
+        "eps-steps": {"step_size *": "eps *"},
+        "one-step-less": {"range(steps)": "range(steps - 1)"},
+        "no-ball": {"torch.clamp(stepped, x - eps, x + eps)": "stepped"},
+        "no-range": {".clamp(0, 1)": ""},
+    },
+    says={
+        "never-stops": "a picture that is misread already walks on: it has to stay as it is from "
+        "then on",
+        "waits-for-all": "all pictures walk on until the last of them is misread: each stops by "
+        "itself",
+        "stops-with-the-first": "all pictures stop as soon as one of them is misread: each stops "
+        "by itself",
+        "wrong-ones-walk": "the pictures that are misread take the step, and the others stay: the "
+        "other way round",
+        "asks-at-the-start": "whether a picture is still read rightly is asked of x, where it "
+        "began; ask it of x_adv, in each round",
+        "back-to-the-start": "a picture that is misread goes back to x, where it was read "
+        "rightly: let it stay where it is",
+        "asks-after-the-step": "a step that makes the model err is taken back, so that no picture "
+        "is ever misread: ask before the step, and keep it",
+        "first-step-by-all": "all pictures take the first step, also one that the model misreads "
+        "as it comes: ask before that step too",
+        "keeps-the-best": "the step with the highest loss comes back: a picture that is never "
+        "misread comes back from where its last step ends",
+        "only-the-misread": "a picture that is never misread comes back as x: it ends where its "
+        "last step ends",
+        "no-ball": "the steps add up to more than eps: after each one, back into the ball around x",
+    },
     batched=("x", "y"),
     hints=(
         "It is bim with a question in each round: which pictures does the model still read as y? "

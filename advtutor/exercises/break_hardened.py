@@ -2,7 +2,7 @@
 
 import torch
 
-from advtutor.checks.breaks import Break, Symptom, climbs_cross_entropy, symptoms, target
+from advtutor.checks.breaks import Break, climbs_cross_entropy, symptoms, target
 from advtutor.checks.defences import hardened
 from advtutor.exercises.margin_loss import margin_loss
 
@@ -27,22 +27,19 @@ EXERCISE = Break(
         target(hardened, 95, 1, 0.31, level=1.0),
     ],
     mistakes=symptoms(
-        Symptom(
-            "cross-entropy",
-            "the logits are as sure as those of the first defence: the cross-entropy has no "
-            "gradient here; climb the margin",
-            lambda outcome: outcome.weak,
-            when=climbs_cross_entropy,
-        ),
-        Symptom(
-            "one-step",
-            "it takes a single step, which is what this network was trained against: take several "
-            "small ones",
-            lambda outcome: outcome.weak and outcome.asked <= 2,
-        ),
-        untouched="most digits come back as they were: the logits are as sure as those of the "
-        "first defence; climb a loss without a softmax",
+        transfer=False,
+        cross_entropy=lambda outcome: outcome.weak,
+        one_step=lambda outcome: outcome.weak and outcome.asked <= 2,
     ),
+    when={"cross-entropy": climbs_cross_entropy},
+    says={
+        "untouched": "most digits come back as they were: the logits are as sure as those of the "
+        "first defence; climb a loss without a softmax",
+        "cross-entropy": "the logits are as sure as those of the first defence: the cross-entropy "
+        "has no gradient here; climb the margin",
+        "one-step": "it takes a single step, which is what this network was trained against: take "
+        "several small ones",
+    },
     hints=(
         "Two locks, and you have a key to each: the first defence was broken by its loss, the "
         "network of section 1 by its path.",

@@ -2,7 +2,7 @@
 
 import torch
 
-from advtutor.checks.breaks import TRANSFER, Break, Symptom, symptoms, target
+from advtutor.checks.breaks import Break, symptoms, target
 from advtutor.checks.code import calls
 from advtutor.checks.defences import staircase
 from advtutor.exercises.estimated_gradient import estimated_gradient
@@ -25,33 +25,29 @@ EXERCISE = Break(
         target(staircase, 92, 1, 0.31, level=1.0),
     ],
     mistakes=symptoms(
-        TRANSFER,
-        Symptom(
-            "same-stair",
-            "h is so small that both points of a pair stand on the same stair most of the time: "
-            "take h = 0.1, more than half a stair",
-            lambda outcome: outcome.weak,
-            when=lambda code: (
-                bool(code.calls("estimated_gradient"))
-                and any(0 < number < 1 / 16 for number in code.numbers)
-            ),
-        ),
-        Symptom(
-            "few-directions",
-            "it asks along few directions, and the estimate is mostly chance: take 100 to 200",
-            lambda outcome: outcome.weak and outcome.asked < 100,
-            when=calls("estimated_gradient"),
-        ),
-        Symptom(
-            "gradient",
-            "it follows the gradient, and none gets through a staircase, whatever the loss: ask "
-            "the model for values instead",
-            lambda outcome: outcome.weak,
-            when=calls("grad", "backward", "fgsm", "bim", "pgd"),
-        ),
-        untouched="most digits come back as they were: a staircase is flat, so its gradient is 0 "
-        "with any loss; ask the model for values instead of gradients",
+        transfer=True,
+        same_stair=lambda outcome: outcome.weak,
+        few_directions=lambda outcome: outcome.weak and outcome.asked < 100,
+        gradient=lambda outcome: outcome.weak,
     ),
+    when={
+        "same-stair": lambda code: (
+            bool(code.calls("estimated_gradient"))
+            and any(0 < number < 1 / 16 for number in code.numbers)
+        ),
+        "few-directions": calls("estimated_gradient"),
+        "gradient": calls("grad", "backward", "fgsm", "bim", "pgd"),
+    },
+    says={
+        "untouched": "most digits come back as they were: a staircase is flat, so its gradient is "
+        "0 with any loss; ask the model for values instead of gradients",
+        "same-stair": "h is so small that both points of a pair stand on the same stair most of "
+        "the time: take h = 0.1, more than half a stair",
+        "few-directions": "it asks along few directions, and the estimate is mostly chance: take "
+        "100 to 200",
+        "gradient": "it follows the gradient, and none gets through a staircase, whatever the "
+        "loss: ask the model for values instead",
+    },
     hints=(
         "You have written an estimate that needs values only. Of which loss, along which "
         "directions?",

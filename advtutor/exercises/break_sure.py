@@ -1,7 +1,7 @@
 """The exercise on breaking the first defence: a network whose logits are very sure."""
 
 from advtutor import attacks
-from advtutor.checks.breaks import TRANSFER, Break, Symptom, climbs_cross_entropy, symptoms, target
+from advtutor.checks.breaks import Break, climbs_cross_entropy, symptoms, target
 from advtutor.checks.defences import sure
 from advtutor.exercises.margin_loss import margin_loss
 
@@ -19,18 +19,14 @@ EXERCISE = Break(
         target(sure, 82, 30, 0.24, level=0.9),
         target(sure, 92, 1, 0.31, level=1.0),
     ],
-    mistakes=symptoms(
-        TRANSFER,
-        Symptom(
-            "cross-entropy",
-            "it climbs the cross-entropy, which is 0 on such logits and has no gradient: what is "
-            "left of the way is its random start",
-            lambda outcome: outcome.weak,
-            when=climbs_cross_entropy,
-        ),
-        untouched="most digits come back as they were: the softmax of such logits is 1 to the last "
-        "digit, and no gradient is left; climb a loss without a softmax",
-    ),
+    mistakes=symptoms(transfer=True, cross_entropy=lambda outcome: outcome.weak),
+    when={"cross-entropy": climbs_cross_entropy},
+    says={
+        "untouched": "most digits come back as they were: the softmax of such logits is 1 to the "
+        "last digit, and no gradient is left; climb a loss without a softmax",
+        "cross-entropy": "it climbs the cross-entropy, which is 0 on such logits and has no "
+        "gradient: what is left of the way is its random start",
+    },
     hints=(
         "Which loss has a gradient, however large the logits are? You have written it.",
         "The way is the one of notebook 02: several gradient-sign steps, in the ball. attacks.bim "

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from advtutor.checks.engine import Case, Exercise, Mistake
+from advtutor.checks.engine import Case, Exercise
 from advtutor.checks.inputs import frozen_network, pictures, tanh_network
 from advtutor.exercises.fgsm import fgsm
 
@@ -62,109 +62,63 @@ EXERCISE = Exercise(
             batch=5,
         ),
     ],
-    mistakes=[
-        Mistake(
-            "first-model",
-            "only the first model is attacked: all of them take part in the loss",
-            {".mean(dim=0)": "[0]"},
-        ),
-        Mistake(
-            "last-model",
-            "only the last model is attacked: does the loop keep what the ones before it gave?",
-            {".mean(dim=0)": "[-1]"},
-        ),
-        Mistake(
-            "mean-loss",
-            "this follows the mean of the models' losses: average the logits first, and take one "
-            "loss of that",
-            {
-                ".mean(dim=0)": "",
-                "torch.nn.functional.cross_entropy(logits, y)": (
-                    "sum(F.cross_entropy(each, y) for each in logits)"
-                ),
-            },
-        ),
-        Mistake(
-            "summed-logits",
-            "the logits are added up, not averaged, which makes the ensemble surer than it is: "
-            "divide by the number of models",
-            {"mean(dim=0)": "sum(dim=0)"},
-        ),
-        Mistake(
-            "fixed-count",
-            "the sum of the logits is divided by a number that is written down: there are "
-            "len(models) models",
+    mistakes={
+        "first-model": {".mean(dim=0)": "[0]"},
+        "last-model": {".mean(dim=0)": "[-1]"},
+        "mean-loss": {
+            ".mean(dim=0)": "",
+            "torch.nn.functional.cross_entropy(logits, y)": (
+                "sum(F.cross_entropy(each, y) for each in logits)"
+            ),
+        },
+        "summed-logits": {"mean(dim=0)": "sum(dim=0)"},
+        "fixed-count": [
             {".mean(dim=0)": ".sum(dim=0) / 2"},
             {".mean(dim=0)": ".sum(dim=0) / 3"},
             {".mean(dim=0)": ".sum(dim=0) / 4"},
             {".mean(dim=0)": ".sum(dim=0) / 5"},
-        ),
-        Mistake(
-            "mean-probabilities",
-            "the probabilities are averaged: average the logits as they are, and take one "
-            "cross-entropy of that",
+        ],
+        "mean-probabilities": [
             {"model(x)": "model(x).softmax(1)"},
             {"model(x)": "model(x).softmax(1)", ".mean(dim=0)": ".mean(dim=0).log()"},
-        ),
-        Mistake(
-            "largest-logits",
-            "of each logit only the largest among the models counts: take the mean over the models",
-            {"mean(dim=0)": "amax(dim=0)"},
-        ),
-        Mistake(
-            "mean-of-steps",
-            "each model gets a step of its own, and the steps are averaged, so many pixels move by "
-            "less than eps: one gradient of the joint loss, and one sign",
-            {"gradient.sign()": "mean_sign(models, x, y)"},
-        ),
-        Mistake(
-            "vote",
-            "each model's gradient votes with its sign: take one gradient, of the loss of the mean "
-            "logits",
-            {"gradient.sign()": "mean_sign(models, x, y).sign()"},
-        ),
-        Mistake(
-            "one-after-another",
-            "each model's step starts where the one before it ended, and the steps add up: one "
-            "gradient of the joint loss, and one step",
-            {"(x + eps * gradient.sign())": "in_turn(models, x, y, eps)"},
-        ),
-        Mistake(
-            "wrong-label",
-            "the loss is that of the class that the models predict together, not of the label y",
-            {"(logits, y)": "(logits, logits.argmax(1))"},
-        ),
-        Mistake(
-            "step-alone",
-            "this is the step alone; the adversarial example is x plus the step",
-            {"(x + eps * gradient.sign()).clamp(0, 1)": "(eps * gradient.sign())"},
-        ),
-        Mistake(
-            "shared-eps",
-            "eps is divided among the models: there is one step, and it is eps long",
-            {"eps * gradient": "eps / len(models) * gradient"},
-        ),
-        Mistake(
-            "minus",
-            "the step goes down the loss, towards the right class: did you write minus for plus?",
-            {"x + eps": "x - eps"},
-        ),
-        Mistake(
-            "no-sign",
-            "the gradient goes in as it is, and is far too small: take its sign",
-            {".sign()": ""},
-        ),
-        Mistake(
-            "no-eps",
-            "eps plays no part: the sign has to be multiplied by it",
-            {"eps * ": ""},
-        ),
-        Mistake(
-            "no-clip",
-            "the result leaves [0, 1]: did you clip?",
-            {".clamp(0, 1)": ""},
-        ),
-    ],
+        ],
+        "largest-logits": {"mean(dim=0)": "amax(dim=0)"},
+        "mean-of-steps": {"gradient.sign()": "mean_sign(models, x, y)"},
+        "vote": {"gradient.sign()": "mean_sign(models, x, y).sign()"},
+        "one-after-another": {"(x + eps * gradient.sign())": "in_turn(models, x, y, eps)"},
+        "wrong-label": {"(logits, y)": "(logits, logits.argmax(1))"},
+        "step-alone": {"(x + eps * gradient.sign()).clamp(0, 1)": "(eps * gradient.sign())"},
+        "shared-eps": {"eps * gradient": "eps / len(models) * gradient"},
+        "minus": {"x + eps": "x - eps"},
+        "no-sign": {".sign()": ""},
+        "no-eps": {"eps * ": ""},
+        "no-clip": {".clamp(0, 1)": ""},
+    },
+    says={
+        "first-model": "only the first model is attacked: all of them take part in the loss",
+        "last-model": "only the last model is attacked: does the loop keep what the ones before "
+        "it gave?",
+        "mean-loss": "this follows the mean of the models' losses: average the logits first, and "
+        "take one loss of that",
+        "summed-logits": "the logits are added up, not averaged, which makes the ensemble surer "
+        "than it is: divide by the number of models",
+        "fixed-count": "the sum of the logits is divided by a number that is written down: there "
+        "are len(models) models",
+        "mean-probabilities": "the probabilities are averaged: average the logits as they are, "
+        "and take one cross-entropy of that",
+        "largest-logits": "of each logit only the largest among the models counts: take the mean "
+        "over the models",
+        "mean-of-steps": "each model gets a step of its own, and the steps are averaged, so many "
+        "pixels move by less than eps: one gradient of the joint loss, and one sign",
+        "vote": "each model's gradient votes with its sign: take one gradient, of the loss of the "
+        "mean logits",
+        "one-after-another": "each model's step starts where the one before it ended, and the "
+        "steps add up: one gradient of the joint loss, and one step",
+        "wrong-label": "the loss is that of the class that the models predict together, not of "
+        "the label y",
+        "shared-eps": "eps is divided among the models: there is one step, and it is eps long",
+        "no-sign": "the gradient goes in as it is, and is far too small: take its sign",
+    },
     batched=("x", "y"),
     hints=(
         "It is fgsm with another model: one that returns the mean of the others' logits. What "

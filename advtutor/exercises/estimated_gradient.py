@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from advtutor.checks.engine import Case, Exercise, Mistake
+from advtutor.checks.engine import Case, Exercise
 
 
 def estimated_gradient(loss, x, directions, h):
@@ -34,92 +34,54 @@ EXERCISE = Exercise(
         Case(lambda: estimate_input(62, 1, (2, 2, 2), 0.23), batch=1),
         Case(lambda: estimate_input(63, 3, (1, 4, 5), 0.07), batch=3),
     ],
-    mistakes=[
-        Mistake(
-            "downhill",
-            "the difference is the wrong way round: this points down the loss",
-            {"loss(x + h * v) - loss(x - h * v)": "loss(x - h * v) - loss(x + h * v)"},
-        ),
-        Mistake(
-            "one-sided",
-            "this looks to one side only: take the difference between x + h*v and x - h*v, over "
-            "2*h; on a staircase both sides count",
-            {"x - h * v": "x", "(2 * h)": "h"},
-            {"x + h * v": "x", "(2 * h)": "h"},
-        ),
-        Mistake(
-            "half-the-width",
-            "the two points are 2*h apart: divide by 2*h and not by h",
-            {"(2 * h)": "h"},
-        ),
-        Mistake(
-            "no-width",
-            "the difference is not divided by the distance of its two points, 2*h",
-            {" / (2 * h)": ""},
-        ),
-        Mistake(
-            "times-h",
-            "/ 2 * h divides by 2 and multiplies by h: put brackets around 2 * h",
-            {"/ (2 * h)": "/ 2 * h"},
-        ),
-        Mistake(
-            "no-sides",
-            "both losses are taken at the same point, so that nothing is left of their difference",
-            {"x - h * v": "x + h * v"},
-        ),
-        Mistake(
-            "sum",
-            "the directions are added up: take their mean",
-            {" / len(directions)": ""},
-        ),
-        Mistake(
-            "last-direction",
-            "only the last direction is left in the result: add each one to the sum",
-            {"total +=": "total =", " / len(directions)": ""},
-        ),
-        Mistake(
-            "first-direction",
-            "only the first direction is used: does the return stand inside the loop?",
+    mistakes={
+        "downhill": {"loss(x + h * v) - loss(x - h * v)": "loss(x - h * v) - loss(x + h * v)"},
+        "one-sided": [{"x - h * v": "x", "(2 * h)": "h"}, {"x + h * v": "x", "(2 * h)": "h"}],
+        "half-the-width": {"(2 * h)": "h"},
+        "no-width": {" / (2 * h)": ""},
+        "times-h": {"/ (2 * h)": "/ 2 * h"},
+        "no-sides": {"x - h * v": "x + h * v"},
+        "sum": {" / len(directions)": ""},
+        "last-direction": {"total +=": "total =", " / len(directions)": ""},
+        "first-direction": [
             {"    return total / len(directions)": "        return total"},
             {"    return total": "        return total"},
-        ),
-        Mistake(
-            "signs-only",
-            "only the sign of each slope goes in: a direction in which the loss hardly moves "
-            "counts as much as the steepest one",
-            {"slope[:, None, None, None]": "slope.sign()[:, None, None, None]"},
-        ),
-        Mistake(
-            "batch-mixed",
-            "the losses of the batch are added into one number: each example has its own slope",
-            {"slope[:, None, None, None]": "slope.sum()"},
-        ),
-        Mistake(
-            "no-direction",
-            "the slopes are averaged without their directions: each one belongs to its v",
-            {"None] * v": "None]"},
-        ),
-        Mistake(
-            "points-too-far",
-            "the two points are x + v and x - v: they lie h * v away, on either side",
-            {"loss(x + h * v) - loss(x - h * v)": "loss(x + v) - loss(x - v)"},
-        ),
-        Mistake(
-            "slopes-without-sign",
-            "the sign of each slope is lost: where the loss falls along v, the way is against v",
-            {"slope[:, None, None, None]": "slope.abs()[:, None, None, None]"},
-        ),
-        Mistake(
-            "divided-by-batch",
-            "the sum is divided by the number of examples: it is a mean over the directions",
-            {"len(directions)": "len(x)"},
-        ),
-        Mistake(
-            "sign-of-it",
-            "this is the sign of the estimate: return the estimate, and leave the sign to the step",
-            {"return total / len(directions)": "return total.sign()"},
-        ),
-    ],
+        ],
+        "signs-only": {"slope[:, None, None, None]": "slope.sign()[:, None, None, None]"},
+        "batch-mixed": {"slope[:, None, None, None]": "slope.sum()"},
+        "no-direction": {"None] * v": "None]"},
+        "points-too-far": {"loss(x + h * v) - loss(x - h * v)": "loss(x + v) - loss(x - v)"},
+        "slopes-without-sign": {"slope[:, None, None, None]": "slope.abs()[:, None, None, None]"},
+        "divided-by-batch": {"len(directions)": "len(x)"},
+        "sign-of-it": {"return total / len(directions)": "return total.sign()"},
+    },
+    says={
+        "downhill": "the difference is the wrong way round: this points down the loss",
+        "one-sided": "this looks to one side only: take the difference between x + h*v and x - "
+        "h*v, over 2*h; on a staircase both sides count",
+        "half-the-width": "the two points are 2*h apart: divide by 2*h and not by h",
+        "no-width": "the difference is not divided by the distance of its two points, 2*h",
+        "times-h": "/ 2 * h divides by 2 and multiplies by h: put brackets around 2 * h",
+        "no-sides": "both losses are taken at the same point, so that nothing is left of their "
+        "difference",
+        "sum": "the directions are added up: take their mean",
+        "last-direction": "only the last direction is left in the result: add each one to the sum",
+        "first-direction": "only the first direction is used: does the return stand inside the "
+        "loop?",
+        "signs-only": "only the sign of each slope goes in: a direction in which the loss hardly "
+        "moves counts as much as the steepest one",
+        "batch-mixed": "the losses of the batch are added into one number: each example has its "
+        "own slope",
+        "no-direction": "the slopes are averaged without their directions: each one belongs to "
+        "its v",
+        "points-too-far": "the two points are x + v and x - v: they lie h * v away, on either side",
+        "slopes-without-sign": "the sign of each slope is lost: where the loss falls along v, the "
+        "way is against v",
+        "divided-by-batch": "the sum is divided by the number of examples: it is a mean over the "
+        "directions",
+        "sign-of-it": "this is the sign of the estimate: return the estimate, and leave the sign "
+        "to the step",
+    },
     batched=("x",),
     hints=(
         "Along one direction v the loss has a slope. Measure it with two queries, a little ahead "

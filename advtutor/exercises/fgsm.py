@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from advtutor.checks.code import calls
-from advtutor.checks.engine import Exercise, Mistake, Run
+from advtutor.checks.engine import Edits, Exercise, Run
 from advtutor.checks.inputs import attack_cases
 
 
@@ -15,111 +15,38 @@ def fgsm(model, x, y, eps):
     return (x + eps * gradient.sign()).clamp(0, 1).detach()
 
 
-def step_mistakes(x: str, step: str) -> list[Mistake]:
+def step_mistakes(x: str, step: str) -> dict[str, Edits | list[Edits]]:
     """What can be wrong with the step, here and in `bim`: they call the image and its way so."""
-    return [
-        Mistake(
-            "probability",
-            "the step climbs the probability of the right class, so the model grows surer of it: "
-            "climb the loss, F.cross_entropy(model(x), y), instead",
-            {
-                f"torch.nn.functional.cross_entropy(model({x}), y)": (
-                    f"model({x}).softmax(1)[torch.arange(len(y)), y].sum()"
-                )
-            },
-            when=calls("softmax"),
-        ),
-        Mistake(
-            "minus",
-            "the step goes down the loss, towards the right class: did you write minus for plus?",
-            {step: step.replace("+", "-")},
-        ),
-        Mistake(
-            "softmax-output",
-            "this is the gradient of the largest softmax output, which knows nothing of the label: "
-            "differentiate the loss",
-            {
-                f"torch.nn.functional.cross_entropy(model({x}), y)": (
-                    f"model({x}).softmax(1).amax(1).sum()"
-                )
-            },
-        ),
-        Mistake(
-            "largest-logit",
-            "the gradient is that of the logits themselves, which know nothing of the label y: "
-            "differentiate the loss",
-            {
-                f"torch.nn.functional.cross_entropy(model({x}), y)": f"model({x}).amax(1).sum()",
-            },
-            {f"torch.nn.functional.cross_entropy(model({x}), y)": f"model({x}).max()"},
-            {f"torch.nn.functional.cross_entropy(model({x}), y)": f"model({x}).sum()"},
-        ),
-        Mistake(
-            "softmax-twice",
-            "the softmax is applied twice: F.cross_entropy takes the model's logits as they are",
-            {f"model({x})": f"model({x}).softmax(1)"},
-        ),
-        Mistake(
-            "logit",
-            "this climbs away from the logit of the right class alone; F.cross_entropy also looks "
-            "at the other classes",
-            {"cross_entropy": "nll_loss"},
-        ),
-        Mistake(
-            "wrong-label",
-            "the loss is that of the predicted class, not of the label y: they differ where the "
-            "model already errs",
+    loss, sign = f"torch.nn.functional.cross_entropy(model({x}), y)", "gradient.sign()"
+    return {
+        "probability": {loss: f"model({x}).softmax(1)[torch.arange(len(y)), y].sum()"},
+        "minus": {step: step.replace("+", "-")},
+        "softmax-output": {loss: f"model({x}).softmax(1).amax(1).sum()"},
+        "largest-logit": [
+            {loss: f"model({x}).amax(1).sum()"},
+            {loss: f"model({x}).max()"},
+            {loss: f"model({x}).sum()"},
+        ],
+        "softmax-twice": {f"model({x})": f"model({x}).softmax(1)"},
+        "logit": {"cross_entropy": "nll_loss"},
+        "wrong-label": [
             {f"model({x}), y": f"model({x}), model({x}).argmax(1)"},
             {f"model({x}), y": f"model({x}), model(x).argmax(1)"},
-        ),
-        Mistake(
-            "first-only",
-            "only the first image of the batch gets a gradient: take the loss over all of them",
-            {f"model({x}), y": f"model({x})[:1], y[:1]"},
-        ),
-        Mistake(
-            "image-sign",
-            "the sign is taken of the image; it is the gradient whose sign tells where the loss "
-            "grows",
-            {"gradient.sign()": f"{x}.detach().sign()"},
-        ),
-        Mistake(
-            "no-sign",
-            "the gradient goes in as it is, and is far too small: take its sign, grad.sign()",
-            {".sign()": ""},
-        ),
-        Mistake(
-            "gradient-clipped",
-            "the gradient is clamped to [-eps, eps]; its sign, times eps, uses all of the budget "
-            "in every pixel",
-            {"gradient.sign()": "gradient.clamp(-eps, eps) / eps"},
-        ),
-        Mistake(
-            "divided-by-max",
-            "the gradient is divided by its largest entry, so only one pixel moves by eps: take "
-            "the sign, and each of them does",
-            {"gradient.sign()": "gradient / gradient.abs().amax((1, 2, 3), keepdim=True)"},
-            {"gradient.sign()": "gradient / gradient.abs().max()"},
-        ),
-        Mistake(
-            "divided-by-norm",
-            "the gradient is divided by its length, the step for an L2 ball; for the max-norm it "
-            "is the sign",
-            {"gradient.sign()": "gradient / gradient.square().sum((1, 2, 3), keepdim=True).sqrt()"},
-            {"gradient.sign()": "gradient / gradient.norm()"},
-        ),
-        Mistake(
-            "mean-step",
-            "one mean gradient moves all pixels of an image alike; each pixel has its own sign",
-            {"gradient.sign()": "gradient.mean((1, 2, 3), keepdim=True).sign()"},
-        ),
-    ]
-
-
-RANDOM_STEP = (
-    "two calls with the same input give different results: the step must follow the gradient, "
-    "and random signs of the same size do next to nothing"
-)
+        ],
+        "first-only": {f"model({x}), y": f"model({x})[:1], y[:1]"},
+        "image-sign": {sign: f"{x}.detach().sign()"},
+        "no-sign": {".sign()": ""},
+        "gradient-clipped": {sign: "gradient.clamp(-eps, eps) / eps"},
+        "divided-by-max": [
+            {sign: "gradient / gradient.abs().amax((1, 2, 3), keepdim=True)"},
+            {sign: "gradient / gradient.abs().max()"},
+        ],
+        "divided-by-norm": [
+            {sign: "gradient / gradient.square().sum((1, 2, 3), keepdim=True).sqrt()"},
+            {sign: "gradient / gradient.norm()"},
+        ],
+        "mean-step": {sign: "gradient.mean((1, 2, 3), keepdim=True).sign()"},
+    }
 
 
 def off_the_gradient(runs: list[Run], wanted: list[Run]) -> tuple[str, str] | None:
@@ -167,88 +94,51 @@ EXERCISE = Exercise(
     notebook="02_gradient_sign_crafting",
     number=1,
     cases=attack_cases(),
-    mistakes=[
-        Mistake(
-            "unmoved",
-            "the image comes back as it went in: add the step to it",
-            {" + eps * gradient.sign()": ""},
-        ),
-        Mistake(
-            "step-alone",
-            "this is the step alone; the adversarial example is x plus the step",
-            {"x + eps": "eps"},
-        ),
-        *step_mistakes("x", "x + eps"),
-        Mistake(
-            "eps-255",
-            "eps is divided by 255, but it is in the units of the pixels already: they run from 0 "
-            "to 1",
-            {"eps *": "eps / 255 *"},
-        ),
-        Mistake(
-            "eps-twice",
-            "each pixel moves by 2 * eps: eps is applied twice",
-            {"eps *": "2 * eps *"},
-        ),
-        Mistake(
-            "no-eps",
-            "eps plays no part: the sign has to be multiplied by it",
-            {"eps * ": ""},
-        ),
-        Mistake(
-            "ball-only",
-            "the clip keeps x_adv within eps of x, which the step does anyway; what it can leave "
-            "is the range of an image: clamp to [0, 1]",
-            {".clamp(0, 1)": ".clamp(x - eps, x + eps)"},
-            when=calls("clamp", "clip", "min", "max", "minimum", "maximum", mentioning="eps"),
-        ),
-        Mistake(
-            "no-clip",
-            "the result leaves [0, 1]: did you clip?",
-            {".clamp(0, 1)": ""},
-        ),
-        Mistake(
-            "upper-only",
-            "nothing exceeds 1 any more, but some pixels are below 0: clamp at both ends",
-            {".clamp(0, 1)": ".clamp(max=1)"},
-        ),
-        Mistake(
-            "lower-only",
-            "nothing is below 0 any more, but some pixels exceed 1: clamp at both ends",
-            {".clamp(0, 1)": ".clamp(min=0)"},
-        ),
-        Mistake(
-            "clamped-step",
-            "no pixel gets darker: the sign is -1 or +1, and it is the image that is clamped to "
-            "[0, 1], x + eps * grad.sign(), not the step",
+    mistakes={
+        "unmoved": {" + eps * gradient.sign()": ""},
+        "step-alone": {"x + eps": "eps"},
+        **step_mistakes("x", "x + eps"),
+        "eps-255": {"eps *": "eps / 255 *"},
+        "eps-twice": {"eps *": "2 * eps *"},
+        "no-eps": {"eps * ": ""},
+        "ball-only": {".clamp(0, 1)": ".clamp(x - eps, x + eps)"},
+        "no-clip": {".clamp(0, 1)": ""},
+        "upper-only": {".clamp(0, 1)": ".clamp(max=1)"},
+        "lower-only": {".clamp(0, 1)": ".clamp(min=0)"},
+        "clamped-step": [
             {"(x + eps * gradient.sign()).clamp(0, 1)": "(x + (eps * gradient.sign()).relu())"},
             {"gradient.sign()": "gradient.sign().relu()"},
-        ),
-        Mistake(
-            "ball-around-zero",
-            "the pixels themselves are clamped to [-eps, eps]; what may be eps at most is their "
-            "change, and the step is that already: clamp to [0, 1]",
-            {".clamp(0, 1)": ".clamp(-eps, eps)"},
-        ),
-        Mistake(
-            "only-right-ones",
-            "pictures that the model misreads already stay as they are: the step is taken for "
-            "every picture of the batch",
-            {
-                "* gradient.sign()": (
-                    "* (model(x).argmax(1) == y)[:, None, None, None] * gradient.sign()"
-                ),
-            },
-        ),
-        Mistake(
-            "stretched",
-            "the result is rescaled to [0, 1], which moves every pixel: cut off what sticks out, "
-            "with clamp(0, 1)",
-            {"return (": "return stretched(", ".clamp(0, 1)": ""},
-        ),
-    ],
+        ],
+        "ball-around-zero": {".clamp(0, 1)": ".clamp(-eps, eps)"},
+        "only-right-ones": {
+            "* gradient.sign()": (
+                "* (model(x).argmax(1) == y)[:, None, None, None] * gradient.sign()"
+            ),
+        },
+        "stretched": {"return (": "return stretched(", ".clamp(0, 1)": ""},
+    },
+    when={
+        "probability": calls("softmax"),
+        "ball-only": calls("clamp", "clip", "min", "max", "minimum", "maximum", mentioning="eps"),
+    },
+    says={
+        "unmoved": "the image comes back as it went in: add the step to it",
+        "eps-255": "eps is divided by 255, but it is in the units of the pixels already: they run "
+        "from 0 to 1",
+        "ball-only": "the clip keeps x_adv within eps of x, which the step does anyway; what it "
+        "can leave is the range of an image: clamp to [0, 1]",
+        "clamped-step": "no pixel gets darker: the sign is -1 or +1, and it is the image that is "
+        "clamped to [0, 1], x + eps * grad.sign(), not the step",
+        "ball-around-zero": "the pixels themselves are clamped to [-eps, eps]; what may be eps at "
+        "most is their change, and the step is that already: clamp to [0, 1]",
+        "only-right-ones": "pictures that the model misreads already stay as they are: the step "
+        "is taken for every picture of the batch",
+        "stretched": "the result is rescaled to [0, 1], which moves every pixel: cut off what "
+        "sticks out, with clamp(0, 1)",
+        "random": "two calls with the same input give different results: the step must follow the "
+        "gradient, and random signs of the same size do next to nothing",
+    },
     otherwise=off_the_gradient,
-    says={"random": RANDOM_STEP},
     batched=("x", "y"),
     hints=(
         "Which change of x raises the loss? Make a copy of x that requires a gradient, compute "

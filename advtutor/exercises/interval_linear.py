@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from advtutor.checks.engine import Case, Exercise, Mistake
+from advtutor.checks.engine import Case, Exercise
 
 
 def interval_linear(weight, bias, lower, upper):
@@ -28,102 +28,65 @@ EXERCISE = Exercise(
         Case(lambda: interval_input(52, 1, 9, 5), batch=1),
         Case(lambda: interval_input(53, 5, 4, 4), batch=5),
     ],
-    mistakes=[
-        Mistake(
-            "no-width",
-            "both bounds are the value at the middle: the width of the input has to go through the "
-            "layer too",
-            {"reach = half": "reach = 0 * half"},
-        ),
-        Mistake(
-            "signs-ignored",
-            "lower and upper go through the layer as they are: where a weight is negative, the "
-            "upper input gives the lower output",
-            {"weight.abs()": "weight"},
-        ),
-        Mistake(
-            "sorted-corners",
-            "two corners of the box go through the layer, and the results are sorted: the ends lie "
-            "at other corners, which take for each weight the side that its sign asks for",
-            {
-                "return middle - reach, middle + reach": (
-                    "ends = torch.stack([lower, upper]) @ weight.T + bias\n"
-                    "    return ends.amin(dim=0), ends.amax(dim=0)"
-                )
-            },
-        ),
-        Mistake(
-            "swapped",
-            "the two bounds are exchanged: return the lower one first",
-            {"middle - reach, middle + reach": "middle + reach, middle - reach"},
-        ),
-        Mistake(
-            "positive-only",
-            "the negative weights are dropped: they turn the bounds around, but they count",
-            {"weight.T": "weight.relu().T", "weight.abs()": "weight.relu()"},
-        ),
-        Mistake(
-            "abs-everywhere",
-            "the absolute weights are for the radius alone: the middle goes through the weights as "
-            "they are",
-            {"weight.T": "weight.abs().T"},
-        ),
-        Mistake(
-            "no-bias",
-            "the bias is missing: it shifts both bounds",
-            {" + bias": ""},
-        ),
-        Mistake(
-            "bias-in-the-width",
-            "the bias widens the interval: it shifts both bounds alike, so it goes to the middle "
-            "only",
+    mistakes={
+        "no-width": {"reach = half": "reach = 0 * half"},
+        "signs-ignored": {"weight.abs()": "weight"},
+        "sorted-corners": {
+            "return middle - reach, middle + reach": (
+                "ends = torch.stack([lower, upper]) @ weight.T + bias\n"
+                "    return ends.amin(dim=0), ends.amax(dim=0)"
+            )
+        },
+        "swapped": {"middle - reach, middle + reach": "middle + reach, middle - reach"},
+        "positive-only": {"weight.T": "weight.relu().T", "weight.abs()": "weight.relu()"},
+        "abs-everywhere": {"weight.T": "weight.abs().T"},
+        "no-bias": {" + bias": ""},
+        "bias-in-the-width": [
             {"weight.abs().T": "weight.abs().T + bias"},
             {"weight.abs().T": "weight.abs().T + bias.abs()"},
-        ),
-        Mistake(
-            "whole-width",
-            "the bounds are too far apart: the radius is half of upper - lower",
-            {"(upper - lower) / 2": "upper - lower"},
-        ),
-        Mistake(
-            "centre-not-halved",
-            "the middle is lower + upper, twice as far out as it is: halve it",
-            {"(lower + upper) / 2": "lower + upper"},
-        ),
-        Mistake(
-            "largest-radius",
-            "every input is given the widest radius: sound, but not the tightest; each input has "
-            "its own",
-            {"half @": "half.amax(1, keepdim=True).expand_as(half) @"},
-        ),
-        Mistake(
-            "middle-and-reach",
-            "the second tensor is how far the bounds lie from the middle: return middle - reach "
-            "and middle + reach",
-            {"middle - reach, middle + reach": "middle, reach"},
-        ),
-        Mistake(
-            "cut-off",
-            "the bounds are cut off at 0, or to [0, 1]: a linear layer's output has no such range",
+        ],
+        "whole-width": {"(upper - lower) / 2": "upper - lower"},
+        "centre-not-halved": {"(lower + upper) / 2": "lower + upper"},
+        "largest-radius": {"half @": "half.amax(1, keepdim=True).expand_as(half) @"},
+        "middle-and-reach": {"middle - reach, middle + reach": "middle, reach"},
+        "cut-off": [
             {"middle - reach, middle + reach": "(middle - reach).relu(), (middle + reach).relu()"},
             {
                 "middle - reach, middle + reach": (
                     "(middle - reach).clamp(0, 1), (middle + reach).clamp(0, 1)"
                 ),
             },
-        ),
-        Mistake(
-            "euclidean-reach",
-            "the reach is a root of squares: each input may be at its end at once, so the "
-            "|weight| * radius add up",
-            {"half @ weight.abs().T": "(half.square() @ weight.square().T).sqrt()"},
-        ),
-        Mistake(
-            "around-the-lower-end",
-            "the radius is added around `lower`: it belongs around the middle",
-            {"middle = centre": "middle = lower"},
-        ),
-    ],
+        ],
+        "euclidean-reach": {"half @ weight.abs().T": "(half.square() @ weight.square().T).sqrt()"},
+        "around-the-lower-end": {"middle = centre": "middle = lower"},
+    },
+    says={
+        "no-width": "both bounds are the value at the middle: the width of the input has to go "
+        "through the layer too",
+        "signs-ignored": "lower and upper go through the layer as they are: where a weight is "
+        "negative, the upper input gives the lower output",
+        "sorted-corners": "two corners of the box go through the layer, and the results are "
+        "sorted: the ends lie at other corners, which take for each weight the side that its sign "
+        "asks for",
+        "positive-only": "the negative weights are dropped: they turn the bounds around, but they "
+        "count",
+        "abs-everywhere": "the absolute weights are for the radius alone: the middle goes through "
+        "the weights as they are",
+        "no-bias": "the bias is missing: it shifts both bounds",
+        "bias-in-the-width": "the bias widens the interval: it shifts both bounds alike, so it "
+        "goes to the middle only",
+        "whole-width": "the bounds are too far apart: the radius is half of upper - lower",
+        "centre-not-halved": "the middle is lower + upper, twice as far out as it is: halve it",
+        "largest-radius": "every input is given the widest radius: sound, but not the tightest; "
+        "each input has its own",
+        "middle-and-reach": "the second tensor is how far the bounds lie from the middle: return "
+        "middle - reach and middle + reach",
+        "cut-off": "the bounds are cut off at 0, or to [0, 1]: a linear layer's output has no "
+        "such range",
+        "euclidean-reach": "the reach is a root of squares: each input may be at its end at once, "
+        "so the |weight| * radius add up",
+        "around-the-lower-end": "the radius is added around `lower`: it belongs around the middle",
+    },
     batched=("lower", "upper"),
     hints=(
         "Take one output, a sum of weight_i * x_i. For which x_i, lower_i or upper_i, is the term "

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from advtutor.checks.differences import cut_at
-from advtutor.checks.engine import Case, Exercise, Mistake, Run
+from advtutor.checks.engine import Case, Exercise, Run
 
 
 def interval_relu(lower, upper):
@@ -40,97 +40,56 @@ EXERCISE = Exercise(
         Case(lambda: relu_input(55, 1, 12), batch=1),
         Case(lambda: relu_input(56, 5, 7), batch=5),
     ],
-    mistakes=[
-        Mistake(
-            "untouched",
-            "both bounds come back as they went in: a ReLU gives nothing below 0",
-            {LOW: "lower", HIGH: "upper"},
-        ),
-        Mistake(
-            "lower-untouched",
-            "the lower bound stays negative: a ReLU gives nothing below 0",
-            {LOW: "lower"},
-        ),
-        Mistake(
-            "upper-untouched",
-            "the upper bound stays negative where the unit is off for sure: it gives 0 there",
-            {HIGH: "upper"},
-        ),
-        Mistake(
-            "lower-zero",
-            "the lower bound is 0 everywhere: where both ends are positive the unit is on for "
-            "sure, and its lower bound stays",
-            {LOW: "torch.zeros_like(lower)"},
-        ),
-        Mistake(
-            "crossing-zeroed",
-            "a unit with a negative lower bound is switched off: it can still be on at the other "
-            "end, so its upper bound stays",
-            {HIGH: "torch.where(lower > 0, upper, 0.0)"},
-        ),
-        Mistake(
-            "crossing-kept",
-            "a unit that can be on passes both bounds on: its lower one may be negative still, and "
-            "comes out as 0",
-            {LOW: "torch.where(upper > 0, lower, 0.0)"},
-        ),
-        Mistake(
-            "by-centre",
-            "the middle of the interval decides which units are on: a ReLU looks at each value, so "
-            "treat each bound by itself",
-            {
-                LOW: "torch.where(lower + upper > 0, lower, 0.0)",
-                HIGH: "torch.where(lower + upper > 0, upper, 0.0)",
-            },
-        ),
-        Mistake(
-            "centre-and-radius",
-            "the radius passes unchanged around the middle's ReLU: that is the rule for a linear "
-            "layer",
-            {
-                LOW: "((lower + upper) / 2).relu() - (upper - lower) / 2",
-                HIGH: "((lower + upper) / 2).relu() + (upper - lower) / 2",
-            },
-        ),
-        Mistake(
-            "absolute",
-            "this is the absolute value: a ReLU turns what is negative into 0",
-            {LOW: "lower.abs()", HIGH: "upper.abs()"},
-        ),
-        Mistake(
-            "cut-at-one",
-            "the bounds are cut off at 1 as pixels are: a hidden unit has no upper end",
-            {LOW: "lower.clamp(0, 1)", HIGH: "upper.clamp(0, 1)"},
-        ),
-        Mistake(
-            "cut-at-six",
-            "the bounds are cut off at 6, as a ReLU6 does: a ReLU has no upper end",
-            {LOW: "lower.clamp(0, 6)", HIGH: "upper.clamp(0, 6)"},
-        ),
-        Mistake(
-            "swapped",
-            "the two bounds are exchanged: return the lower one first",
-            {f"{LOW}, {HIGH}": f"{HIGH}, {LOW}"},
-        ),
-        Mistake(
-            "another-activation",
-            "this is another activation, which bends or lets something negative through: a ReLU is "
-            "max(z, 0)",
+    mistakes={
+        "untouched": {LOW: "lower", HIGH: "upper"},
+        "lower-untouched": {LOW: "lower"},
+        "upper-untouched": {HIGH: "upper"},
+        "lower-zero": {LOW: "torch.zeros_like(lower)"},
+        "crossing-zeroed": {HIGH: "torch.where(lower > 0, upper, 0.0)"},
+        "crossing-kept": {LOW: "torch.where(upper > 0, lower, 0.0)"},
+        "by-centre": {
+            LOW: "torch.where(lower + upper > 0, lower, 0.0)",
+            HIGH: "torch.where(lower + upper > 0, upper, 0.0)",
+        },
+        "centre-and-radius": {
+            LOW: "((lower + upper) / 2).relu() - (upper - lower) / 2",
+            HIGH: "((lower + upper) / 2).relu() + (upper - lower) / 2",
+        },
+        "absolute": {LOW: "lower.abs()", HIGH: "upper.abs()"},
+        "cut-at-one": {LOW: "lower.clamp(0, 1)", HIGH: "upper.clamp(0, 1)"},
+        "cut-at-six": {LOW: "lower.clamp(0, 6)", HIGH: "upper.clamp(0, 6)"},
+        "swapped": {f"{LOW}, {HIGH}": f"{HIGH}, {LOW}"},
+        "another-activation": [
             {LOW: "F.softplus(lower)", HIGH: "F.softplus(upper)"},
             {LOW: "F.leaky_relu(lower)", HIGH: "F.leaky_relu(upper)"},
             {LOW: "F.gelu(lower)", HIGH: "F.gelu(upper)"},
-        ),
-        Mistake(
-            "negative-part",
-            "what is left is the part below 0: a ReLU passes the part above it",
-            {LOW: "lower.clamp(max=0)", HIGH: "upper.clamp(max=0)"},
-        ),
-        Mistake(
-            "middle-alone",
-            "both bounds are the ReLU of the middle: each end goes through by itself",
-            {LOW: "((lower + upper) / 2).relu()", HIGH: "((lower + upper) / 2).relu()"},
-        ),
-    ],
+        ],
+        "negative-part": {LOW: "lower.clamp(max=0)", HIGH: "upper.clamp(max=0)"},
+        "middle-alone": {LOW: "((lower + upper) / 2).relu()", HIGH: "((lower + upper) / 2).relu()"},
+    },
+    says={
+        "untouched": "both bounds come back as they went in: a ReLU gives nothing below 0",
+        "lower-untouched": "the lower bound stays negative: a ReLU gives nothing below 0",
+        "upper-untouched": "the upper bound stays negative where the unit is off for sure: it "
+        "gives 0 there",
+        "lower-zero": "the lower bound is 0 everywhere: where both ends are positive the unit is "
+        "on for sure, and its lower bound stays",
+        "crossing-zeroed": "a unit with a negative lower bound is switched off: it can still be "
+        "on at the other end, so its upper bound stays",
+        "crossing-kept": "a unit that can be on passes both bounds on: its lower one may be "
+        "negative still, and comes out as 0",
+        "by-centre": "the middle of the interval decides which units are on: a ReLU looks at each "
+        "value, so treat each bound by itself",
+        "centre-and-radius": "the radius passes unchanged around the middle's ReLU: that is the "
+        "rule for a linear layer",
+        "absolute": "this is the absolute value: a ReLU turns what is negative into 0",
+        "cut-at-one": "the bounds are cut off at 1 as pixels are: a hidden unit has no upper end",
+        "cut-at-six": "the bounds are cut off at 6, as a ReLU6 does: a ReLU has no upper end",
+        "another-activation": "this is another activation, which bends or lets something negative "
+        "through: a ReLU is max(z, 0)",
+        "negative-part": "what is left is the part below 0: a ReLU passes the part above it",
+        "middle-alone": "both bounds are the ReLU of the middle: each end goes through by itself",
+    },
     otherwise=cut_off,
     batched=("lower", "upper"),
     hints=(

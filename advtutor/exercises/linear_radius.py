@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from advtutor.checks.engine import Case, Exercise, Mistake
+from advtutor.checks.engine import Case, Exercise
 
 
 def linear_radius(w, b, x, y):
@@ -31,91 +31,50 @@ EXERCISE = Exercise(
         Case(lambda: radius_input(42, 1, 50), batch=1),
         Case(lambda: radius_input(43, 9, 4), batch=9),
     ],
-    mistakes=[
-        Mistake(
-            "no-bias",
-            "the bias is missing: it is part of the score that the step has to use up",
-            {" + b": ""},
-        ),
-        Mistake(
-            "offset-outside",
-            "the label multiplies w.x alone: b is part of the score too, y * (w.x + b)",
-            {"y * (x @ w + b)": "y * (x @ w) + b"},
-        ),
-        Mistake(
-            "not-divided",
-            "this is the margin itself: a step of eps lowers it by eps * ||w||_1, so divide",
-            {" / w.abs().sum()": ""},
-        ),
-        Mistake(
-            "no-label",
-            "the labels play no part: for y = -1 the model is right where the score is negative",
-            {"y * (": "("},
-        ),
-        Mistake(
-            "labels-0-1",
-            "the labels are turned as if they were 0 and 1; y is -1 or +1 already",
-            {"y * (": "(2 * y - 1) * ("},
-        ),
-        Mistake(
-            "absolute",
-            "where the model errs already, no step is needed: the radius there is 0, not the way "
-            "back to the right side",
-            {".clamp(min=0)": ".abs()"},
-        ),
-        Mistake(
-            "negative",
-            "some radii are negative: where the model errs already the smallest eps is 0",
-            {".clamp(min=0)": ""},
-        ),
-        Mistake(
-            "l2-norm",
-            "this divides by the length of w, which is for steps of bounded length; here each "
-            "pixel may move by eps, and the sum of |w_i| counts",
-            {"w.abs().sum()": "w.norm()"},
-        ),
-        Mistake(
-            "largest-weight",
-            "this divides by the largest |w_i|, as if one pixel alone could move; all may, at once",
-            {"sum()": "max()"},
-        ),
-        Mistake(
-            "mean-weight",
-            "this divides by the mean of |w_i|: every pixel moves by eps, so it is their sum",
-            {"sum()": "mean()"},
-        ),
-        Mistake(
-            "signed-sum",
-            "the weights are added with their signs and cancel: the step takes each weight's sign, "
-            "so each contributes |w_i|",
-            {"w.abs()": "w"},
-        ),
-        Mistake(
-            "cut-at-one",
-            "a radius is cut off at 1: without clipping, a pixel may move as far as it takes",
-            {
-                "return margin.clamp(min=0) / w.abs().sum()": (
-                    "return (margin / w.abs().sum()).clamp(0, 1)"
-                ),
-            },
-        ),
-        Mistake(
-            "turned-round",
-            "the sign is turned: the radius is positive where the model is right",
-            {"margin = y": "margin = -y"},
-        ),
-        Mistake(
-            "offset-among-weights",
-            "the offset b is counted among the weights: no step moves it",
-            {"w.abs().sum()": "(w.abs().sum() + b.abs())"},
-        ),
-        Mistake(
-            "multiplied",
-            "this multiplies by ||w||_1: the step uses up eps * ||w||_1 of the margin, so divide",
-            {"/ w": "* w"},
-        ),
-    ],
+    mistakes={
+        "no-bias": {" + b": ""},
+        "offset-outside": {"y * (x @ w + b)": "y * (x @ w) + b"},
+        "not-divided": {" / w.abs().sum()": ""},
+        "no-label": {"y * (": "("},
+        "labels-0-1": {"y * (": "(2 * y - 1) * ("},
+        "absolute": {".clamp(min=0)": ".abs()"},
+        "negative": {".clamp(min=0)": ""},
+        "l2-norm": {"w.abs().sum()": "w.norm()"},
+        "largest-weight": {"sum()": "max()"},
+        "mean-weight": {"sum()": "mean()"},
+        "signed-sum": {"w.abs()": "w"},
+        "cut-at-one": {
+            "return margin.clamp(min=0) / w.abs().sum()": (
+                "return (margin / w.abs().sum()).clamp(0, 1)"
+            ),
+        },
+        "turned-round": {"margin = y": "margin = -y"},
+        "offset-among-weights": {"w.abs().sum()": "(w.abs().sum() + b.abs())"},
+        "multiplied": {"/ w": "* w"},
+    },
     says={
+        "no-bias": "the bias is missing: it is part of the score that the step has to use up",
+        "not-divided": "this is the margin itself: a step of eps lowers it by eps * ||w||_1, so "
+        "divide",
+        "no-label": "the labels play no part: for y = -1 the model is right where the score is "
+        "negative",
+        "absolute": "where the model errs already, no step is needed: the radius there is 0, not "
+        "the way back to the right side",
+        "negative": "some radii are negative: where the model errs already the smallest eps is 0",
+        "l2-norm": "this divides by the length of w, which is for steps of bounded length; here "
+        "each pixel may move by eps, and the sum of |w_i| counts",
+        "largest-weight": "this divides by the largest |w_i|, as if one pixel alone could move; "
+        "all may, at once",
+        "mean-weight": "this divides by the mean of |w_i|: every pixel moves by eps, so it is "
+        "their sum",
+        "signed-sum": "the weights are added with their signs and cancel: the step takes each "
+        "weight's sign, so each contributes |w_i|",
+        "cut-at-one": "a radius is cut off at 1: without clipping, a pixel may move as far as it "
+        "takes",
+        "turned-round": "the sign is turned: the radius is positive where the model is right",
+        "offset-among-weights": "the offset b is counted among the weights: no step moves it",
+        "multiplied": "this multiplies by ||w||_1: the step uses up eps * ||w||_1 of the margin, "
+        "so divide",
         "nan": "a radius is NaN or infinite: where the model errs already no step is needed, and "
         "the radius is 0",
     },

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from advtutor.checks.differences import cut_at
-from advtutor.checks.engine import Case, Exercise, Mistake, Run
+from advtutor.checks.engine import Case, Exercise, Run
 
 
 def margin_bound(weight, bias, lower, upper, y):
@@ -51,116 +51,79 @@ EXERCISE = Exercise(
         Case(lambda: margin_input(59, 6, 9, 5), batch=6),
         Case(lambda: margin_input(60, 1, 4, 3, ahead=20_000.0), batch=1),
     ],
-    mistakes=[
-        Mistake(
-            "no-width",
-            "this is the lead at the middle of the box: the width has to go through the layer too",
-            {"middle + reach": "middle"},
-        ),
-        Mistake(
-            "strongest-rival",
-            "only the rival that leads at the middle of the box is bounded, which proves nothing: "
-            "at a corner another one may be further ahead; bound them all, and then take the "
-            "maximum",
-            {
-                "    return lead.scatter(1, y[:, None], -torch.inf).amax(dim=1)": (
-                    "    rival = middle.scatter(1, y[:, None], -torch.inf).argmax(dim=1)\n"
-                    "    return lead[torch.arange(len(y)), rival]"
-                )
-            },
-        ),
-        Mistake(
-            "own-class",
-            "the class y competes with itself: its lead is 0, so the result never falls below 0; "
-            "leave it out of the maximum",
-            {"-torch.inf": "0.0"},
-        ),
-        Mistake(
-            "bounds-subtracted",
-            "sound, but too loose: the greatest logit_j and the least logit_y need two different "
-            "h; bound the difference of their rows as one layer",
-            {"difference.abs()": "(weight.abs() + weight[y].abs()[:, None])"},
-        ),
-        Mistake(
-            "same-ends",
-            "no bound: both logits are taken at their greatest, or both at their least; logit_j "
-            "can be at its greatest while logit_y is not: bound the difference of their rows as "
-            "one layer",
+    mistakes={
+        "no-width": {"middle + reach": "middle"},
+        "strongest-rival": {
+            "    return lead.scatter(1, y[:, None], -torch.inf).amax(dim=1)": (
+                "    rival = middle.scatter(1, y[:, None], -torch.inf).argmax(dim=1)\n"
+                "    return lead[torch.arange(len(y)), rival]"
+            )
+        },
+        "own-class": {"-torch.inf": "0.0"},
+        "bounds-subtracted": {"difference.abs()": "(weight.abs() + weight[y].abs()[:, None])"},
+        "same-ends": [
             {"difference.abs()": "(weight.abs() - weight[y].abs()[:, None])"},
             {"difference.abs()": "(weight[y].abs()[:, None] - weight.abs())"},
-        ),
-        Mistake(
-            "worst-for-y",
-            "only the corner that is worst for class y's own logit is looked at: each rival has "
-            "a corner of its own, by the signs of weight[j] - weight[y]",
-            {"difference.abs()": "(-difference * weight[y].sign()[:, None])"},
-        ),
-        Mistake(
-            "two-corners",
-            "only two corners of the box are looked at, all h at their lower ends and all at "
-            "their upper: the worst one takes for each h the end that the sign of its weight "
-            "asks for",
-            {
-                "(difference.abs() @ half[:, :, None]).squeeze(2)": (
-                    "(difference @ half[:, :, None]).squeeze(2).abs()"
-                ),
-            },
-        ),
-        Mistake(
-            "two-maxima",
-            "the greatest middle and the greatest reach may be those of two different rivals: "
-            "add first, then take the maximum",
-            {
-                "lead.scatter(1, y[:, None], -torch.inf).amax(dim=1)": (
-                    "sum(part.scatter(1, y[:, None], -torch.inf).amax(dim=1) for part in "
-                    "(middle, reach))"
-                ),
-            },
-        ),
-        Mistake(
-            "signs-ignored",
-            "every h is put at its upper end: where the difference of the weights is negative, the "
-            "lower end gives the larger lead",
-            {"difference.abs()": "difference"},
-        ),
-        Mistake(
-            "best-case",
-            "this is the least lead: the worst case is the greatest, so the reach is added",
+        ],
+        "worst-for-y": {"difference.abs()": "(-difference * weight[y].sign()[:, None])"},
+        "two-corners": {
+            "(difference.abs() @ half[:, :, None]).squeeze(2)": (
+                "(difference @ half[:, :, None]).squeeze(2).abs()"
+            ),
+        },
+        "two-maxima": {
+            "lead.scatter(1, y[:, None], -torch.inf).amax(dim=1)": (
+                "sum(part.scatter(1, y[:, None], -torch.inf).amax(dim=1) for part in "
+                "(middle, reach))"
+            ),
+        },
+        "signs-ignored": {"difference.abs()": "difference"},
+        "best-case": [
             {"middle + reach": "middle - reach"},
             {
                 "difference.abs()": "(weight.abs() + weight[y].abs()[:, None])",
                 "middle + reach": "middle - reach",
             },
-        ),
-        Mistake(
-            "turned-round",
-            "this is the lead of y over the others, the other way round: the result is how far a "
-            "rival can get ahead, negative where that is proved impossible",
-            {"return lead": "return -lead"},
-            {"middle + reach": "reach - middle"},
-        ),
-        Mistake(
-            "least-rival",
-            "this is the least dangerous rival: one class ahead is enough to err, so take the "
-            "maximum",
-            {"-torch.inf": "torch.inf", "amax": "amin"},
-        ),
-        Mistake(
-            "no-bias",
-            "the bias is missing: the lead begins at bias_j - bias_y",
-            {" + bias - bias[y][:, None]": ""},
-        ),
-        Mistake(
-            "bias-of-y-missing",
-            "the bias of class y is missing: its logit has one as well, and it is subtracted",
-            {" - bias[y][:, None]": ""},
-        ),
-        Mistake(
-            "whole-width",
-            "the reach is twice what it should be: the radius is half of upper - lower",
-            {"(upper - lower) / 2": "upper - lower"},
-        ),
-    ],
+        ],
+        "turned-round": [{"return lead": "return -lead"}, {"middle + reach": "reach - middle"}],
+        "least-rival": {"-torch.inf": "torch.inf", "amax": "amin"},
+        "no-bias": {" + bias - bias[y][:, None]": ""},
+        "bias-of-y-missing": {" - bias[y][:, None]": ""},
+        "whole-width": {"(upper - lower) / 2": "upper - lower"},
+    },
+    says={
+        "no-width": "this is the lead at the middle of the box: the width has to go through the "
+        "layer too",
+        "strongest-rival": "only the rival that leads at the middle of the box is bounded, which "
+        "proves nothing: at a corner another one may be further ahead; bound them all, and then "
+        "take the maximum",
+        "own-class": "the class y competes with itself: its lead is 0, so the result never falls "
+        "below 0; leave it out of the maximum",
+        "bounds-subtracted": "sound, but too loose: the greatest logit_j and the least logit_y "
+        "need two different h; bound the difference of their rows as one layer",
+        "same-ends": "no bound: both logits are taken at their greatest, or both at their least; "
+        "logit_j can be at its greatest while logit_y is not: bound the difference of their rows "
+        "as one layer",
+        "worst-for-y": "only the corner that is worst for class y's own logit is looked at: each "
+        "rival has a corner of its own, by the signs of weight[j] - weight[y]",
+        "two-corners": "only two corners of the box are looked at, all h at their lower ends and "
+        "all at their upper: the worst one takes for each h the end that the sign of its weight "
+        "asks for",
+        "two-maxima": "the greatest middle and the greatest reach may be those of two different "
+        "rivals: add first, then take the maximum",
+        "signs-ignored": "every h is put at its upper end: where the difference of the weights is "
+        "negative, the lower end gives the larger lead",
+        "best-case": "this is the least lead: the worst case is the greatest, so the reach is "
+        "added",
+        "turned-round": "this is the lead of y over the others, the other way round: the result "
+        "is how far a rival can get ahead, negative where that is proved impossible",
+        "least-rival": "this is the least dangerous rival: one class ahead is enough to err, so "
+        "take the maximum",
+        "no-bias": "the bias is missing: the lead begins at bias_j - bias_y",
+        "bias-of-y-missing": "the bias of class y is missing: its logit has one as well, and it "
+        "is subtracted",
+        "whole-width": "the reach is twice what it should be: the radius is half of upper - lower",
+    },
     otherwise=masked_with_a_number,
     batched=("lower", "upper", "y"),
     hints=(

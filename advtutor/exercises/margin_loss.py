@@ -6,7 +6,7 @@ from torch import Tensor
 from advtutor.attacks.losses import of_class
 from advtutor.checks.code import calls
 from advtutor.checks.differences import cut_at
-from advtutor.checks.engine import Case, Exercise, Mistake, Run
+from advtutor.checks.engine import Case, Exercise, Run
 
 
 def margin_loss(logits, y):
@@ -50,97 +50,62 @@ EXERCISE = Exercise(
         Case(lambda: logits_input(53, 5, 3), batch=5),
         Case(lambda: logits_input(54, 3, 4, low=-20_000.0), batch=3),  # as large as below
     ],
-    mistakes=[
-        Mistake(
-            "downhill",
-            "the difference is the wrong way round: it has to be positive where the model errs",
-            {"return others": "return -others", "- logits": "+ logits"},
-        ),
-        Mistake(
-            "cut-at-zero",
-            "the margin is cut off at 0: where the model is right it is constant, and nothing is "
-            "left to climb",
-            {"return others": "return torch.relu(others", ".squeeze(1)": ".squeeze(1))"},
-            when=calls("relu", "clamp", "clip", "max", "maximum"),
-        ),
-        Mistake(
-            "label-among-rivals",
-            "the right class is among its own rivals: where the model is right this is 0 and gives "
-            "no gradient; leave class y out of the maximum",
-            {"return others": "return logits"},
-        ),
-        Mistake(
-            "rivals-alone",
-            "this is the best other logit alone: take the logit of y away from it",
-            {" - logits.gather(1, y[:, None]).squeeze(1)": ""},
-        ),
-        Mistake(
-            "label-alone",
-            "only the logit of y is in it: the class that is to win belongs in it, too",
-            {"others.amax(dim=1) - ": "-"},
-        ),
-        Mistake(
-            "mean-rival",
-            "this takes the mean of the other logits: the one that is ahead of them decides",
-            {"-torch.inf": "0.0", "amax(dim=1)": "sum(dim=1) / (logits.shape[1] - 1)"},
-        ),
-        Mistake(
-            "masked-with-0",
-            "0 stands in the place of the right class, and is the largest where the others are all "
-            "negative: put -torch.inf there",
-            {"-torch.inf": "0.0"},
-        ),
-        Mistake(
-            "rival-without-gradient",
-            "the other logit is a plain number here, so the attack never pulls it up: leave out "
-            ".item(), .detach() and no_grad() around it",
-            {"others.amax(dim=1)": "others.amax(dim=1).detach()"},
-        ),
-        Mistake(
-            "label-without-gradient",
-            "the logit of y is a plain number here, so the attack never pushes it down: leave out "
-            ".item(), .detach() and no_grad() around it",
-            {".squeeze(1)": ".squeeze(1).detach()"},
-        ),
-        Mistake(
-            "largest-against-second",
-            "this compares the two largest logits and knows nothing of the label y",
-            {
-                "return others": "return logits",
-                "logits.gather(1, y[:, None]).squeeze(1)": "logits.topk(2, dim=1).values[:, 1]",
-            },
-        ),
-        Mistake(
-            "probabilities",
-            "the softmax is back in: it is what rounds to 0 and 1 where logits are large; use the "
-            "logits as they are",
-            {"    others =": "    logits = logits.softmax(dim=1)\n    others ="},
-        ),
-        Mistake(
-            "second-largest",
-            "the second largest logit is the rival only where y is the largest; where the model "
-            "errs, the largest is: leave class y out, and take the maximum",
-            {"others.amax(dim=1)": "logits.topk(2, dim=1).values[:, 1]"},
-        ),
-        Mistake(
-            "absolute",
-            "the sign is lost: where the model is right the result has to be negative",
-            {
-                "return others.amax(dim=1)": "return (others.amax(dim=1)",
-                ".squeeze(1)": ".squeeze(1)).abs()",
-            },
-        ),
-        Mistake(
-            "cross-entropy",
-            "this is the cross-entropy, whose softmax rounds to 0 and 1 where logits are large: "
-            "take the difference of two logits",
-            {
-                "others.amax(dim=1) - logits.gather(1, y[:, None]).squeeze(1)": (
-                    'F.cross_entropy(logits, y, reduction="none")'
-                ),
-            },
-        ),
-    ],
+    mistakes={
+        "downhill": {"return others": "return -others", "- logits": "+ logits"},
+        "cut-at-zero": {"return others": "return torch.relu(others", ".squeeze(1)": ".squeeze(1))"},
+        "label-among-rivals": {"return others": "return logits"},
+        "rivals-alone": {" - logits.gather(1, y[:, None]).squeeze(1)": ""},
+        "label-alone": {"others.amax(dim=1) - ": "-"},
+        "mean-rival": {"-torch.inf": "0.0", "amax(dim=1)": "sum(dim=1) / (logits.shape[1] - 1)"},
+        "masked-with-0": {"-torch.inf": "0.0"},
+        "rival-without-gradient": {"others.amax(dim=1)": "others.amax(dim=1).detach()"},
+        "label-without-gradient": {".squeeze(1)": ".squeeze(1).detach()"},
+        "largest-against-second": {
+            "return others": "return logits",
+            "logits.gather(1, y[:, None]).squeeze(1)": "logits.topk(2, dim=1).values[:, 1]",
+        },
+        "probabilities": {"    others =": "    logits = logits.softmax(dim=1)\n    others ="},
+        "second-largest": {"others.amax(dim=1)": "logits.topk(2, dim=1).values[:, 1]"},
+        "absolute": {
+            "return others.amax(dim=1)": "return (others.amax(dim=1)",
+            ".squeeze(1)": ".squeeze(1)).abs()",
+        },
+        "cross-entropy": {
+            "others.amax(dim=1) - logits.gather(1, y[:, None]).squeeze(1)": (
+                'F.cross_entropy(logits, y, reduction="none")'
+            ),
+        },
+    },
+    when={
+        "cut-at-zero": calls("relu", "clamp", "clip", "max", "maximum"),
+    },
+    says={
+        "downhill": "the difference is the wrong way round: it has to be positive where the model "
+        "errs",
+        "cut-at-zero": "the margin is cut off at 0: where the model is right it is constant, and "
+        "nothing is left to climb",
+        "label-among-rivals": "the right class is among its own rivals: where the model is right "
+        "this is 0 and gives no gradient; leave class y out of the maximum",
+        "rivals-alone": "this is the best other logit alone: take the logit of y away from it",
+        "label-alone": "only the logit of y is in it: the class that is to win belongs in it, too",
+        "mean-rival": "this takes the mean of the other logits: the one that is ahead of them "
+        "decides",
+        "masked-with-0": "0 stands in the place of the right class, and is the largest where the "
+        "others are all negative: put -torch.inf there",
+        "rival-without-gradient": "the other logit is a plain number here, so the attack never "
+        "pulls it up: leave out .item(), .detach() and no_grad() around it",
+        "label-without-gradient": "the logit of y is a plain number here, so the attack never "
+        "pushes it down: leave out .item(), .detach() and no_grad() around it",
+        "largest-against-second": "this compares the two largest logits and knows nothing of the "
+        "label y",
+        "probabilities": "the softmax is back in: it is what rounds to 0 and 1 where logits are "
+        "large; use the logits as they are",
+        "second-largest": "the second largest logit is the rival only where y is the largest; "
+        "where the model errs, the largest is: leave class y out, and take the maximum",
+        "absolute": "the sign is lost: where the model is right the result has to be negative",
+        "cross-entropy": "this is the cross-entropy, whose softmax rounds to 0 and 1 where logits "
+        "are large: take the difference of two logits",
+    },
     differentiable=("logits",),
     otherwise=masked_with_a_number,
     batched=("logits", "y"),

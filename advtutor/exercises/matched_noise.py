@@ -2,7 +2,7 @@
 
 import torch
 
-from advtutor.checks.engine import Case, Exercise, Mistake
+from advtutor.checks.engine import Case, Exercise
 from advtutor.checks.inputs import pictures
 
 
@@ -29,141 +29,92 @@ EXERCISE = Exercise(
         Case(lambda: noise_input(99, 1, (1, 8, 8)), batch=1),
         Case(lambda: noise_input(100, 5, (3, 5, 4)), batch=5),
     ],
-    mistakes=[
-        Mistake(
-            "no-clip",
-            "the length is right, but pixels leave [0, 1], which the steps do not: clip x + noise "
-            "before you shorten its change",
-            {".clamp(0, 1)": ""},
-        ),
-        Mistake(
-            "clip-last",
-            "the noise is shortened first and clipped afterwards: the clip takes from its length, "
-            "and the control is smaller than the step; clip first",
-            {
-                "(x + noise).clamp(0, 1) - x": "noise",
-                "x + change * ratio[:, None, None, None]": (
-                    "(x + change * ratio[:, None, None, None]).clamp(0, 1)"
-                ),
-            },
-        ),
-        Mistake(
-            "not-shortened",
-            "the noise is as long as it came: bring each change to the length of its own step",
-            {" * ratio[:, None, None, None]": ""},
-        ),
-        Mistake(
-            "step-itself",
-            "it is the step that is scaled: scale the change that the noise makes",
-            {"x + change *": "x + step *"},
-        ),
-        Mistake(
-            "on-top",
-            "the noise is added to x_adv, which still holds the step: the control takes the noise "
-            "instead of it",
-            {"return x + change": "return x_adv + change"},
-        ),
-        Mistake(
-            "on-x-adv",
-            "the noise is laid on x_adv, which still holds the step: lay it on x",
-            {"(x + noise)": "(x_adv + noise)"},
-        ),
-        Mistake(
-            "picture-for-change",
-            "the noisy picture itself is shortened: its change is that picture minus x",
-            {"(x + noise).clamp(0, 1) - x": "(x + noise).clamp(0, 1)"},
-        ),
-        Mistake(
-            "change-alone",
-            "this is the change alone: add x to it again",
-            {"return x + change": "return change"},
-        ),
-        Mistake(
-            "mean-length",
-            "all changes get the mean length of the steps; each image is to have that of its own",
-            {
-                "step.flatten(1).norm(dim=1) /": "step.flatten(1).norm(dim=1).mean() /",
-            },
-        ),
-        Mistake(
-            "one-length",
-            "one ratio is used for the whole batch: each image has a step and a change of its own",
-            {
-                "step.flatten(1).norm(dim=1) / change.flatten(1).norm(dim=1)": (
-                    "(step.norm() / change.norm()).expand(len(x))"
-                )
-            },
-        ),
-        Mistake(
-            "inverted",
-            "the ratio is upside down: it is the length of the step over that of the change",
-            {
-                "step.flatten(1).norm(dim=1) / change.flatten(1).norm(dim=1)": (
-                    "change.flatten(1).norm(dim=1) / step.flatten(1).norm(dim=1)"
-                )
-            },
-        ),
-        Mistake(
-            "squared-lengths",
-            "the ratio is that of the squared lengths: take its root",
-            {"ratio[:, None, None, None]": "ratio.square()[:, None, None, None]"},
-        ),
-        Mistake(
-            "l1-lengths",
-            "the lengths are sums of absolute values; the Euclidean one is the root of the sum of "
-            "squares",
-            {
-                "step.flatten(1).norm(dim=1) / change.flatten(1).norm(dim=1)": (
-                    "step.flatten(1).norm(p=1, dim=1) / change.flatten(1).norm(p=1, dim=1)"
-                )
-            },
-        ),
-        Mistake(
-            "largest-pixels",
-            "the largest change of a pixel is made equal, not the length of the whole",
-            {
-                "step.flatten(1).norm(dim=1) / change.flatten(1).norm(dim=1)": (
-                    "step.abs().amax((1, 2, 3)) / change.abs().amax((1, 2, 3))"
-                )
-            },
-        ),
-        Mistake(
-            "length-before-the-clip",
-            "the ratio takes the length of the noise as it came: the clip has shortened it, and "
-            "what is left is to get the step's length",
-            {"change.flatten(1).norm(dim=1)": "noise.flatten(1).norm(dim=1)"},
-        ),
-        Mistake(
-            "unit-length",
-            "each change gets the length 1: bring it to that of its own step",
-            {"step.flatten(1).norm(dim=1) /": "1 /"},
-        ),
-        Mistake(
-            "the-example",
-            "this is x_adv itself: the control replaces the step by noise of its length",
-            {"x + change * ratio[:, None, None, None]": "x_adv"},
-        ),
-        Mistake(
-            "length-of-the-picture",
-            "the length is that of x_adv, the whole picture: take that of the step, x_adv - x",
-            {"step.flatten(1).norm(dim=1) /": "x_adv.flatten(1).norm(dim=1) /"},
-        ),
-        Mistake(
-            "minus",
-            "the change is taken off: add it, as x + noise does",
-            {"return x + change": "return x - change"},
-        ),
-        Mistake(
-            "length-of-rows",
-            "the lengths are those of a row, a column or a channel: flatten each change into "
-            "one vector first",
-            {
-                "ratio[:, None, None, None]": (
-                    "step.norm(dim=(2, 3), keepdim=True) / change.norm(dim=(2, 3), keepdim=True)"
-                ),
-            },
-        ),
-    ],
+    mistakes={
+        "no-clip": {".clamp(0, 1)": ""},
+        "clip-last": {
+            "(x + noise).clamp(0, 1) - x": "noise",
+            "x + change * ratio[:, None, None, None]": (
+                "(x + change * ratio[:, None, None, None]).clamp(0, 1)"
+            ),
+        },
+        "not-shortened": {" * ratio[:, None, None, None]": ""},
+        "step-itself": {"x + change *": "x + step *"},
+        "on-top": {"return x + change": "return x_adv + change"},
+        "on-x-adv": {"(x + noise)": "(x_adv + noise)"},
+        "picture-for-change": {"(x + noise).clamp(0, 1) - x": "(x + noise).clamp(0, 1)"},
+        "change-alone": {"return x + change": "return change"},
+        "mean-length": {
+            "step.flatten(1).norm(dim=1) /": "step.flatten(1).norm(dim=1).mean() /",
+        },
+        "one-length": {
+            "step.flatten(1).norm(dim=1) / change.flatten(1).norm(dim=1)": (
+                "(step.norm() / change.norm()).expand(len(x))"
+            )
+        },
+        "inverted": {
+            "step.flatten(1).norm(dim=1) / change.flatten(1).norm(dim=1)": (
+                "change.flatten(1).norm(dim=1) / step.flatten(1).norm(dim=1)"
+            )
+        },
+        "squared-lengths": {"ratio[:, None, None, None]": "ratio.square()[:, None, None, None]"},
+        "l1-lengths": {
+            "step.flatten(1).norm(dim=1) / change.flatten(1).norm(dim=1)": (
+                "step.flatten(1).norm(p=1, dim=1) / change.flatten(1).norm(p=1, dim=1)"
+            )
+        },
+        "largest-pixels": {
+            "step.flatten(1).norm(dim=1) / change.flatten(1).norm(dim=1)": (
+                "step.abs().amax((1, 2, 3)) / change.abs().amax((1, 2, 3))"
+            )
+        },
+        "length-before-the-clip": {"change.flatten(1).norm(dim=1)": "noise.flatten(1).norm(dim=1)"},
+        "unit-length": {"step.flatten(1).norm(dim=1) /": "1 /"},
+        "the-example": {"x + change * ratio[:, None, None, None]": "x_adv"},
+        "length-of-the-picture": {
+            "step.flatten(1).norm(dim=1) /": "x_adv.flatten(1).norm(dim=1) /"
+        },
+        "minus": {"return x + change": "return x - change"},
+        "length-of-rows": {
+            "ratio[:, None, None, None]": (
+                "step.norm(dim=(2, 3), keepdim=True) / change.norm(dim=(2, 3), keepdim=True)"
+            ),
+        },
+    },
+    says={
+        "no-clip": "the length is right, but pixels leave [0, 1], which the steps do not: clip x "
+        "+ noise before you shorten its change",
+        "clip-last": "the noise is shortened first and clipped afterwards: the clip takes from "
+        "its length, and the control is smaller than the step; clip first",
+        "not-shortened": "the noise is as long as it came: bring each change to the length of its "
+        "own step",
+        "step-itself": "it is the step that is scaled: scale the change that the noise makes",
+        "on-top": "the noise is added to x_adv, which still holds the step: the control takes the "
+        "noise instead of it",
+        "on-x-adv": "the noise is laid on x_adv, which still holds the step: lay it on x",
+        "picture-for-change": "the noisy picture itself is shortened: its change is that picture "
+        "minus x",
+        "change-alone": "this is the change alone: add x to it again",
+        "mean-length": "all changes get the mean length of the steps; each image is to have that "
+        "of its own",
+        "one-length": "one ratio is used for the whole batch: each image has a step and a change "
+        "of its own",
+        "inverted": "the ratio is upside down: it is the length of the step over that of the "
+        "change",
+        "squared-lengths": "the ratio is that of the squared lengths: take its root",
+        "l1-lengths": "the lengths are sums of absolute values; the Euclidean one is the root of "
+        "the sum of squares",
+        "largest-pixels": "the largest change of a pixel is made equal, not the length of the "
+        "whole",
+        "length-before-the-clip": "the ratio takes the length of the noise as it came: the clip "
+        "has shortened it, and what is left is to get the step's length",
+        "unit-length": "each change gets the length 1: bring it to that of its own step",
+        "the-example": "this is x_adv itself: the control replaces the step by noise of its length",
+        "length-of-the-picture": "the length is that of x_adv, the whole picture: take that of "
+        "the step, x_adv - x",
+        "minus": "the change is taken off: add it, as x + noise does",
+        "length-of-rows": "the lengths are those of a row, a column or a channel: flatten each "
+        "change into one vector first",
+    },
     batched=("x", "x_adv", "noise"),
     hints=(
         "Two changes of x: the step, x_adv - x, and what is left of the noise after the clip, "

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from advtutor.checks.engine import Case, Exercise, Mistake
+from advtutor.checks.engine import Case, Exercise
 
 
 def mean_cosine(g, h):
@@ -33,117 +33,65 @@ EXERCISE = Exercise(
         Case(lambda: gradients(72, 1, (1, 8, 8)), batch=1),
         Case(lambda: gradients(73, 4, (3, 5, 4)), batch=4),
     ],
-    mistakes=[
-        Mistake(
-            "one-vector",
-            "the whole batch is taken for one long vector: each image has its own cosine, and the "
-            "mean comes last",
-            {"g.flatten(1), h.flatten(1)": "g.flatten()[None], h.flatten()[None]"},
-        ),
-        Mistake(
-            "mean-first",
-            "the gradients are averaged over the batch first: take the cosine of each image, and "
-            "the mean of those",
-            {"g.flatten(1), h.flatten(1)": "(v.mean(0).flatten()[None] for v in (g, h))"},
-        ),
-        Mistake(
-            "along-channels",
-            "the cosine is taken along the channels, at each pixel by itself (dim=1 of "
-            "[N, C, H, W]): flatten each image into one vector first",
-            {"g.flatten(1), h.flatten(1)": "g, h"},
-        ),
-        Mistake(
-            "along-rows",
-            "the cosine is taken along the last dimension, one row of pixels by itself: flatten "
-            "each image into one vector first",
-            {"g.flatten(1), h.flatten(1)": "g.flatten(0, 2), h.flatten(0, 2)"},
-        ),
-        Mistake(
-            "no-lengths",
-            "this is the inner product: divide it by the lengths of both, or a long gradient "
-            "counts for more",
-            {" / (g.norm(dim=1) * h.norm(dim=1))": ""},
-        ),
-        Mistake(
-            "one-length",
-            "the inner product is divided by the length of g alone: divide it by that of h too",
-            {" * h.norm(dim=1)": ""},
-            {"h.norm(dim=1)": "g.norm(dim=1)"},
-        ),
-        Mistake(
-            "squared-lengths",
-            "the inner product is divided by the squares of the lengths: take their roots",
-            {"(g.norm(dim=1) * h.norm(dim=1))": "(g.norm(dim=1) * h.norm(dim=1)) ** 2"},
-        ),
-        Mistake(
-            "l1-lengths",
-            "the lengths are sums of absolute values; the cosine takes the Euclidean ones",
-            {"g.norm(dim=1) * h.norm(dim=1)": "g.abs().sum(dim=1) * h.abs().sum(dim=1)"},
-        ),
-        Mistake(
-            "signs",
-            "this is the cosine of the signs: take the gradients as they are",
-            {"g.flatten(1), h.flatten(1)": "g.flatten(1).sign(), h.flatten(1).sign()"},
-        ),
-        Mistake(
-            "centred",
-            "the mean is taken out of each gradient, which makes this a correlation: leave them as "
-            "they are",
-            {"g.flatten(1), h.flatten(1)": "centred(g), centred(h)"},
-        ),
-        Mistake(
-            "absolute",
-            "the sign of the cosine is lost: opposite gradients have -1, not 1",
-            {".mean()": ".abs().mean()"},
-        ),
-        Mistake(
-            "summed",
-            "the cosines are summed over the batch: take their mean",
-            {".mean()": ".sum()"},
-        ),
-        Mistake(
-            "angle",
-            "this is the angle: return its cosine",
-            {".mean()": ".acos().mean()"},
-            {".mean()": ".acos().rad2deg().mean()"},
-        ),
-        Mistake(
-            "across-the-batch",
-            "the cosine is taken at each pixel, over the batch: take it for each image, over "
-            "its pixels",
-            {"g.flatten(1), h.flatten(1)": "g.flatten(1).T, h.flatten(1).T"},
-        ),
-        Mistake(
-            "all-pairs",
-            "each g is compared with every h: compare g[i] with h[i] alone",
-            {
-                "(g * h).sum(dim=1) / (g.norm(dim=1) * h.norm(dim=1))": (
-                    "(g / g.norm(dim=1, keepdim=True)) @ (h / h.norm(dim=1, keepdim=True)).T"
-                ),
-            },
-        ),
-        Mistake(
-            "brackets",
-            "a / b * c multiplies by c: put brackets around the product of the lengths",
-            {"(g.norm(dim=1) * h.norm(dim=1))": "g.norm(dim=1) * h.norm(dim=1)"},
-        ),
-        Mistake(
-            "lengths-of-the-batch",
-            "the inner product is divided by the lengths of the whole batch: each image has a "
-            "length of its own",
-            {"(g.norm(dim=1) * h.norm(dim=1))": "(g.norm() * h.norm())"},
-        ),
-        Mistake(
-            "distance",
-            "this is 1 minus the cosine: return the cosine itself",
-            {"cosine.mean()": "(1 - cosine).mean()"},
-        ),
-        Mistake(
-            "first-only",
-            "this is the cosine of the first image: take the mean over the batch",
-            {".mean()": "[0]"},
-        ),
-    ],
+    mistakes={
+        "one-vector": {"g.flatten(1), h.flatten(1)": "g.flatten()[None], h.flatten()[None]"},
+        "mean-first": {"g.flatten(1), h.flatten(1)": "(v.mean(0).flatten()[None] for v in (g, h))"},
+        "along-channels": {"g.flatten(1), h.flatten(1)": "g, h"},
+        "along-rows": {"g.flatten(1), h.flatten(1)": "g.flatten(0, 2), h.flatten(0, 2)"},
+        "no-lengths": {" / (g.norm(dim=1) * h.norm(dim=1))": ""},
+        "one-length": [{" * h.norm(dim=1)": ""}, {"h.norm(dim=1)": "g.norm(dim=1)"}],
+        "squared-lengths": {
+            "(g.norm(dim=1) * h.norm(dim=1))": "(g.norm(dim=1) * h.norm(dim=1)) ** 2"
+        },
+        "l1-lengths": {"g.norm(dim=1) * h.norm(dim=1)": "g.abs().sum(dim=1) * h.abs().sum(dim=1)"},
+        "signs": {"g.flatten(1), h.flatten(1)": "g.flatten(1).sign(), h.flatten(1).sign()"},
+        "centred": {"g.flatten(1), h.flatten(1)": "centred(g), centred(h)"},
+        "absolute": {".mean()": ".abs().mean()"},
+        "summed": {".mean()": ".sum()"},
+        "angle": [{".mean()": ".acos().mean()"}, {".mean()": ".acos().rad2deg().mean()"}],
+        "across-the-batch": {"g.flatten(1), h.flatten(1)": "g.flatten(1).T, h.flatten(1).T"},
+        "all-pairs": {
+            "(g * h).sum(dim=1) / (g.norm(dim=1) * h.norm(dim=1))": (
+                "(g / g.norm(dim=1, keepdim=True)) @ (h / h.norm(dim=1, keepdim=True)).T"
+            ),
+        },
+        "brackets": {"(g.norm(dim=1) * h.norm(dim=1))": "g.norm(dim=1) * h.norm(dim=1)"},
+        "lengths-of-the-batch": {"(g.norm(dim=1) * h.norm(dim=1))": "(g.norm() * h.norm())"},
+        "distance": {"cosine.mean()": "(1 - cosine).mean()"},
+        "first-only": {".mean()": "[0]"},
+    },
+    says={
+        "one-vector": "the whole batch is taken for one long vector: each image has its own "
+        "cosine, and the mean comes last",
+        "mean-first": "the gradients are averaged over the batch first: take the cosine of each "
+        "image, and the mean of those",
+        "along-channels": "the cosine is taken along the channels, at each pixel by itself (dim=1 "
+        "of [N, C, H, W]): flatten each image into one vector first",
+        "along-rows": "the cosine is taken along the last dimension, one row of pixels by itself: "
+        "flatten each image into one vector first",
+        "no-lengths": "this is the inner product: divide it by the lengths of both, or a long "
+        "gradient counts for more",
+        "one-length": "the inner product is divided by the length of g alone: divide it by that "
+        "of h too",
+        "squared-lengths": "the inner product is divided by the squares of the lengths: take "
+        "their roots",
+        "l1-lengths": "the lengths are sums of absolute values; the cosine takes the Euclidean "
+        "ones",
+        "signs": "this is the cosine of the signs: take the gradients as they are",
+        "centred": "the mean is taken out of each gradient, which makes this a correlation: leave "
+        "them as they are",
+        "absolute": "the sign of the cosine is lost: opposite gradients have -1, not 1",
+        "summed": "the cosines are summed over the batch: take their mean",
+        "angle": "this is the angle: return its cosine",
+        "across-the-batch": "the cosine is taken at each pixel, over the batch: take it for each "
+        "image, over its pixels",
+        "all-pairs": "each g is compared with every h: compare g[i] with h[i] alone",
+        "brackets": "a / b * c multiplies by c: put brackets around the product of the lengths",
+        "lengths-of-the-batch": "the inner product is divided by the lengths of the whole batch: "
+        "each image has a length of its own",
+        "distance": "this is 1 minus the cosine: return the cosine itself",
+        "first-only": "this is the cosine of the first image: take the mean over the batch",
+    },
     hints=(
         "The cosine of two vectors is their inner product over the product of their lengths. Here "
         "each image is one vector, C*H*W numbers long.",

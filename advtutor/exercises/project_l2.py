@@ -2,7 +2,7 @@
 
 import torch
 
-from advtutor.checks.engine import Case, Exercise, Mistake
+from advtutor.checks.engine import Case, Exercise
 from advtutor.checks.inputs import pictures
 
 
@@ -33,94 +33,29 @@ EXERCISE = Exercise(
         Case(lambda: project_input(96, 1, (1, 8, 8), 0.31), batch=1),
         Case(lambda: project_input(97, 5, (3, 5, 4), 0.52), batch=5),
     ],
-    mistakes=[
-        Mistake(
-            "no-ball",
-            "the result is in [0, 1] but further than eps from x: shorten the step too",
-            {"step * factor[:, None, None, None]": "step"},
-        ),
-        Mistake(
-            "each-pixel",
-            "each pixel is cut off at eps by itself, which is the max-norm; here the length of the "
-            "whole step may be eps",
-            {"step * factor[:, None, None, None]": "step.clamp(-eps, eps)"},
-        ),
-        Mistake(
-            "to-the-surface",
-            "every step is brought to the length eps; one that is shorter has to stay as it is",
+    mistakes={
+        "no-ball": {"step * factor[:, None, None, None]": "step"},
+        "each-pixel": {"step * factor[:, None, None, None]": "step.clamp(-eps, eps)"},
+        "to-the-surface": [
             {".clamp(max=1)": ""},
             {".clamp(max=1)": "", "norm(dim=1)": "norm(dim=1).clamp(min=1e-12)"},
-        ),
-        Mistake(
-            "lengthened",
-            "short steps are made longer and long ones are left: the factor may be at most 1, not "
-            "at least",
+        ],
+        "lengthened": [
             {"max=1": "min=1"},
             {"max=1": "min=1", "norm(dim=1)": "norm(dim=1).clamp(min=1e-12)"},
-        ),
-        Mistake(
-            "one-length",
-            "this is the length of the whole batch taken together: each image has a step of its "
-            "own, with its own length",
-            {"step.flatten(1).norm(dim=1)": "step.norm().expand(len(x))"},
-        ),
-        Mistake(
-            "squared-length",
-            "eps is compared with the square of the length: take the root",
-            {"norm(dim=1)": "square().sum(dim=1)"},
-        ),
-        Mistake(
-            "l1-length",
-            "the length is a sum of absolute values; the Euclidean one is the root of the sum of "
-            "squares",
-            {"norm(dim=1)": "abs().sum(dim=1)"},
-        ),
-        Mistake(
-            "around-zero",
-            "the image itself is shortened to eps; it is its distance to x that may be at most eps",
-            {"step = x_adv - x": "step = x_adv", "(x + step": "(step"},
-        ),
-        Mistake(
-            "swapped",
-            "the step points from x_adv to x: take x_adv - x",
-            {"x_adv - x": "x - x_adv"},
-        ),
-        Mistake(
-            "step-alone",
-            "this is the shortened step alone: add x to it again",
-            {"(x + step": "(step"},
-        ),
-        Mistake(
-            "range-first",
-            "it clips to [0, 1] first and shortens then: inside both bounds too, but another "
-            "point; shorten first, clip at the end",
-            {"step = x_adv - x": "step = x_adv.clamp(0, 1) - x"},
-        ),
-        Mistake(
-            "no-range",
-            "the result is in the ball but leaves [0, 1]: clip it to the range of an image as well",
-            {".clamp(0, 1)": ""},
-        ),
-        Mistake(
-            "inverted",
-            "the factor is upside down: it is eps over the length",
-            {"eps / length": "length / eps"},
-        ),
-        Mistake(
-            "mean-square",
-            "eps is compared with the root of the mean square: the length is the root of the sum",
-            {"norm(dim=1)": "square().mean(dim=1).sqrt()"},
-        ),
-        Mistake(
-            "largest-pixel",
-            "eps is compared with the largest change of a pixel: compare it with the length of "
-            "the whole step",
-            {"norm(dim=1)": "abs().amax(dim=1)"},
-        ),
-        Mistake(
-            "length-of-rows",
-            "the length is that of a row, a column or a channel: flatten each step into one "
-            "vector first",
+        ],
+        "one-length": {"step.flatten(1).norm(dim=1)": "step.norm().expand(len(x))"},
+        "squared-length": {"norm(dim=1)": "square().sum(dim=1)"},
+        "l1-length": {"norm(dim=1)": "abs().sum(dim=1)"},
+        "around-zero": {"step = x_adv - x": "step = x_adv", "(x + step": "(step"},
+        "swapped": {"x_adv - x": "x - x_adv"},
+        "step-alone": {"(x + step": "(step"},
+        "range-first": {"step = x_adv - x": "step = x_adv.clamp(0, 1) - x"},
+        "no-range": {".clamp(0, 1)": ""},
+        "inverted": {"eps / length": "length / eps"},
+        "mean-square": {"norm(dim=1)": "square().mean(dim=1).sqrt()"},
+        "largest-pixel": {"norm(dim=1)": "abs().amax(dim=1)"},
+        "length-of-rows": [
             {"factor[:, None, None, None]": "(eps / step.norm(dim=-1, keepdim=True)).clamp(max=1)"},
             {"factor[:, None, None, None]": "(eps / step.norm(dim=1, keepdim=True)).clamp(max=1)"},
             {
@@ -128,16 +63,9 @@ EXERCISE = Exercise(
                     "(eps / step.norm(dim=(2, 3), keepdim=True)).clamp(max=1)"
                 ),
             },
-        ),
-        Mistake(
-            "put-back",
-            "a step that is too long is given up, and x comes back: shorten it to eps",
-            {"factor[:, None, None, None]": "(factor == 1)[:, None, None, None]"},
-        ),
-        Mistake(
-            "all-or-none",
-            "as soon as one step is too long, all are brought to the length eps: each image is "
-            "shortened where its own step is longer",
+        ],
+        "put-back": {"factor[:, None, None, None]": "(factor == 1)[:, None, None, None]"},
+        "all-or-none": [
             {
                 "(eps / length).clamp(max=1)": (
                     "eps / length if (length > eps).any() else torch.ones(len(x))"
@@ -149,9 +77,37 @@ EXERCISE = Exercise(
                 ),
                 "norm(dim=1)": "norm(dim=1).clamp(min=1e-12)",
             },
-        ),
-    ],
+        ],
+    },
     says={
+        "no-ball": "the result is in [0, 1] but further than eps from x: shorten the step too",
+        "each-pixel": "each pixel is cut off at eps by itself, which is the max-norm; here the "
+        "length of the whole step may be eps",
+        "to-the-surface": "every step is brought to the length eps; one that is shorter has to "
+        "stay as it is",
+        "lengthened": "short steps are made longer and long ones are left: the factor may be at "
+        "most 1, not at least",
+        "one-length": "this is the length of the whole batch taken together: each image has a "
+        "step of its own, with its own length",
+        "squared-length": "eps is compared with the square of the length: take the root",
+        "around-zero": "the image itself is shortened to eps; it is its distance to x that may be "
+        "at most eps",
+        "swapped": "the step points from x_adv to x: take x_adv - x",
+        "step-alone": "this is the shortened step alone: add x to it again",
+        "range-first": "it clips to [0, 1] first and shortens then: inside both bounds too, but "
+        "another point; shorten first, clip at the end",
+        "no-range": "the result is in the ball but leaves [0, 1]: clip it to the range of an "
+        "image as well",
+        "inverted": "the factor is upside down: it is eps over the length",
+        "mean-square": "eps is compared with the root of the mean square: the length is the root "
+        "of the sum",
+        "largest-pixel": "eps is compared with the largest change of a pixel: compare it with the "
+        "length of the whole step",
+        "length-of-rows": "the length is that of a row, a column or a channel: flatten each step "
+        "into one vector first",
+        "put-back": "a step that is too long is given up, and x comes back: shorten it to eps",
+        "all-or-none": "as soon as one step is too long, all are brought to the length eps: each "
+        "image is shortened where its own step is longer",
         "nan": "the result holds NaN: where x_adv is x the step's length is 0, and 0 / 0 is NaN; "
         "multiply the step by a factor that is at most 1, (eps / length).clamp(max=1)",
     },

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from advtutor.checks.engine import Case, Exercise, Mistake
+from advtutor.checks.engine import Case, Exercise
 from advtutor.checks.inputs import pictures
 
 
@@ -39,77 +39,57 @@ EXERCISE = Exercise(
         Case(lambda: project_input(12, 1, (1, 8, 8), 0.23), batch=1),
         Case(lambda: project_input(13, 5, (3, 5, 4), 0.037), batch=5),
     ],
-    mistakes=[
-        Mistake(
-            "no-ball",
-            "the result is in [0, 1] but further than eps from x: clamp it to [x - eps, x + eps] "
-            "too",
-            {"torch.clamp(x_adv, x - eps, x + eps)": "x_adv"},
-        ),
-        Mistake(
-            "swapped",
-            "this projects x into the ball around x_adv; the ball is around x",
-            {"x_adv, x - eps, x + eps": "x, x_adv - eps, x_adv + eps"},
-        ),
-        Mistake(
-            "ball-around-zero",
-            "the pixels themselves are clamped to [-eps, eps]; it is their distance to x that may "
-            "be at most eps",
-            {"x - eps, x + eps": "-eps, eps"},
-        ),
-        Mistake(
-            "delta-alone",
-            "this is the change alone, x_adv - x clamped to [-eps, eps]: add x to it again",
-            {"x_adv, x - eps, x + eps": "x_adv - x, -eps, eps"},
-        ),
-        Mistake(
-            "to-the-surface",
-            "every pixel is put at distance eps from x; one that is closer has to stay where it is",
-            {"torch.clamp(x_adv, x - eps, x + eps)": "(x + eps * (x_adv - x).sign())"},
-        ),
-        Mistake(
-            "scaled",
-            "the whole change is scaled down until it fits; in the max-norm each pixel is cut off "
-            "by itself",
+    mistakes={
+        "no-ball": {"torch.clamp(x_adv, x - eps, x + eps)": "x_adv"},
+        "swapped": {"x_adv, x - eps, x + eps": "x, x_adv - eps, x_adv + eps"},
+        "ball-around-zero": {"x - eps, x + eps": "-eps, eps"},
+        "delta-alone": {"x_adv, x - eps, x + eps": "x_adv - x, -eps, eps"},
+        "to-the-surface": {
+            "torch.clamp(x_adv, x - eps, x + eps)": "(x + eps * (x_adv - x).sign())"
+        },
+        "scaled": [
             {"torch.clamp(x_adv, x - eps, x + eps)": "scaled_down(x_adv, x, eps)"},
             {"torch.clamp(x_adv, x - eps, x + eps)": "scaled_down(x_adv[None], x[None], eps)[0]"},
-        ),
-        Mistake(
-            "l2-ball",
-            "the change is cut to length eps, which is the L2 ball; here each pixel may move by "
-            "eps",
-            {"torch.clamp(x_adv, x - eps, x + eps)": "into_l2_ball(x_adv, x, eps)"},
-        ),
-        Mistake(
-            "put-back",
-            "a pixel that is too far away goes all the way back to x: it goes to the nearest "
-            "point that is allowed, at distance eps",
-            {
-                "torch.clamp(x_adv, x - eps, x + eps)": (
-                    "torch.where((x_adv - x).abs() > eps, x, x_adv)"
-                ),
-            },
-        ),
-        Mistake(
-            "half-the-ball",
-            "the ball is half as wide as it may be: eps is the distance to each side",
-            {"x - eps, x + eps": "x - eps / 2, x + eps / 2"},
-        ),
-        Mistake(
-            "one-side-only",
-            "pixels are kept within eps of x on one side only: clamp to x - eps and to x + eps",
+        ],
+        "l2-ball": {"torch.clamp(x_adv, x - eps, x + eps)": "into_l2_ball(x_adv, x, eps)"},
+        "put-back": {
+            "torch.clamp(x_adv, x - eps, x + eps)": (
+                "torch.where((x_adv - x).abs() > eps, x, x_adv)"
+            ),
+        },
+        "half-the-ball": {"x - eps, x + eps": "x - eps / 2, x + eps / 2"},
+        "one-side-only": [
             {"torch.clamp(x_adv, x - eps, x + eps)": "torch.minimum(x_adv, x + eps)"},
             {"torch.clamp(x_adv, x - eps, x + eps)": "torch.maximum(x_adv, x - eps)"},
-        ),
-        Mistake(
-            "no-range",
-            "the result is in the ball but leaves [0, 1]: clamp it to the range of an image as "
-            "well",
+        ],
+        "no-range": [
             {".clamp(0, 1)": ""},
             {".clamp(0, 1)": ".clamp(max=1)"},
             {".clamp(0, 1)": ".clamp(min=0)"},
-        ),
-    ],
+        ],
+    },
+    says={
+        "no-ball": "the result is in [0, 1] but further than eps from x: clamp it to [x - eps, x "
+        "+ eps] too",
+        "swapped": "this projects x into the ball around x_adv; the ball is around x",
+        "ball-around-zero": "the pixels themselves are clamped to [-eps, eps]; it is their "
+        "distance to x that may be at most eps",
+        "delta-alone": "this is the change alone, x_adv - x clamped to [-eps, eps]: add x to it "
+        "again",
+        "to-the-surface": "every pixel is put at distance eps from x; one that is closer has to "
+        "stay where it is",
+        "scaled": "the whole change is scaled down until it fits; in the max-norm each pixel is "
+        "cut off by itself",
+        "l2-ball": "the change is cut to length eps, which is the L2 ball; here each pixel may "
+        "move by eps",
+        "put-back": "a pixel that is too far away goes all the way back to x: it goes to the "
+        "nearest point that is allowed, at distance eps",
+        "half-the-ball": "the ball is half as wide as it may be: eps is the distance to each side",
+        "one-side-only": "pixels are kept within eps of x on one side only: clamp to x - eps and "
+        "to x + eps",
+        "no-range": "the result is in the ball but leaves [0, 1]: clamp it to the range of an "
+        "image as well",
+    },
     batched=("x_adv", "x"),
     hints=(
         "Two boxes hold the result: x - eps to x + eps, and 0 to 1. Each pixel by itself.",

@@ -2,7 +2,7 @@
 
 import torch
 
-from advtutor.checks.engine import Case, Exercise, Mistake
+from advtutor.checks.engine import Case, Exercise
 from advtutor.checks.inputs import (
     attack_input,
     dropout_network,
@@ -31,88 +31,30 @@ EXERCISE = Exercise(
         Case(lambda: (*attack_input(93, frozen_network, 5, (3, 5, 4), 4), 0.11), batch=5),
         Case(lambda: (*attack_input(94, dropout_network, 3, (1, 7, 7), 5), 1.03), batch=3),
     ],
-    mistakes=[
-        Mistake(
-            "away",
-            "the step goes up the loss of t, away from the class t: did you write plus for minus?",
-            {"x - size": "x + size"},
-        ),
-        Mistake(
-            "prediction",
-            "the loss is that of the predicted class, which the model reads already: take the loss "
-            "of t",
-            {"model(x), t": "model(x), model(x).argmax(1)"},
-        ),
-        Mistake(
-            "softmax-twice",
-            "the softmax is applied twice: F.cross_entropy takes the model's logits as they are",
-            {"model(x), t": "model(x).softmax(1), t"},
-        ),
-        Mistake(
-            "logit",
-            "this climbs the logit of t alone; F.cross_entropy also pushes the other classes down",
-            {"cross_entropy": "nll_loss"},
-        ),
-        Mistake(
-            "sign",
-            "every pixel moves by size: that is the step of FGSM; here the whole step is size "
-            "long, so divide the gradient by its own length",
-            {"gradient / length[:, None, None, None]": "gradient.sign()"},
-        ),
-        Mistake(
-            "sign-shortened",
-            "all pixels move alike: take the gradient itself, and not its sign",
-            {
-                "gradient.flatten(1)": "gradient.sign().flatten(1)",
-                "size * gradient": "size * gradient.sign()",
-            },
-        ),
-        Mistake(
-            "no-length",
-            "the gradient goes in as it is, whatever its length: divide it by its length, so that "
-            "the step is size long",
+    mistakes={
+        "away": {"x - size": "x + size"},
+        "prediction": {"model(x), t": "model(x), model(x).argmax(1)"},
+        "softmax-twice": {"model(x), t": "model(x).softmax(1), t"},
+        "logit": {"cross_entropy": "nll_loss"},
+        "sign": {"gradient / length[:, None, None, None]": "gradient.sign()"},
+        "sign-shortened": {
+            "gradient.flatten(1)": "gradient.sign().flatten(1)",
+            "size * gradient": "size * gradient.sign()",
+        },
+        "no-length": [
             {" / length[:, None, None, None]": ""},
             {" / length[:, None, None, None]": "", **MEAN},
-        ),
-        Mistake(
-            "one-length",
-            "the gradient is divided by the length of the whole batch, so no step is size long: "
-            "each image has a length of its own",
-            {"gradient.flatten(1).norm(dim=1)": "gradient.norm().expand(len(x))"},
-        ),
-        Mistake(
-            "squared-length",
-            "the gradient is divided by the square of its length: take the root",
+        ],
+        "one-length": {"gradient.flatten(1).norm(dim=1)": "gradient.norm().expand(len(x))"},
+        "squared-length": [
             {"norm(dim=1)": "square().sum(dim=1)"},
             {"norm(dim=1)": "square().sum(dim=1)", **MEAN},
-        ),
-        Mistake(
-            "l1-length",
-            "the length is a sum of absolute values; the Euclidean one is the root of the sum of "
-            "squares",
-            {"norm(dim=1)": "abs().sum(dim=1)"},
-        ),
-        Mistake(
-            "largest-pixel",
-            "the gradient is divided by its largest entry, so it is one pixel that moves by size: "
-            "divide by the Euclidean length",
-            {"norm(dim=1)": "abs().amax(dim=1)"},
-        ),
-        Mistake(
-            "step-alone",
-            "this is the step alone: add the image to it",
-            {"(x - size": "(-size"},
-        ),
-        Mistake(
-            "clipped",
-            "the result is clipped to [0, 1] here already, which shortens the step: leave that to "
-            "project_l2, which comes next",
-            {"None]).detach()": "None]).clamp(0, 1).detach()"},
-        ),
-        Mistake(
-            "length-of-rows",
-            "the length is that of a row, a column or a channel: flatten each image into one "
-            "vector first",
+        ],
+        "l1-length": {"norm(dim=1)": "abs().sum(dim=1)"},
+        "largest-pixel": {"norm(dim=1)": "abs().amax(dim=1)"},
+        "step-alone": {"(x - size": "(-size"},
+        "clipped": {"None]).detach()": "None]).clamp(0, 1).detach()"},
+        "length-of-rows": [
             {
                 "gradient / length[:, None, None, None]": (
                     "gradient / gradient.norm(dim=-1, keepdim=True)"
@@ -128,9 +70,30 @@ EXERCISE = Exercise(
                     "gradient / gradient.norm(dim=(2, 3), keepdim=True)"
                 ),
             },
-        ),
-    ],
+        ],
+    },
     says={
+        "away": "the step goes up the loss of t, away from the class t: did you write plus for "
+        "minus?",
+        "prediction": "the loss is that of the predicted class, which the model reads already: "
+        "take the loss of t",
+        "logit": "this climbs the logit of t alone; F.cross_entropy also pushes the other classes "
+        "down",
+        "sign": "every pixel moves by size: that is the step of FGSM; here the whole step is size "
+        "long, so divide the gradient by its own length",
+        "sign-shortened": "all pixels move alike: take the gradient itself, and not its sign",
+        "no-length": "the gradient goes in as it is, whatever its length: divide it by its "
+        "length, so that the step is size long",
+        "one-length": "the gradient is divided by the length of the whole batch, so no step is "
+        "size long: each image has a length of its own",
+        "squared-length": "the gradient is divided by the square of its length: take the root",
+        "largest-pixel": "the gradient is divided by its largest entry, so it is one pixel that "
+        "moves by size: divide by the Euclidean length",
+        "step-alone": "this is the step alone: add the image to it",
+        "clipped": "the result is clipped to [0, 1] here already, which shortens the step: leave "
+        "that to project_l2, which comes next",
+        "length-of-rows": "the length is that of a row, a column or a channel: flatten each image "
+        "into one vector first",
         "nan": "the result holds NaN: an image has no gradient, and 0 is divided by 0; take the "
         "loss over all images of the batch",
     },

@@ -2,7 +2,7 @@
 
 import torch.nn.functional as F
 
-from advtutor.checks.engine import Case, Exercise, Mistake
+from advtutor.checks.engine import Case, Exercise
 from advtutor.checks.inputs import loss_input
 
 
@@ -24,102 +24,58 @@ EXERCISE = Exercise(
         Case(lambda: worst_input(32, 1, 50, 0.13), batch=1),
         Case(lambda: worst_input(33, 4, 4, 0.47), batch=4),
     ],
-    mistakes=[
-        Mistake(
-            "clean",
-            "this is the loss without any step: eps and the weights' sizes have to come in",
-            {"eps * w.abs().sum() - y": "-y"},
-        ),
-        Mistake(
-            "as-printed",
-            "right for y = +1 and wrong for y = -1: the attacker's gain counts against the label "
-            "whatever the label is, so y does not multiply it",
-            {"eps * w": "y * eps * w"},
-        ),
-        Mistake(
-            "helps-the-model",
-            "the step makes the loss smaller here: the attacker adds eps*||w||_1 to what softplus "
-            "sees",
-            {"eps * w": "-eps * w"},
-        ),
-        Mistake(
-            "no-label",
-            "y plays no part in the score's sign: a positive score is right for y = +1 only",
-            {"- y * (": "- ("},
-        ),
-        Mistake(
-            "right-side-up",
-            "softplus gets +y * (w.x + b): that is small where the model is wrong, so turn its "
-            "sign",
-            {"- y": "+ y"},
-        ),
-        Mistake(
-            "l2-norm",
-            "this takes the Euclidean length of w; a step with every entry at eps gains eps times "
-            "the sum of the sizes |w_i|",
-            {"w.abs().sum()": "w.norm()"},
-        ),
-        Mistake(
-            "largest-weight",
-            "only the largest weight counts here: every input moves at once, so add all the |w_i|",
-            {"sum()": "max()"},
-        ),
-        Mistake(
-            "plain-sum",
-            "the weights are added with their signs and cancel: the attacker picks the sign of "
-            "each step, so add |w_i|",
-            {".abs()": ""},
-        ),
-        Mistake(
-            "mean-weight",
-            "this takes the mean of the |w_i|: the gain is their sum, and grows with the dimension",
-            {"sum()": "mean()"},
-        ),
-        Mistake(
-            "no-offset",
-            "the offset b is missing from the score",
-            {" + b)": ")"},
-        ),
-        Mistake(
-            "offset-outside",
-            "the label multiplies w.x alone: b is part of the score too, y * (w.x + b)",
+    mistakes={
+        "clean": {"eps * w.abs().sum() - y": "-y"},
+        "as-printed": {"eps * w": "y * eps * w"},
+        "helps-the-model": {"eps * w": "-eps * w"},
+        "no-label": {"- y * (": "- ("},
+        "right-side-up": {"- y": "+ y"},
+        "l2-norm": {"w.abs().sum()": "w.norm()"},
+        "largest-weight": {"sum()": "max()"},
+        "plain-sum": {".abs()": ""},
+        "mean-weight": {"sum()": "mean()"},
+        "no-offset": {" + b)": ")"},
+        "offset-outside": [
             {"y * (x @ w + b)": "y * (x @ w) + b"},
             {"y * (x @ w + b)": "y * (x @ w) - b"},
-        ),
-        Mistake(
-            "no-eps",
-            "eps plays no part: the step is as large as eps allows",
-            {"eps * w": "w"},
-        ),
-        Mistake(
-            "margin",
-            "this is what softplus is taken of: the loss is softplus of it",
-            {"F.softplus": ""},
-        ),
-        Mistake(
-            "relu",
-            "relu cuts off what softplus rounds: the logistic loss is softplus(z) = log(1 + e^z)",
-            {"F.softplus": "F.relu"},
-        ),
-        Mistake(
-            "sigmoid",
-            "this is a probability: the loss is its logarithm, softplus(z) = log(1 + exp(z))",
-            {"F.softplus": "torch.sigmoid"},
-        ),
-        Mistake(
-            "outside",
-            "the gain is added to the finished loss: it is part of the score, and belongs inside "
-            "softplus",
-            {"eps * w.abs().sum() - y": "-y", "+ b))": "+ b)) + eps * w.abs().sum()"},
-        ),
-        Mistake(
-            "gain-without-gradient",
-            "the values are right, but the attacker's gain is a plain number here, so no training "
-            "would learn to keep the weights small: leave out .item(), .tolist(), .detach() and "
-            "no_grad() around it",
-            {"w.abs().sum()": "w.abs().sum().item()"},
-        ),
-    ],
+        ],
+        "no-eps": {"eps * w": "w"},
+        "margin": {"F.softplus": ""},
+        "relu": {"F.softplus": "F.relu"},
+        "sigmoid": {"F.softplus": "torch.sigmoid"},
+        "outside": {"eps * w.abs().sum() - y": "-y", "+ b))": "+ b)) + eps * w.abs().sum()"},
+        "gain-without-gradient": {"w.abs().sum()": "w.abs().sum().item()"},
+    },
+    says={
+        "clean": "this is the loss without any step: eps and the weights' sizes have to come in",
+        "as-printed": "right for y = +1 and wrong for y = -1: the attacker's gain counts against "
+        "the label whatever the label is, so y does not multiply it",
+        "helps-the-model": "the step makes the loss smaller here: the attacker adds eps*||w||_1 "
+        "to what softplus sees",
+        "no-label": "y plays no part in the score's sign: a positive score is right for y = +1 "
+        "only",
+        "right-side-up": "softplus gets +y * (w.x + b): that is small where the model is wrong, "
+        "so turn its sign",
+        "l2-norm": "this takes the Euclidean length of w; a step with every entry at eps gains "
+        "eps times the sum of the sizes |w_i|",
+        "largest-weight": "only the largest weight counts here: every input moves at once, so add "
+        "all the |w_i|",
+        "plain-sum": "the weights are added with their signs and cancel: the attacker picks the "
+        "sign of each step, so add |w_i|",
+        "mean-weight": "this takes the mean of the |w_i|: the gain is their sum, and grows with "
+        "the dimension",
+        "no-eps": "eps plays no part: the step is as large as eps allows",
+        "margin": "this is what softplus is taken of: the loss is softplus of it",
+        "relu": "relu cuts off what softplus rounds: the logistic loss is softplus(z) = log(1 + "
+        "e^z)",
+        "sigmoid": "this is a probability: the loss is its logarithm, softplus(z) = log(1 + "
+        "exp(z))",
+        "outside": "the gain is added to the finished loss: it is part of the score, and belongs "
+        "inside softplus",
+        "gain-without-gradient": "the values are right, but the attacker's gain is a plain number "
+        "here, so no training would learn to keep the weights small: leave out .item(), "
+        ".tolist(), .detach() and no_grad() around it",
+    },
     differentiable=("w",),
     batched=("x", "y"),
     hints=(

@@ -37,7 +37,7 @@ def table() -> str:
             exercise = getattr(checks, name)
             parts.append(f"### `{exercise.call}`\n")
             parts.append("| mistake | what the check says |\n| --- | --- |")
-            parts += [f"| {m.name} | {escaped(m.message)} |" for m in exercise.mistakes]
+            parts += [f"| {m} | {escaped(exercise.message(m))} |" for m in exercise.mistakes]
             parts.append("")
     return "\n".join(parts)
 
