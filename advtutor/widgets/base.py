@@ -5,7 +5,7 @@ import copy
 import html
 import json
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -108,15 +108,24 @@ class Explorer(anywidget.AnyWidget):
         return f'<img alt="{alt}" {size} src="data:image/png;base64,{data}">{words}'
 
 
-def place(widget: Explorer, *, instead: bool = False) -> str:
-    """Where `widget` goes in a page without a kernel; `instead` of the stored picture before it."""
-    return f'<div class="advtutor-mount" data-kind="{widget.kind}" data-instead="{instead}"></div>'
+def place(kind: str, *, instead: bool = False) -> str:
+    """Where a widget goes in a page without a kernel; `instead` of the stored picture before it."""
+    return f'<div class="advtutor-mount" data-kind="{kind}" data-instead="{instead}"></div>'
 
 
-def state_script(widget: Explorer) -> str:
-    """What `widget` shows, as a script for such a page; `script()` and `mount()` follow it."""
-    state = json.dumps({"kind": widget.kind, "state": widget.state}, default=_in_letters)
-    return f'(window.advtutorStates ??= {{}})["{widget.kind}"] = {json.dumps(state)};\n'
+def network_script(name: str, packed: bytes) -> str:
+    """A network for such a page, as a script; the states of several widgets can name it."""
+    letters = json.dumps(base64.b64encode(packed).decode())
+    return f'(window.advtutorNetworks ??= {{}})["{name}"] = {letters};\n'
+
+
+def state_script(widget: Explorer, networks: Sequence[str] = ()) -> str:
+    """What `widget` shows, as a script that precedes `script()`; its `networks` by name."""
+    state = widget.state
+    if networks:
+        state = {**state, "networks": [{"network": name} for name in networks]}
+    text = json.dumps({"kind": widget.kind, "state": state}, default=_in_letters)
+    return f'(window.advtutorStates ??= {{}})["{widget.kind}"] = {json.dumps(text)};\n'
 
 
 def mount() -> str:

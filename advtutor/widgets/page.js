@@ -5,15 +5,14 @@ const WIDGETS = { eps: epsExplorer, direction: directionExplorer, dimension: dim
   stepper: attackStepper, defence: defenceExplorer, photo: photoExplorer,
   draw: drawDigit, training: trainingObserver, number: numberSlider };
 
-// JupyterLab would take these keys for itself, and walk to the next cell.
-const OURS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown",
-  "Tab", " ", "Enter", "Backspace"];
+// A control keeps its keys: JupyterLab would walk to the next cell, slides would turn. Escape, and
+// keys that are held with others, are left to them.
 
 function render({ model, el }) {
   const root = make("div", { className: "advtutor-widget" });
   root.addEventListener("keydown", (event) => {
     const held = event.ctrlKey || event.metaKey || event.altKey;
-    if (!held && OURS.includes(event.key)) event.stopPropagation();
+    if (!held && event.key !== "Escape") event.stopPropagation();
   });
   el.append(root);
   root.dataset.kind = model.get("kind");

@@ -52,6 +52,7 @@ class Block:
     kind: Kind
     html: str
     text: str
+    widget: str = ""  # its kind, where the block is a widget's stored picture
 
 
 def chosen_notebooks(
@@ -160,7 +161,7 @@ def _of_output(output: NotebookNode) -> Iterator[Block]:
             f'<figure><img alt="{html.escape(alt)}" width="{width}" '
             f'src="data:image/png;base64,{picture}"></figure>'
         )
-        yield Block("figure", page, title)
+        yield Block("figure", page, title, told.get("widget", ""))
     elif "text/markdown" in data:
         text = data["text/markdown"]
         yield Block("table" if text.startswith("|") else "text", offline_markdown(text), text)

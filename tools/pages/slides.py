@@ -1,7 +1,7 @@
 """Slides of each notebook, as build/slides/NN.html: made from the stored notebooks, never run.
 
-They are shown by reveal.js, which npm fetches once and which is copied beside them: showing them
-needs no network, and building them again needs none either.
+The widgets move on them as on the website. They are shown by reveal.js, which npm fetches once and
+which is copied beside them: showing them needs no network, and building them again needs none.
 """
 
 import ast
@@ -14,7 +14,9 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from advtutor.widgets import base
 from tools.notebooks.source import ROOT
+from tools.pages import widgets
 from tools.pages.blocks import (
     CHECKED,
     STYLE,
@@ -119,13 +121,34 @@ def page_of(name: str, notebook: list[Block]) -> str:
     for slide in slides(notebook):
         kinds = " ".join(sorted({block.kind for block in slide.blocks}))
         inside = "\n".join(
-            f'<div class="block {block.kind}">{block.html}</div>' for block in slide.blocks
+            moving(block)
+            if block.widget in widgets.NETWORKS
+            else f'<div class="block {block.kind}">{block.html}</div>'
+            for block in slide.blocks
         )
         heading = f"<h2>{slide.heading}</h2>" if slide.heading else ""
         sections.append(f'<section class="{kinds}">{heading}\n{inside}\n</section>')
     template = (TEMPLATES / "slides.html").read_text(encoding="utf-8")
     page = template.replace("TITLE", html.escape(name)).replace("PYGMENTS", STYLE)
+    page = page.replace("WIDGETS", widgets.scripts(kinds_of(notebook)))
     return linked(page.replace("SECTIONS", "\n".join(sections)), ".html")
+
+
+def kinds_of(notebook: list[Block]) -> list[str]:
+    """The kinds of the widgets that move on the notebook's slides."""
+    return [block.widget for block in notebook if block.widget in widgets.NETWORKS]
+
+
+def moving(block: Block) -> str:
+    """A widget in the place of its stored picture, which stays where scripts do not run."""
+    whose = widgets.whose(block.widget)
+    note = f"On {whose}, not on the notebook's own. " if whose else ""
+    note = f'<p class="whose">{note}Esc gives the keys back to the slides.</p>'
+    widget = base.place(block.widget, instead=True)
+    return (
+        f'<div class="cell_output block figure">{block.html}</div>'
+        f'<div class="moving" data-prevent-swipe>{widget}{note}</div>'
+    )
 
 
 def fetch(target: Path) -> None:
@@ -168,9 +191,12 @@ def main(arguments: list[str] | None = None) -> int:
     except SlidesError as fault:
         print(f"no slides: {fault}", file=sys.stderr)
         return 1
-    for path in paths:
+    made = {path: list(blocks(stored(path))) for path in paths}
+    kinds = {kind: None for notebook in made.values() for kind in kinds_of(notebook)}
+    widgets.files(chosen.output, kinds)
+    for path, notebook in made.items():
         page = chosen.output / f"{path.name[:2]}.html"
-        text = page_of(path.stem, list(blocks(stored(path))))
+        text = page_of(path.stem, notebook)
         for other in chosen.notebooks.glob("[0-9][0-9]_*.ipynb"):
             text = text.replace(f'href="{other.stem}.html', f'href="{other.name[:2]}.html')
         page.write_text(text, encoding="utf-8")

@@ -21,6 +21,7 @@ from nbformat import NotebookNode
 
 from advtutor._say import TOLD
 from advtutor.live import page
+from advtutor.widgets import base
 from tools.notebooks.source import NOTEBOOKS, ROOT
 from tools.pages import widgets
 
@@ -203,8 +204,7 @@ def for_the_site(notebook: NotebookNode, name: str, solved: bool) -> NotebookNod
         cells.append(cell)
         shown = list(filter(None, map(widget_kind, cell.get("outputs", []))))
         if shown:
-            moving = widgets.html(shown[0], up, run_it)
-            text = moving or f"*To move what this picture shows, {run_it}.*"
+            text = moving(shown[0], f"{up}_static/", run_it)
             cells.append(nbformat.v4.new_markdown_cell(text, id=f"{cell.id}-run"))
         elif len(cells) == 1:
             text = f":::{{note}}\n{note}\n:::"
@@ -213,6 +213,18 @@ def for_the_site(notebook: NotebookNode, name: str, solved: bool) -> NotebookNod
             output.get("data", {}).pop(TOLD, None)  # read by now; the page shows the words
     notebook.cells = cells
     return notebook
+
+
+def moving(kind: str, static: str, run_it: str) -> str:
+    """In Markdown, the widget of this kind, or how to move it where the site has none."""
+    if kind not in widgets.NETWORKS:
+        return f"*To move what this picture shows, {run_it}.*"
+    words = "Nothing has to be installed."
+    if whose := widgets.whose(kind):
+        words = f"Here it runs on {whose}, not on this notebook's own, which the picture above "
+        words += f"shows; to move that one, {run_it}."
+    made = base.place(kind, instead=not whose) + "\n" + widgets.scripts([kind], static)
+    return f"````{{raw}} html\n{made}\n````\n\n*It moves: keys, mouse or finger. {words}*"
 
 
 def ask(notebook: NotebookNode) -> None:
