@@ -32,22 +32,6 @@ subprocess.run = lambda *a, **k: SimpleNamespace(returncode=0, stdout="✓ right
 """
 
 
-WRONG = {
-    "fgsm": """def fgsm(model, x, y, eps):
-    x = x.detach().clone().requires_grad_()
-    (gradient,) = torch.autograd.grad(F.cross_entropy(model(x), y), x)
-    return (x + eps * gradient.sign()).detach()""",
-    "bim": """def bim(model, x, y, eps, step_size, steps):
-    return x.clone()""",
-    "project_linf": """def project_linf(x_adv, x, eps):
-    return torch.clamp(x_adv, x - eps, x + eps)""",
-    "bim_until_fooled": """def bim_until_fooled(model, x, y, eps, step_size, steps):
-    return x.clone()""",
-    "targeted_fgsm": """def targeted_fgsm(model, x, target, eps):
-    return x.clone()""",
-}
-
-
 def own_answer(name: str) -> str:
     """The course's own answer to an exercise, as its notebook has it, without the check."""
     cells = (cell for notebook in EXERCISES for cell in nbgrader.assignment(notebook).cells)
@@ -113,12 +97,31 @@ def elsewhere(name: str) -> str:
     return f"%%time\nimport functools\n\n\n{helper}\n{body}\n\n\n{name} = functools.partial(helper)"
 
 
+def right(name: str, _: str) -> str:
+    """Two answers as the course writes them, the others in other ways."""
+    plain = name in ("fgsm", "project_linf")
+    return with_check(name, own_answer(name) if plain else elsewhere(name))
+
+
+def some(name: str, stub: str) -> str:
+    """One right answer, two wrong ones, two stubs."""
+    if name == "bim":
+        return with_check(name, own_answer(name))
+    return with_check(name, WRONG[name]) if name in WRONG else stub
+
+
+WRONG = {
+    "fgsm": """def fgsm(model, x, y, eps):
+    x = x.detach().clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(F.cross_entropy(model(x), y), x)
+    return (x + eps * gradient.sign()).detach()""",
+    "project_linf": """def project_linf(x_adv, x, eps):
+    return torch.clamp(x_adv, x - eps, x + eps)""",
+}
 SUBMISSIONS: dict[str, Callable[[str, str], str]] = {
-    "right": lambda name, _: with_check(name, own_answer(name)),
-    "half": lambda name, stub: with_check(name, own_answer(name)) if name == "fgsm" else stub,
-    "wrong": lambda name, _: with_check(name, WRONG[name]),
+    "right": right,
+    "some": some,
     "leaves": lambda name, _: with_check(name, f"def {name}(*args):\n    {LEAVES}"),
-    "elsewhere": lambda name, _: with_check(name, elsewhere(name)),
     "cheat": lambda name, _: CHEAT + with_check(name, f"def {name}(*args):\n    return args[1]"),
 }
 
@@ -161,19 +164,19 @@ def test_the_released_notebook_has_no_solution(course: Path) -> None:
     assert "HIDDEN" not in text and "SOLUTION" not in text and "(gradient,) =" not in text
     page = nbformat.reads(text, as_version=4)
     answers = [c.source for c in page.cells if c.metadata.nbgrader.solution]
-    assert len(answers) == len(WRONG) and all("\n    ...\n" in answer for answer in answers)
+    assert len(answers) == len(EXERCISES[NOTEBOOK]) and all(
+        "\n    ...\n" in answer for answer in answers
+    )
 
 
 def test_the_grades_are_what_was_earned(course: Path) -> None:
     """Catches points for a wrong answer, none for a right one, and a notebook that cheats."""
     with (course / "grades.csv").open(encoding="utf-8") as file:
         scores = {row["student_id"]: float(row["score"]) for row in csv.DictReader(file)}
-    every = 2 * len(WRONG)
-    nothing = dict.fromkeys(["wrong", "leaves", "cheat"], 0)
-    assert scores == {"right": every, "elsewhere": every, "half": 2, **nothing}
+    assert scores == {"right": 2 * len(EXERCISES[NOTEBOOK]), "some": 2, "leaves": 0, "cheat": 0}
 
 
 def test_the_feedback_names_the_mistake(course: Path) -> None:
     """Catches feedback that says no more than 'wrong'."""
-    page = course / "feedback" / "wrong" / NOTEBOOK / f"{NOTEBOOK}.html"
+    page = course / "feedback" / "some" / NOTEBOOK / f"{NOTEBOOK}.html"
     assert "did you clip?" in page.read_text(encoding="utf-8")

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import torch
-import torch.nn.functional as F
+from safetensors.torch import load
 from torch import Tensor, nn
 
-from advtutor import attacks, data
+from advtutor import attacks, data, live
 from advtutor.checks import defences
 from advtutor.models import ConvNet
 
@@ -45,21 +45,9 @@ def fgsm_trained() -> nn.Module:
 
 
 @pytest.fixture(scope="module")
-def pgd_trained(digits: data.MNIST) -> nn.Module:
-    """A network trained for seconds on examples whose eps grows up to 0.2."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        model = ConvNet()
-        optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-        x, y = digits.train.x[:12_000], digits.train.y[:12_000]
-        batches = [rows for _ in range(2) for rows in torch.randperm(len(x)).split(128)]
-        for i, rows in enumerate(batches):
-            eps = 0.2 * min(1, 2 * i / len(batches))
-            crafted = attacks.pgd(model, x[rows], y[rows], eps, steps=3)
-            loss = F.cross_entropy(model(crafted), y[rows])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
+def pgd_trained() -> nn.Module:
+    model = ConvNet()
+    model.load_state_dict(load(live.networks()["hardened"]))
     return model.eval()
 
 
@@ -111,10 +99,10 @@ def test_pgd_breaks_as_many_as_theirs(undefended: nn.Module, digits: data.MNIST)
 @pytest.mark.parametrize(
     ("name", "wrap", "eps", "n"),
     [
-        ("fgsm_trained", lambda model: model, 0.15, 60),
-        ("pgd_trained", lambda model: model, 0.2, 60),
-        ("undefended", Saturated, 0.08, 100),
-        ("undefended", Rounded, 0.15, 200),  # both search at random: one digit is luck
+        ("fgsm_trained", lambda model: model, 0.15, 40),
+        ("pgd_trained", lambda model: model, 0.3, 40),
+        ("undefended", Saturated, 0.08, 40),
+        ("undefended", Rounded, 0.15, 80),
     ],
     ids=["trained by FGSM", "trained by PGD", "saturated logits", "no derivative"],
 )
@@ -133,4 +121,5 @@ def test_worst_case_finds_what_autoattack_finds(
     ours = error(model, attacks.worst_case(model, x, y, eps, generator=g), y)
     theirs = error(model, torchattacks.AutoAttack(model, eps=eps, seed=0)(x, y), y)
     assert theirs > 0.05
-    assert ours >= theirs - 0.005
+    by_chance = 1 if wrap is Rounded else 0  # there both search at random
+    assert ours >= theirs - (by_chance + 0.5) / n
