@@ -47,3 +47,7 @@ def refuse_network(event: str, args: tuple[Any, ...]) -> None:
 
 
 sys.addaudithook(refuse_network)
+
+# jsonschema does without it, and nbformat brings jsonschema into some forty processes of the tests:
+# it builds its grammars as it is imported, which takes a second of each.
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
