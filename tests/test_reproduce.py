@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,7 @@ from typer.testing import CliRunner
 from advtutor import training
 from advtutor.claims import command, executors, ledger, paper, paper_claims, runs, trained, verdict
 from advtutor.claims.experiments import EXPERIMENTS, Experiment, section_5
+from advtutor.claims.experiments.base import measure
 from advtutor.claims.runs import Kept, ReproduceError, Result, Task, run_all, tasks
 from advtutor.claims.trained import Recipe
 from advtutor.course.cli import app
@@ -405,30 +406,24 @@ def test_the_l1_penalty_is_on_the_first_layer(tmp_path: Path) -> None:
 # Runs.
 
 
-@dataclass(frozen=True)
-class Toy:
-    """What the toy experiments measure."""
-
-    seed: float
-    perhaps: float | None = None
-
-
 @pytest.fixture
 def toys(monkeypatch: pytest.MonkeyPatch) -> dict[str, Experiment]:
     """Three experiments that cost nothing, in the place of the real ones."""
 
-    def measure(run) -> dict[str, Toy]:
-        return {"it": Toy(float(run.seed))}
+    @measure("seed", "perhaps", perhaps=("perhaps",))
+    def toy(run, *names) -> tuple[float, None]:
+        return float(run.seed), None
 
-    def broken(run) -> dict[str, Toy]:
+    @measure("seed")
+    def broken(run) -> float:
         raise FloatingPointError("the loss is nan")
 
     made = {
         e.name: e
         for e in [
-            Experiment("two", measure, {"it": Toy}),
-            Experiment("one", measure, {"it": Toy}, settings={"eps": 0.25}),
-            Experiment("broken", broken, {"it": Toy}),
+            Experiment("two", {}, {"it": [(toy,)]}),
+            Experiment("one", {}, {"it": [(toy,)]}, {"eps": 0.25}),
+            Experiment("broken", {}, {"it": [(broken,)]}),
         ]
     }
     monkeypatch.setattr(runs, "EXPERIMENTS", made)
@@ -487,8 +482,8 @@ def test_data_that_cannot_be_had_leave_a_row_out(tmp_path: Path, monkeypatch) ->
 
 def test_what_is_no_number_is_a_failure(toys, tmp_path: Path, monkeypatch) -> None:
     """Catches a NaN in the ledger."""
-    nan = {"it": Toy(float("nan"))}
-    monkeypatch.setitem(toys, "one", replace(toys["one"], measure=lambda run: nan))
+    nan = measure("seed")(lambda run: float("nan"))
+    monkeypatch.setitem(toys, "one", replace(toys["one"], parts={"it": [(nan,)]}))
     (made,) = run_all(
         [Task("one", 0)], Kept(tmp_path), make_executor=executors.Inline, channel=QUIET
     )
@@ -519,11 +514,12 @@ def test_a_changed_number_does_not_reuse_old_results(toys, tmp_path: Path, monke
 
 def test_what_was_not_announced_is_a_failure(toys, tmp_path: Path, monkeypatch) -> None:
     """Catches numbers that no claim can name, because the experiment does not declare them."""
-    monkeypatch.setitem(toys, "one", replace(toys["one"], measure=lambda run: {"that": Toy(0.0)}))
+    two = measure("seed")(lambda run: (0.0, 1.0))
+    monkeypatch.setitem(toys, "one", replace(toys["one"], parts={"it": [(two,)]}))
     (made,) = run_all(
         [Task("one", 0)], Kept(tmp_path), make_executor=executors.Inline, channel=QUIET
     )
-    assert "TypeError" in made.failure and not made.numbers
+    assert "ValueError" in made.failure and not made.numbers
 
 
 def test_a_disk_that_fills_is_told_and_stops_nothing(toys, tmp_path: Path, monkeypatch) -> None:
@@ -548,11 +544,12 @@ def test_each_result_is_on_disk_before_the_next_run(toys, tmp_path: Path, monkey
     """Catches results that are kept only when everything has ended."""
     seen = []
 
-    def measure(run) -> dict[str, float]:
+    @measure("seed")
+    def look(run) -> float:
         seen.append(len(list((tmp_path / "runs").glob("*.json"))))
-        return {"it": Toy(0.0)}
+        return 0.0
 
-    monkeypatch.setitem(toys, "one", replace(toys["one"], measure=measure))
+    monkeypatch.setitem(toys, "one", replace(toys["one"], parts={"it": [(look,)]}))
     results_of([Task("one", seed) for seed in range(3)], tmp_path)
     assert seen == [0, 1, 2]
 

@@ -257,11 +257,11 @@ def shorter_trainings(results: Sequence[Result]) -> str:
     """What the first edition's shorter trainings gave for the same rows, as a Markdown table."""
     rows = {row.claim.id: row for row in ledger(results)}
     lines = []
-    for id, (of, number) in OF_ROWS.items():
+    for id, of in OF_ROWS.items():
         claim = rows[id].claim
         cells = [id, _with_unit(claim.paper_value, claim)]
         for experiment in ("shorter", "brighter"):
-            found = [r.number(of, number) for r in results if r.experiment == experiment]
+            found = [r.number(of, claim.number) for r in results if r.experiment == experiment]
             values = tuple(value for value in found if value is not None)
             cells.append(_kinds_in_a_cell(Row(claim, values=values)))
         lines.append([*cells, _kinds_in_a_cell(rows[id])])

@@ -154,7 +154,7 @@ def run_task(task: Task, store: str, device: str, threads: int | None, channel: 
     run = Run(task.seed, definition.networks, Path(store), device, report)
     try:
         report(0.0, "starts")
-        numbers = definition.as_data(definition.measure(run))
+        numbers = definition.measure(run)
         bad = [f"{name} of {of}" for of, name, value in _each(numbers) if not math.isfinite(value)]
         if bad:
             result = replace(result, failure=f"not a number: {', '.join(bad)}")

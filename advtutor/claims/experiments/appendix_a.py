@@ -5,19 +5,14 @@ The rubbish of the other networks is measured where they are: sections 4 and 7.
 
 from dataclasses import replace
 
-from advtutor.claims.experiments.base import Experiment
-from advtutor.claims.experiments.digits import UNCLIPPED, ErrorsAndRubbish, on_each
+from advtutor.claims.experiments.base import Experiment, each
+from advtutor.claims.experiments.digits import UNCLIPPED, errors, rubbish
 from advtutor.claims.experiments.section_4 import MAXOUT
 
-SIGMOIDS = replace(MAXOUT, objective="yes or no", options={**MAXOUT.options, "sigmoids": True})
+SIGMOIDS = {
+    "sigmoids": replace(MAXOUT, objective="yes or no", options={**MAXOUT.options, "sigmoids": True})
+}
 
 EXPERIMENTS = [
-    Experiment(
-        "maxout-sigmoids",
-        on_each,
-        {"sigmoids": ErrorsAndRubbish},
-        {"sigmoids": SIGMOIDS},
-        UNCLIPPED,
-        minutes=9,
-    )
+    Experiment("maxout-sigmoids", SIGMOIDS, each(SIGMOIDS, errors, rubbish), UNCLIPPED, minutes=9)
 ]

@@ -1,10 +1,9 @@
 """What an experiment is: the networks that it needs, the numbers that it gives, and one run."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from types import UnionType
 from typing import Any
 
 import torch
@@ -14,50 +13,54 @@ from advtutor import data
 from advtutor.claims.trained import Recipe, Report, Trained, trained
 from advtutor.data import Split
 
-Measured = Mapping[str, Any]  # what was looked at (a network, mostly): an instance of a dataclass
+Numbers = dict[str, dict[str, Any]]  # by what they are measured on, by name
 
 
 @dataclass(frozen=True)
 class Run:
-    """One experiment with one seed, on one machine: what a measuring function is given."""
+    """One experiment with one seed, on one machine: what a measure is given."""
 
     seed: int
     networks: Mapping[str, Recipe]
     store: Path
     device: str = "cpu"
     report: Report = lambda share, words: None
+    _made: dict[tuple[str, int], Trained] = field(default_factory=dict)
 
     @cached_property
     def _mnist(self) -> data.MNIST:
         return data.mnist()
 
-    @cached_property
-    def cifar_test(self) -> Split:
-        """The 10,000 test images of CIFAR-10, on the run's device."""
-        return Split(*(part.to(self.device) for part in data.cifar10().test))
+    def here(self, split: Split) -> Split:
+        """The same images on the run's device."""
+        return Split(*(part.to(self.device) for part in split))
 
     @cached_property
     def test(self) -> Split:
         """The 10,000 test digits, on the run's device."""
-        return Split(*(part.to(self.device) for part in self._mnist.test))
+        return self.here(self._mnist.test)
 
     @cached_property
     def train(self) -> Split:
         """The 60,000 training digits, on the run's device."""
-        return Split(*(part.to(self.device) for part in self._mnist.train))
+        return self.here(self._mnist.train)
 
     def trained(self, name: str, seed: int | None = None) -> Trained:
         """The network called `name` in this experiment, of this run's seed unless told."""
-        share = len(self.networks)
-        done = list(self.networks).index(name) / share
-
-        def report(part: float, words: str) -> None:
-            self.report(done + part / share, f"{name}, {words}")
-
-        recipe = self.networks[name]
         seed = self.seed if seed is None else seed
-        train = self._mnist.train if recipe.data == "mnist" else data.cifar10().train
-        return trained(recipe, seed, train, store=self.store, device=self.device, report=report)
+        if (name, seed) not in self._made:
+            share = len(self.networks)
+            done = list(self.networks).index(name) / share
+
+            def report(part: float, words: str) -> None:
+                self.report(done + part / share, f"{name}, {words}")
+
+            recipe = self.networks[name]
+            train = self._mnist.train if recipe.data == "mnist" else data.cifar10().train
+            self._made[name, seed] = trained(
+                recipe, seed, train, store=self.store, device=self.device, report=report
+            )
+        return self._made[name, seed]
 
     def network(self, name: str, seed: int | None = None) -> nn.Module:
         """The model of `trained`."""
@@ -69,13 +72,41 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Experiment:
-    """A measuring function, the networks that it needs, and what it costs.
+class Measure:
+    """The names of some numbers, and the function that gives them in this order.
 
-    gives: the numbers, as dataclasses by what they are measured on: a network of `networks`, or
-        another name for what belongs to several of them.
-    uses: the networks behind what is measured on several of them, where these are not all, or on
-        one with the help of others.
+    It takes a run and names of the run's networks. What is in `perhaps` may be None.
+    """
+
+    function: Callable[..., Any]
+    numbers: tuple[str, ...]
+    perhaps: tuple[str, ...] = ()
+
+    def __call__(self, run: Run, *networks: str) -> dict[str, Any]:
+        """The numbers by name, without what was not there to be measured."""
+        found = self.function(run, *networks)
+        values = found if isinstance(found, tuple) else (found,)
+        named = zip(self.numbers, values, strict=True)
+        return {name: value for name, value in named if value is not None}
+
+
+def measure(*numbers: str, perhaps: tuple[str, ...] = ()) -> Callable[[Callable], Measure]:
+    """Make a `Measure` of a function that gives these numbers: one, or a tuple of several."""
+    return lambda function: Measure(function, numbers, perhaps)
+
+
+Parts = Mapping[str, Sequence[tuple]]  # by name: measures, each with its networks
+
+
+def each(names: Iterable[str], *measures: Measure) -> dict[str, list[tuple]]:
+    """Parts that measure the same on each of these networks."""
+    return {name: [(measure, name) for measure in measures] for name in names}
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """The networks that it needs, what is measured on which of them, and what it costs.
+
     settings: what else its numbers follow from. Whoever changes what is measured, and not the
         networks, changes a setting, so that runs that were kept are not taken for new ones.
     minutes: of one run on one core of two, when none of its networks is there yet.
@@ -84,11 +115,9 @@ class Experiment:
     """
 
     name: str
-    measure: Callable[[Run], Measured]
-    gives: Mapping[str, type]
-    networks: Mapping[str, Recipe] = field(default_factory=dict)
+    networks: Mapping[str, Recipe]
+    parts: Parts
     settings: Mapping[str, Any] = field(default_factory=dict)
-    uses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     minutes: float = 0.2
     seeds: int | None = None
     quick: bool = False
@@ -101,47 +130,37 @@ class Experiment:
             "networks": {name: recipe.as_data() for name, recipe in self.networks.items()},
         }
 
+    def measure(self, run: Run) -> Numbers:
+        """Its numbers in one run."""
+        return {
+            of: {k: v for part, *names in parts for k, v in part(run, *names).items()}
+            for of, parts in self.parts.items()
+        }
+
     def networks_of(self, of: str) -> list[Recipe]:
         """The networks behind what is measured on `of`."""
-        names = self.uses.get(of) or ([of] if of in self.networks else self.networks)
+        names = dict.fromkeys(name for _, *names in self.parts[of] for name in names)
         return [self.networks[name] for name in names]
 
     def check(self, of: str, number: str) -> None:
         """Raise ValueError if the experiment gives no such number of `of`."""
-        if of not in self.gives:
+        if of not in self.parts:
             raise ValueError(
-                f"experiment {self.name!r} measures nothing of {of!r}: it has {list(self.gives)}"
+                f"experiment {self.name!r} measures nothing of {of!r}: it has {list(self.parts)}"
             )
-        names = [each.name for each in fields(self.gives[of])]
+        names = self._names(of)
         if number not in names:
             raise ValueError(
                 f"experiment {self.name!r} has no number {number!r} of {of!r}: it has {names}"
             )
 
-    def gave(self, numbers: Mapping[str, Mapping[str, Any]]) -> bool:
+    def gave(self, numbers: Numbers) -> bool:
         """Whether stored `numbers` have the names that the experiment gives."""
-        return numbers.keys() == self.gives.keys() and all(
-            _required(kind) <= group.keys() <= {each.name for each in fields(kind)}
-            for kind, group in ((self.gives[of], numbers[of]) for of in self.gives)
+        perhaps = {name for parts in self.parts.values() for m, *_ in parts for name in m.perhaps}
+        return numbers.keys() == self.parts.keys() and all(
+            {*self._names(of)} - perhaps <= group.keys() <= {*self._names(of)}
+            for of, group in numbers.items()
         )
 
-    def as_data(self, measured: Measured) -> dict[str, dict[str, Any]]:
-        """What `measure` gave, as plain data without what was not there to be measured.
-
-        Raises TypeError if that is something else than `gives` announces.
-        """
-        if {name: type(numbers) for name, numbers in measured.items()} != dict(self.gives):
-            raise TypeError(f"experiment {self.name!r} gives {dict(measured)}, not {self.gives}")
-        return {
-            of: {
-                each.name: value
-                for each in fields(numbers)
-                if (value := getattr(numbers, each.name)) is not None
-            }
-            for of, numbers in measured.items()
-            if is_dataclass(numbers)
-        }
-
-
-def _required(kind: type) -> set[str]:
-    return {each.name for each in fields(kind) if not isinstance(each.type, UnionType)}
+    def _names(self, of: str) -> list[str]:
+        return [name for measure, *_ in self.parts[of] for name in measure.numbers]

@@ -1,91 +1,81 @@
 """What several sections measure in the same way on the test digits, at the paper's eps."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from advtutor import attacks
-from advtutor.claims.experiments.base import Run
-from advtutor.data import Split
-from advtutor.evaluation import evaluate, predict
+from advtutor.claims.experiments.base import Run, measure
+from advtutor.evaluation import Attack, evaluate, predict
 
 EPS = 0.25  # of every digit experiment
 UNCLIPPED = {"eps": EPS, "clip": None}  # the paper mentions no clipping
 RUBBISH = 10_000  # pictures of Gaussian noise
 
 
-@dataclass(frozen=True)
-class Errors:
-    """On the 10,000 test digits: clean, and after one step, unclipped as in the paper and clipped.
-
-    A confidence is the mean of the largest probability over the mistakes.
-    """
-
-    clean_error: float
-    fgsm_error: float
-    fgsm_confidence: float
-    clipped_fgsm_error: float
-    clipped_fgsm_confidence: float
-
-
-@dataclass(frozen=True)
-class ErrorsAndRubbish(Errors):
-    """The same, and the share of Gaussian noise that gets some class with more than half.
-
-    rubbish_confidence: the mean probability of that class; None where there is no such noise.
-    """
-
-    rubbish_error: float
-    rubbish_confidence: float | None
-
-
-def fgsm(clip: attacks.Clip = None, loss: attacks.Loss | None = None) -> Callable[..., Tensor]:
+def fgsm(clip: attacks.Clip = None, loss: attacks.Loss | None = None) -> Attack:
     """One step of `EPS`, unclipped unless told."""
     return partial(attacks.fgsm, eps=EPS, clip=clip, loss=loss)
 
 
-def errors(model: nn.Module, test: Split, loss: attacks.Loss | None = None) -> Errors:
-    """`Errors` of `model`, whose attack climbs `loss`: the cross-entropy unless told."""
-    return Errors(**_errors(model, test, loss))
+def error(run: Run, name: str) -> float:
+    """The error of a network on the clean test digits of its classes."""
+    return evaluate(run.network(name), *run.networks[name].only(run.test)).error
 
 
-def errors_and_rubbish(run: Run, name: str) -> ErrorsAndRubbish:
-    """`ErrorsAndRubbish` of a network of the run, whose attack climbs the loss of its training."""
-    model = run.network(name)
-    return ErrorsAndRubbish(
-        **_errors(model, run.test, run.networks[name].loss), **rubbish(model, run)
-    )
+@measure("clean_error")
+def clean(run: Run, name: str) -> float:
+    """A network that is not attacked."""
+    return error(run, name)
 
 
-def on_each(run: Run) -> dict[str, ErrorsAndRubbish]:
-    """`ErrorsAndRubbish` of each of the run's networks."""
-    return {name: errors_and_rubbish(run, name) for name in run.networks}
+@measure(
+    *("clean_error", "fgsm_error", "fgsm_confidence"),
+    *("clipped_fgsm_error", "clipped_fgsm_confidence"),
+)
+def errors(run: Run, name: str) -> tuple[float, ...]:
+    """On the test digits: clean, and after one step, unclipped as in the paper and clipped.
+
+    The step climbs the loss of the network's training. A confidence is the mean of the largest
+    probability over the mistakes.
+    """
+    found = [error(run, name)]
+    recipe = run.networks[name]
+    for clip in (None, (0.0, 1.0)):
+        attack = fgsm(clip, recipe.loss)
+        attacked = evaluate(run.network(name), *recipe.only(run.test), attack)
+        found += [attacked.error, attacked.confidence_on_errors]
+    return tuple(found)
 
 
-def _errors(model: nn.Module, test: Split, loss: attacks.Loss | None) -> dict[str, float]:
-    paper = evaluate(model, *test, fgsm(loss=loss))
-    clipped = evaluate(model, *test, fgsm(clip=(0.0, 1.0), loss=loss))
-    return {
-        "clean_error": evaluate(model, *test).error,
-        "fgsm_error": paper.error,
-        "fgsm_confidence": paper.confidence_on_errors,
-        "clipped_fgsm_error": clipped.error,
-        "clipped_fgsm_confidence": clipped.confidence_on_errors,
-    }
+@measure("rubbish_error", "rubbish_confidence", perhaps=("rubbish_confidence",))
+def rubbish(run: Run, name: str) -> tuple[float, float | None]:
+    """The share of Gaussian noise that gets some class with more than half, and how sure of it.
 
-
-def rubbish(model: nn.Module, run: Run) -> dict[str, Any]:
-    """The two numbers on Gaussian noise, as `ErrorsAndRubbish` has them."""
+    The second is the mean probability of that class; None where there is no such noise.
+    """
     noise = attacks.gaussian_rubbish(RUBBISH, generator=run.generator())
-    sure = predict(model, noise).confidence
+    sure = predict(run.network(name), noise).confidence
     taken = sure > 0.5
-    return {
-        "rubbish_error": taken.float().mean().item(),
-        "rubbish_confidence": sure[taken].mean().item() if taken.any() else None,
-    }
+    return taken.float().mean().item(), sure[taken].mean().item() if taken.any() else None
+
+
+@measure("maxouts_class", "maxouts_class_both_wrong")
+def agreement(run: Run, maxout: str, name: str) -> tuple[float, float]:
+    """How often a network takes maxout's wrong class, on examples made for maxout.
+
+    Among those that fool maxout, and among those that fool both.
+    """
+    theirs, seen = classes(run, maxout, maxout, name)
+    fooled = theirs != run.test.y
+    both = fooled & (seen != run.test.y)
+    return share(seen == theirs, fooled), share(seen == theirs, both)
+
+
+def classes(run: Run, victim: str, *names: str) -> list[Tensor]:
+    """What each of the networks sees in the examples that are made for `victim`, `[N]` each."""
+    made = fgsm()(run.network(victim), *run.test)
+    return [predict(run.network(name), made).classes for name in names]
 
 
 def share(of: Tensor, among: Tensor) -> float:

@@ -1,13 +1,13 @@
 """Section 4: networks under one step; a photo (Figure 1); CIFAR-10. Their rubbish (appendix A)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import torch
 
 from advtutor import attacks, data, models
-from advtutor.claims.experiments.base import Experiment, Run
-from advtutor.claims.experiments.digits import UNCLIPPED, ErrorsAndRubbish, on_each
+from advtutor.claims.experiments.base import Experiment, Run, each, measure
+from advtutor.claims.experiments.digits import UNCLIPPED, errors, rubbish
 from advtutor.claims.trained import Recipe
 from advtutor.evaluation import evaluate, predict
 
@@ -37,50 +37,28 @@ CIFAR = Recipe(
 CIFAR_EPS = 0.1  # in the units of the paper's preprocessed pictures
 
 
-@dataclass(frozen=True)
-class Photo:
-    """Of the network's reading of one photo; a confidence is a probability."""
-
-    confidence_before: float
-    confidence_in_the_wrong_class: float
-    right_under_noise: float
-
-
-def imagenet(run: Run) -> dict[str, Photo]:
-    """A photo, one step of 0.007, and noise of the same size (Figure 1)."""
-    model, photo = models.imagenet_classifier().to(run.device), data.photo("camera").to(run.device)
-    before = predict(model, photo)
+@measure("confidence_before", "confidence_in_the_wrong_class", "right_under_noise")
+def photo(run: Run) -> tuple[float, ...]:
+    """The network's reading of a photo before and after one step of 0.007, and noise (Figure 1)."""
+    model, image = models.imagenet_classifier().to(run.device), data.photo("camera").to(run.device)
+    before = predict(model, image)
     right = before.classes
-    after = predict(model, attacks.fgsm(model, photo, right, 0.007)).probabilities
-    noisy = attacks.sign_noise(None, photo, None, 0.007, generator=run.generator())
+    after = predict(model, attacks.fgsm(model, image, right, 0.007)).probabilities
+    noisy = attacks.sign_noise(None, image, None, 0.007, generator=run.generator())
     after[0, right] = 0
     kept = predict(model, noisy).classes == right
-    return {
-        "photo": Photo(before.confidence.item(), after.amax().item(), kept.float().mean().item())
-    }
+    return before.confidence.item(), after.amax().item(), kept.float().mean().item()
 
 
-@dataclass(frozen=True)
-class Colour:
-    """On CIFAR-10: its 10,000 test images, 1,000 pictures of Gaussian noise, and fooling images.
+@measure("clean_error", "fgsm_error", "fgsm_confidence", "rubbish_error", "fooling_success")
+def colour(run: Run, name: str) -> tuple[float, ...]:
+    """On CIFAR-10's 10,000 test images, on 1,000 pictures of Gaussian noise, and on fooling images.
 
-    fooling_success: the share of pairs of a noise and a class that one step makes that class.
+    The last is the share of pairs of a noise and a class that one step makes that class. Nothing
+    is clipped. The paper's eps and its Gaussian noise are in the units of its preprocessed
+    pictures, whose scale `models.ConvMaxout` documents.
     """
-
-    clean_error: float
-    fgsm_error: float
-    fgsm_confidence: float
-    rubbish_error: float
-    fooling_success: float
-
-
-def cifar(run: Run) -> dict[str, Colour]:
-    """A convolutional maxout network on CIFAR-10, not clipped.
-
-    The paper's eps and its Gaussian noise are in the units of its preprocessed pictures, whose
-    scale `models.ConvMaxout` documents.
-    """
-    model, test = run.network("conv"), run.cifar_test
+    model, test = run.network(name), run.here(data.cifar10().test)
     affine = model.layers[0]
     eps = CIFAR_EPS / affine.scale
     report = evaluate(model, *test, partial(attacks.fgsm, eps=eps, clip=None))
@@ -92,48 +70,39 @@ def cifar(run: Run) -> dict[str, Colour]:
         y = torch.full((len(rubbish),), target, device=run.device)
         made = attacks.fooling_image(model, rubbish, y, eps)
         fooled.append(predict(model, made).classes == y)
-    return {
-        "conv": Colour(
-            clean_error=evaluate(model, *test).error,
-            fgsm_error=report.error,
-            fgsm_confidence=report.confidence_on_errors,
-            rubbish_error=(sure > 0.5).float().mean().item(),
-            fooling_success=torch.cat(fooled).float().mean().item(),
-        )
-    }
+    return (
+        evaluate(model, *test).error,
+        report.error,
+        report.confidence_on_errors,
+        (sure > 0.5).float().mean().item(),
+        torch.cat(fooled).float().mean().item(),
+    )
 
 
 EXPERIMENTS = [
     Experiment(
         "imagenet",
-        imagenet,
-        {"photo": Photo},
-        settings={"eps": 0.007, "clip": [0, 1]},
+        {},
+        {"photo": [(photo,)]},
+        {"eps": 0.007, "clip": [0, 1]},
         seeds=1,
         quick=True,
     ),
     Experiment(
         "softmax",
-        on_each,
-        dict.fromkeys(SOFTMAX_LENGTHS, ErrorsAndRubbish),
         SOFTMAX_LENGTHS,
+        each(SOFTMAX_LENGTHS, errors, rubbish),
         UNCLIPPED,
         minutes=0.5,
         quick=True,
     ),
     Experiment(
-        "maxout",
-        on_each,
-        {"maxout": ErrorsAndRubbish},
-        {"maxout": MAXOUT},
-        UNCLIPPED,
-        minutes=9,
+        "maxout", {"maxout": MAXOUT}, each(["maxout"], errors, rubbish), UNCLIPPED, minutes=9
     ),
     Experiment(
         "cifar",
-        cifar,
-        {"conv": Colour},
         {"conv": CIFAR},
+        each(["conv"], colour),
         {"eps": CIFAR_EPS, "clip": None},
         minutes=240,
         seeds=1,

@@ -1,13 +1,14 @@
 """Section 6: adversarial training, its controls with noise, and the large network."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from torch import Tensor, nn
 
 from advtutor import attacks
-from advtutor.claims.experiments.base import Experiment, Run
-from advtutor.claims.experiments.digits import EPS, UNCLIPPED, Errors, errors, fgsm
+from advtutor.claims.experiments.base import Experiment, Run, each, measure
+from advtutor.claims.experiments.digits import EPS, UNCLIPPED, error, errors, fgsm
 from advtutor.claims.experiments.section_4 import MAXOUT, SHORT_MAXOUT
 from advtutor.claims.trained import Recipe
 from advtutor.data import Split
@@ -23,159 +24,90 @@ LARGE_ADVERSARIAL = replace(LARGE, objective="adversarial")
 LARGE_STOPPED = replace(LARGE_ADVERSARIAL, examples=50_000, held_out=10_000, stop_on="FGSM error")
 
 
-@dataclass(frozen=True)
-class Transfer:
-    """Errors of each of two networks on the examples that are made for the other."""
-
-    made_for_usual_read_by_hardened: float
-    made_for_hardened_read_by_usual: float
-
-
-@dataclass(frozen=True)
-class Comparison(Transfer):
-    """The same, and what the adversarial training adds to the clean error, hardened minus usual."""
-
-    clean_error_added: float
+@measure("made_for_usual_read_by_hardened", "made_for_hardened_read_by_usual")
+def transfer(run: Run, usual: str, hardened: str) -> tuple[float, ...]:
+    """The errors of each of two networks on the examples that are made for the other."""
+    pairs = (usual, hardened), (hardened, usual)
+    return tuple(through(run.network(a), run.network(b), run.test) for a, b in pairs)
 
 
-def adversarial(run: Run) -> dict[str, Errors | Comparison]:
-    """The maxout network trained on its own examples, beside the one that was not."""
-    usual, hardened = run.network("maxout"), run.network("adversarial")
-    after = errors(hardened, run.test)
-    added = after.clean_error - evaluate(usual, *run.test).error
-    passed = transfer(usual, hardened, run.test)
-    return {"adversarial": after, "both": Comparison(**vars(passed), clean_error_added=added)}
+def through(source: nn.Module, victim: nn.Module, test: Split) -> float:
+    """The error of `victim` on examples that are made for `source`, unclipped."""
+    return evaluate(victim, *test, lambda _, x, y: fgsm()(source, x, y)).error
 
 
-def transfer(usual: nn.Module, hardened: nn.Module, test: Split) -> Transfer:
-    """One step is made for each of the two networks and shown to the other."""
-
-    def through(source: nn.Module, victim: nn.Module) -> float:
-        return evaluate(victim, *test, lambda _, x, y: fgsm()(source, x, y)).error
-
-    return Transfer(through(usual, hardened), through(hardened, usual))
+@measure("clean_error_added")
+def gain(run: Run, usual: str, hardened: str) -> float:
+    """What adversarial training adds to the clean error: hardened minus usual."""
+    return error(run, hardened) - error(run, usual)
 
 
-@dataclass(frozen=True)
-class Broken:
-    """The error after 40 steps of PGD, unclipped, on the first 1,000 test digits."""
-
-    pgd_error: float
-
-
-def pgd(run: Run) -> dict[str, Broken]:
-    """The repeated step against the hardened network, which the paper does not try."""
-    return {"adversarial": Broken(pgd_error(run.network("adversarial"), run))}
-
-
-def pgd_error(model: nn.Module, run: Run) -> float:
-    """`Broken.pgd_error` of `model`."""
+@measure("pgd_error")
+def pgd(run: Run, name: str) -> float:
+    """The error after 40 steps, unclipped, on the first 1,000 test digits: not in the paper."""
     attack = partial(attacks.pgd, eps=EPS, clip=None, early_stop=True, generator=run.generator())
-    return evaluate(model, run.test.x[:1000], run.test.y[:1000], attack).error
+    return evaluate(run.network(name), run.test.x[:1000], run.test.y[:1000], attack).error
 
 
-@dataclass(frozen=True)
-class Concentration:
-    """Of the squared first-layer weights, the part in the strongest tenth of the pixels.
+@measure("usual", "hardened", "added")
+def concentration(run: Run, usual: str, hardened: str) -> tuple[float, ...]:
+    """Whether the weights of the hardened network are more localized (Figure 3).
 
-    The median over units; `added` is that of the hardened network minus that of the usual one.
+    Of the squared first-layer weights, the part in the strongest tenth of the pixels: the median
+    over units. The last is the hardened network's minus the usual one's.
     """
-
-    usual: float
-    hardened: float
-    added: float
-
-
-def weights(run: Run) -> dict[str, Concentration]:
-    """Whether the weights of the hardened network are more localized (Figure 3)."""
-    return {"both": concentration(run.network("maxout"), run.network("adversarial"))}
-
-
-def concentration(usual: nn.Module, hardened: nn.Module) -> Concentration:
-    """`Concentration` of the two networks."""
-    before, after = (_concentration(_first_layer(model)) for model in (usual, hardened))
-    return Concentration(before, after, after - before)
+    before, after = (in_a_tenth(_first_layer(run.network(name))) for name in (usual, hardened))
+    return before, after, after - before
 
 
 def _first_layer(model: nn.Module) -> Tensor:
     return next(m for m in model.modules() if isinstance(m, nn.Linear)).weight.detach()
 
 
-def _concentration(weight: Tensor) -> float:
+def in_a_tenth(weight: Tensor) -> float:
+    """The concentration of weights `[units, pixels]`."""
     energy = weight.square().sort(dim=1, descending=True).values
     tenth = weight.shape[1] // 10
     return (energy[:, :tenth].sum(dim=1) / energy.sum(dim=1)).median().item()
 
 
-def one_network(run: Run) -> dict[str, Errors]:
-    """Errors of the only network of an experiment."""
-    (name,) = run.networks
-    return {name: errors(run.network(name), run.test)}
+@measure("epochs", "best_epoch", "best_fgsm_error", "after", "fgsm_error", "clean_error")
+def stopping(run: Run, name: str) -> tuple[Any, ...]:
+    """For how many epochs adversarial training goes on to help on 10,000 held-out digits.
 
-
-@dataclass(frozen=True)
-class Stopping:
-    """On 10,000 held-out digits, in the course of a training; epochs are counted from 1.
-
-    after: the epochs after which the two lists of errors were measured.
+    The last three are lists: epochs, counted from 1, and the errors that were measured after them.
     """
-
-    epochs: int
-    best_epoch: int
-    best_fgsm_error: float
-    after: list[int]
-    fgsm_error: list[float]
-    clean_error: list[float]
-
-
-def stopping(run: Run) -> dict[str, Stopping]:
-    """For how many epochs adversarial training goes on to help on held-out digits."""
-    (name,) = run.networks
     epochs = run.trained(name).epochs
-    error = [epoch["FGSM error"] for epoch in epochs]
-    return {
-        name: Stopping(
-            epochs=len(epochs),
-            best_epoch=1 + error.index(min(error)),
-            best_fgsm_error=min(error),
-            after=list(range(1, len(epochs) + 1)),
-            fgsm_error=error,
-            clean_error=[epoch["clean error"] for epoch in epochs],
-        )
-    }
+    errors = [epoch["FGSM error"] for epoch in epochs]
+    after = list(range(1, len(epochs) + 1))
+    best = min(errors)
+    clean = [epoch["clean error"] for epoch in epochs]
+    return len(epochs), 1 + errors.index(best), best, after, errors, clean
 
 
 def one(name: str, recipe: Recipe, minutes: float, seeds: int | None = None) -> Experiment:
-    """An experiment on one network."""
+    """The errors of one network, or the course of its training if that was watched."""
+    measure = stopping if recipe.stop_on else errors
     networks = {"maxout": recipe}
-    gives = {"maxout": Errors}
-    return Experiment(name, one_network, gives, networks, UNCLIPPED, minutes=minutes, seeds=seeds)
-
-
-def stopped(name: str, recipe: Recipe, minutes: float) -> Experiment:
-    """An experiment on the course of a training."""
-    networks = {"maxout": recipe}
-    gives = {"maxout": Stopping}
-    return Experiment(name, stopping, gives, networks, UNCLIPPED, minutes=minutes, seeds=1)
+    return Experiment(name, networks, each(networks, measure), UNCLIPPED, minutes, seeds)
 
 
 _BOTH = {"maxout": MAXOUT, "adversarial": ADVERSARIAL}
+_TWO = ("maxout", "adversarial")
 
 EXPERIMENTS = [
     Experiment(
         "maxout-adversarial",
-        adversarial,
-        {"adversarial": Errors, "both": Comparison},
         _BOTH,
+        {**each(["adversarial"], errors), "both": [(transfer, *_TWO), (gain, *_TWO)]},
         UNCLIPPED,
         minutes=28,
     ),
-    Experiment("weights", weights, {"both": Concentration}, _BOTH, minutes=28),
+    Experiment("weights", _BOTH, {"both": [(concentration, *_TWO)]}, minutes=28),
     Experiment(
         "PGD",
-        pgd,
-        {"adversarial": Broken},
         {"adversarial": ADVERSARIAL},
+        each(["adversarial"], pgd),
         {**UNCLIPPED, "steps": 40, "digits": 1000},
         minutes=20,
     ),
@@ -183,5 +115,5 @@ EXPERIMENTS = [
     one("maxout-uniform-noise", UNIFORM_NOISE, minutes=14),
     one("large", LARGE, minutes=14, seeds=1),
     one("large-adversarial", LARGE_ADVERSARIAL, minutes=24, seeds=1),
-    stopped("large-stopping", LARGE_STOPPED, minutes=22),
+    one("large-stopping", LARGE_STOPPED, minutes=22, seeds=1),
 ]

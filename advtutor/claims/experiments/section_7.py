@@ -1,14 +1,17 @@
 """Section 7: the shallow RBF network, and the forms and lengths that the paper leaves open."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from advtutor import models
-from advtutor.claims.experiments.base import Experiment, Run
+from advtutor.claims.experiments.base import Experiment, Run, each, measure
 from advtutor.claims.experiments.digits import (
     UNCLIPPED,
-    ErrorsAndRubbish,
-    errors_and_rubbish,
+    agreement,
+    classes,
+    error,
+    errors,
     fgsm,
+    rubbish,
     share,
 )
 from advtutor.claims.experiments.section_4 import MAXOUT
@@ -30,65 +33,29 @@ RBF_FORMS = {
 }
 
 
-@dataclass(frozen=True)
-class Shallow(ErrorsAndRubbish):
-    """The same, and the mean confidence on clean digits."""
-
-    clean_confidence: float
-
-
-def rbf(run: Run) -> dict[str, Shallow]:
-    """The shallow RBF network."""
-    sure = predict(run.network("RBF"), run.test.x).confidence
-    numbers = errors_and_rubbish(run, "RBF")
-    return {"RBF": Shallow(**vars(numbers), clean_confidence=sure.mean().item())}
+@measure("clean_confidence")
+def certainty(run: Run, name: str) -> float:
+    """The mean confidence on clean digits."""
+    return predict(run.network(name), run.test.x).confidence.mean().item()
 
 
-@dataclass(frozen=True)
-class Form:
-    """Of one form by itself, and of its reading of maxout's examples (section 8).
-
-    misread, maxouts_class: shares of the examples that fool maxout; maxouts_class_both_wrong: of
-    those that fool both.
-    """
-
-    clean_error: float
-    fgsm_error: float
-    fgsm_confidence: float
-    misread: float
-    maxouts_class: float
-    maxouts_class_both_wrong: float
-
-
-def forms(run: Run) -> dict[str, Form]:
-    """What the paper leaves open of that network, on its own examples and on maxout's."""
-    maxout, (x, y) = run.network("maxout"), run.test
-    made_for_maxout = fgsm()(maxout, x, y)
-    theirs = predict(maxout, made_for_maxout).classes
-    fooled = theirs != y
-    numbers = {}
-    for name in (n for n in run.networks if n != "maxout"):
-        model = run.network(name)
-        own = evaluate(model, x, y, fgsm(loss=models.binary_cross_entropy))
-        seen = predict(model, made_for_maxout).classes
-        numbers[name] = Form(
-            clean_error=evaluate(model, x, y).error,
-            fgsm_error=own.error,
-            fgsm_confidence=own.confidence_on_errors,
-            misread=share(seen != y, fooled),
-            maxouts_class=share(seen == theirs, fooled),
-            maxouts_class_both_wrong=share(seen == theirs, fooled & (seen != y)),
-        )
-    return numbers
+@measure("clean_error", "fgsm_error", "fgsm_confidence", "misread")
+def form(run: Run, maxout: str, name: str) -> tuple[float, ...]:
+    """One form on its own examples, and its error on those that fool maxout."""
+    own = evaluate(run.network(name), *run.test, fgsm(loss=models.binary_cross_entropy))
+    theirs, seen = classes(run, maxout, maxout, name)
+    misread = share(seen != run.test.y, theirs != run.test.y)
+    return error(run, name), own.error, own.confidence_on_errors, misread
 
 
 EXPERIMENTS = [
-    Experiment("RBF", rbf, {"RBF": Shallow}, {"RBF": RBF}, UNCLIPPED, quick=True),
+    Experiment(
+        "RBF", {"RBF": RBF}, each(["RBF"], errors, rubbish, certainty), UNCLIPPED, quick=True
+    ),
     Experiment(
         "RBF-forms",
-        forms,
-        dict.fromkeys(RBF_FORMS, Form),
         {"maxout": MAXOUT, **RBF_FORMS},
+        {name: [(form, "maxout", name), (agreement, "maxout", name)] for name in RBF_FORMS},
         UNCLIPPED,
         minutes=10,
         seeds=3,
