@@ -406,4 +406,5 @@ SMALL = {"units": 8, "pieces": 2}
 class FewDigits(Run):
     """A run that measures on 40 digits."""
 
+    digits = None
     test = Given.test

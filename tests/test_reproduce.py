@@ -11,6 +11,7 @@ import threading
 import time
 from concurrent.futures import Executor, Future
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from typer.testing import CliRunner
 
 from advtutor import training
 from advtutor.claims import command, executors, ledger, paper, paper_claims, runs, trained, verdict
+from advtutor.claims.executors import Place
 from advtutor.claims.experiments import EXPERIMENTS, Experiment, section_5
 from advtutor.claims.experiments.base import measure
 from advtutor.claims.runs import Kept, ReproduceError, Result, Task, run_all, tasks
@@ -30,15 +32,15 @@ from advtutor.data import Split
 from tools.ledger.tables import of_today
 from tools.ledger.tables import texts as ledger_texts
 
-QUIET = executors._Direct(lambda message: None)
+HERE = Place(executors.Inline, lambda message: None)
 
 
 def run(*arguments: str):
     return CliRunner().invoke(app, ["reproduce", *arguments])
 
 
-def results_of(todo: list[Task], out: Path, **options) -> dict[tuple[str, int], dict]:
-    made = run_all(todo, Kept(out), make_executor=executors.Inline, channel=QUIET, **options)
+def results_of(todo: list[Task], out: Path, place: Place = HERE) -> dict[tuple[str, int], dict]:
+    made = run_all(todo, Kept(out), place)
     return {(r.experiment, r.seed): r.numbers for r in made}
 
 
@@ -268,6 +270,12 @@ def test_each_page_shows_the_shipped_ledger() -> None:
         assert path.read_text(encoding="utf-8") == text, f"{path}: make ledger writes it anew"
 
 
+@pytest.mark.parametrize("tool", sorted(p.stem for p in Path("tools/ledger").glob("*.py")))
+def test_each_tool_of_the_ledger_finds_what_it_imports(tool: str) -> None:
+    """Catches a tool that nobody has run since what it names was moved."""
+    assert import_module(f"tools.ledger.{tool}").__doc__
+
+
 def test_rows_that_differ_say_why() -> None:
     """Catches a row that is not reproduced, or not run, and leaves the reader alone with it."""
     for r in ledger.ledger(ledger.shipped()):
@@ -451,7 +459,7 @@ def test_two_workers_do_not_train_the_same_network(toys, tmp_path: Path, monkeyp
         monkeypatch.setitem(toys, name, replace(toys[name], networks={"it": TOY}))
     executor = Slow()
     todo = [Task("one", 0), Task("two", 0), Task("one", 1)]
-    run_all(todo, Kept(tmp_path), make_executor=lambda: executor, channel=QUIET, threads=1)
+    run_all(todo, Kept(tmp_path), Place(lambda: executor, HERE.tell, threads=1))
     assert not any({Task("one", 0), Task("two", 0)} <= group for group in executor.together)
     assert {Task("one", 0), Task("one", 1)} in executor.together
 
@@ -460,7 +468,7 @@ def test_a_failure_costs_only_itself(toys, tmp_path: Path) -> None:
     """Catches a run that diverges and takes the others with it, or is kept as a result."""
     todo = [Task("broken", 0), Task("one", 0)]
     kept = Kept(tmp_path)
-    made = run_all(todo, kept, make_executor=executors.Inline, channel=QUIET)
+    made = run_all(todo, kept, HERE)
     broken, one = sorted(made, key=lambda r: r.experiment)
     assert "the loss is nan" in broken.failure and not broken.numbers
     assert one.numbers == {"it": {"seed": 0.0}}
@@ -484,9 +492,7 @@ def test_what_is_no_number_is_a_failure(toys, tmp_path: Path, monkeypatch) -> No
     """Catches a NaN in the ledger."""
     nan = measure("seed")(lambda run: float("nan"))
     monkeypatch.setitem(toys, "one", replace(toys["one"], parts={"it": [(nan,)]}))
-    (made,) = run_all(
-        [Task("one", 0)], Kept(tmp_path), make_executor=executors.Inline, channel=QUIET
-    )
+    (made,) = run_all([Task("one", 0)], Kept(tmp_path), HERE)
     assert "seed of it" in made.failure and not made.numbers
 
 
@@ -516,9 +522,7 @@ def test_what_was_not_announced_is_a_failure(toys, tmp_path: Path, monkeypatch) 
     """Catches numbers that no claim can name, because the experiment does not declare them."""
     two = measure("seed")(lambda run: (0.0, 1.0))
     monkeypatch.setitem(toys, "one", replace(toys["one"], parts={"it": [(two,)]}))
-    (made,) = run_all(
-        [Task("one", 0)], Kept(tmp_path), make_executor=executors.Inline, channel=QUIET
-    )
+    (made,) = run_all([Task("one", 0)], Kept(tmp_path), HERE)
     assert "ValueError" in made.failure and not made.numbers
 
 
@@ -530,12 +534,8 @@ def test_a_disk_that_fills_is_told_and_stops_nothing(toys, tmp_path: Path, monke
 
     monkeypatch.setattr(Kept, "save", full)
     told: list[str] = []
-    made = run_all(
-        [Task("one", 0), Task("one", 1)],
-        Kept(tmp_path),
-        make_executor=executors.Inline,
-        channel=executors._Direct(lambda message: told.append(message[2])),
-    )
+    place = Place(executors.Inline, lambda message: told.append(message[2]))
+    made = run_all([Task("one", 0), Task("one", 1)], Kept(tmp_path), place)
     assert [r.numbers["it"]["seed"] for r in made] == [0.0, 1.0]
     assert any("No space left" in words for words in told)
 
@@ -573,7 +573,7 @@ SHORT = [ShortTask("logistic", seed) for seed in range(3)]
 def inline_numbers(tmp_path_factory: pytest.TempPathFactory) -> dict:
     threads = torch.get_num_threads()
     try:
-        return results_of(SHORT, tmp_path_factory.mktemp("inline"), threads=1)
+        return results_of(SHORT, tmp_path_factory.mktemp("inline"), HERE._replace(threads=1))
     finally:
         torch.set_num_threads(threads)
 
@@ -586,8 +586,8 @@ def numbers(made: list[Result]) -> dict[tuple[str, int], dict]:
 def test_processes_give_what_one_process_gives(inline_numbers, tmp_path: Path) -> None:
     """Catches numbers that depend on where they were computed, and a silent run."""
     heard: list[tuple[str, float, str]] = []
-    with executors.processes(2, heard.append) as (make, channel, threads):
-        made = run_all(SHORT, Kept(tmp_path), make_executor=make, channel=channel, threads=threads)
+    with executors.processes(2, heard.append) as place:
+        made = run_all(SHORT, Kept(tmp_path), place)
     assert numbers(made) == inline_numbers
     assert {r.threads for r in made} == {1}
     assert {name for name, _, _ in heard} == {task.name for task in SHORT}
@@ -610,16 +610,14 @@ def test_a_worker_process_that_dies_costs_only_its_run(inline_numbers, tmp_path:
             killed.append(busy[0])
             os.kill(busy[0], signal.SIGKILL)
 
-    with executors.processes(2, kill_one) as (make, channel, threads):
+    with executors.processes(2, kill_one) as place:
         spared |= {child.pid for child in multiprocessing.active_children()}
 
         def counted() -> Executor:
-            pools.append(make())
+            pools.append(place.make_executor())
             return pools[-1]
 
-        made = run_all(
-            SHORT, Kept(tmp_path), make_executor=counted, channel=channel, threads=threads
-        )
+        made = run_all(SHORT, Kept(tmp_path), place._replace(make_executor=counted))
     assert killed and len(pools) > 1, "nobody was killed at work"
     assert numbers(made) == inline_numbers
 
@@ -661,8 +659,8 @@ def test_a_dask_cluster_repeats_what_a_killed_worker_had(
         if len(under_way) == 2 and workers[0].poll() is None:
             workers[0].kill()
 
-    with executors.dask(address, 2, kill_one) as (make, channel, threads):
-        made = run_all(SHORT, Kept(tmp_path), make_executor=make, channel=channel, threads=threads)
+    with executors.dask(address, 2, kill_one) as place:
+        made = run_all(SHORT, Kept(tmp_path), place)
     assert workers[0].poll() is not None, "nobody was killed"
     assert numbers(made) == inline_numbers
 
@@ -799,22 +797,22 @@ def test_the_bars_follow_the_runs() -> None:
     assert cost[0] > 2 * cost[1]
     written = io.StringIO()
     watch = command._Watch(todo, Console(file=written, force_terminal=True, width=120))
-    whole, *others = watch._progress.tasks
+    whole, *others = watch.tasks
     assert not others and whole.total == pytest.approx(sum(cost))
     with watch:
         watch.hear((todo[0].name, 0.5, "epoch 7"))
-        _, bar = watch._progress.tasks
+        _, bar = watch.tasks
         assert (bar.description, bar.completed, bar.fields["words"]) == (
             "maxout, seed 0",
             0.5,
             "epoch 7",
         )
         assert whole.completed == pytest.approx(cost[0] / 2)
-        watch.finished(todo[0], Result("maxout", 0, {}, seconds=61.0))
-        assert watch._progress.tasks == [whole] and whole.completed == pytest.approx(cost[0])
+        watch.end(todo[0], Result("maxout", 0, {}, seconds=61.0))
+        assert watch.tasks == [whole] and whole.completed == pytest.approx(cost[0])
         watch.hear((todo[0].name, 0.9, "late"))
-        assert watch._progress.tasks == [whole]
-        watch.finished(todo[1], Result("growth", 0, {}, failure="it diverged"))
+        assert watch.tasks == [whole]
+        watch.end(todo[1], Result("growth", 0, {}, failure="it diverged"))
         assert whole.finished
     lines = written.getvalue()
     assert "done  maxout, seed 0  61 s" in lines and "failed  growth, seed 0" in lines

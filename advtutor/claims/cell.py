@@ -4,7 +4,14 @@ import math
 from typing import Any
 
 from advtutor._say import tell
-from advtutor.claims.paper import PaperClaim, nearest_ids, paper_claims
+from advtutor.claims.paper import nearest_ids, paper_claims
+
+NO_NUMBER = "It is not a number: a mean over nothing, or a division of 0 by 0, comes before it."
+OUTSIDE = (
+    "Perhaps a cell above was changed, or run twice or out of order: restart the kernel and run "
+    "all cells. If it stays so, the statement is not true on this machine, and that is worth a "
+    "report."
+)
 
 
 class ClaimError(AssertionError):
@@ -36,8 +43,13 @@ def claim(
     not well put.
     """
     row = paper_claims().get(id)
-    if statement is None:
-        statement = _paper_statement(id, row)
+    if statement is None and row is None:
+        raise ValueError(
+            f"id {id!r} is not in the paper's table{nearest_ids(id)}; "
+            'for a claim of our own say what it states: statement="…"'
+        )
+    if statement is None and row:
+        statement = f"{row.claim} ({row.setting})"
     if unit is None:
         unit = "%" if row and row.in_percent else ""
     if low is None and high is None and row:
@@ -47,24 +59,20 @@ def claim(
 
     of_band = band(low, high, unit)
     paper = with_unit(row.paper_value, unit) if row and row.paper_value else None
-    if not _inside(value, low, high):
-        raise ClaimError(_does_not_hold(id, statement, value, of_band, unit))
     shown = _format(value, unit, digits=3)
+    # NaN compares false with everything, so it is outside every band.
+    if not (-math.inf if low is None else low) <= value <= (math.inf if high is None else high):
+        cause = NO_NUMBER if math.isnan(value) else OUTSIDE
+        raise ClaimError(
+            f"claim {id} does not hold here: {statement}. Measured {shown}; "
+            f"the claim says {of_band}. {cause}"
+        )
     beside = f" The paper: {paper}." if paper else ""
     tell(
         f"✓ claim {id}: {statement}. Here {of_band}.{beside}\nmeasured {shown}",
         {"claim": id, "statement": statement, "band": of_band, "paper": paper},
         {"measured": shown, "value": value},
     )
-
-
-def _paper_statement(id: str, row: PaperClaim | None) -> str:
-    if row is None:
-        raise ValueError(
-            f"id {id!r} is not in the paper's table{nearest_ids(id)}; "
-            'for a claim of our own say what it states: statement="…"'
-        )
-    return f"{row.claim} ({row.setting})"
 
 
 def _check_band(id: str, low: float | None, high: float | None, unit: str) -> None:
@@ -95,41 +103,19 @@ def _number(id: str, measured: Any) -> float:
         ) from None
 
 
-def _inside(value: float, low: float | None, high: float | None) -> bool:
-    # NaN compares false with everything, so it is outside every band.
-    return (-math.inf if low is None else low) <= value <= (math.inf if high is None else high)
-
-
 def band(low: float | None, high: float | None, unit: str) -> str:
     """A band in words; one end at least is not None."""
-    if high is None:
-        return f"at least {_format(low, unit)}"
-    if low is None:
-        return f"at most {_format(high, unit)}"
-    return f"between {_format(low, unit)} and {_format(high, unit)}"
+    ends = [_format(end, unit) for end in (low, high) if end is not None]
+    if len(ends) == 2:
+        return "between " + " and ".join(ends)
+    return f"{'at most' if low is None else 'at least'} {ends[0]}"
 
 
-def _format(value: float | None, unit: str, digits: int = 6) -> str:
+def _format(value: float, unit: str, digits: int = 6) -> str:
     """A number to so many significant digits, in per cent where that is the unit."""
-    assert value is not None
     return with_unit(f"{100 * value if unit == '%' else value:.{digits}g}", unit)
 
 
 def with_unit(number: str, unit: str) -> str:
     """A number with its unit behind it, if it has one."""
     return f"{number} {unit}" if unit else number
-
-
-def _does_not_hold(id: str, statement: str, value: float, band: str, unit: str) -> str:
-    if math.isnan(value):
-        cause = "It is not a number: a mean over nothing, or a division of 0 by 0, comes before it."
-    else:
-        cause = (
-            "Perhaps a cell above was changed, or run twice or out of order: restart the kernel "
-            "and run all cells. If it stays so, the statement is not true on this machine, and "
-            "that is worth a report."
-        )
-    return (
-        f"claim {id} does not hold here: {statement}. Measured {_format(value, unit, digits=3)}; "
-        f"the claim says {band}. {cause}"
-    )

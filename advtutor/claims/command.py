@@ -3,7 +3,7 @@
 import contextlib
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -20,7 +20,7 @@ from rich.progress import (
 from rich.table import Table
 
 from advtutor.claims import executors, ledger
-from advtutor.claims.executors import Message
+from advtutor.claims.executors import Inline, Message, Place, Tell
 from advtutor.claims.runs import (
     Kept,
     ReproduceError,
@@ -63,24 +63,15 @@ def reproduce(
     todo = [task for task in asked if task not in results]
     _announce(asked, todo, quick, out, console)
     watch = _Watch(todo, console)
-    with _place(scheduler, jobs, len(todo), watch.hear) as (make_executor, channel, threads), watch:
-        made = run_all(
-            todo,
-            kept,
-            make_executor=make_executor,
-            channel=channel,
-            device=device,
-            threads=threads,
-            finished=watch.finished,
-        )
+    with _place(scheduler, jobs, len(todo), watch.hear) as place, watch:
+        made = run_all(todo, kept, place, device=device, finished=watch.end)
     rows = ledger.ledger([*results.values(), *made])
     names = {task.experiment for task in asked}
     console.print(_table([row for row in rows if row.claim.experiment in names], quick))
     without = [result for result in made if result.failure]
     for result in without:
-        words = f"{result.experiment}, seed {result.seed}: {result.failure}"
-        end = "left out" if result.missing else "failed"
-        console.print(f"[bold]{end}[/]  {escape(words)}", highlight=False, soft_wrap=True)
+        words = escape(f"{result.experiment}, seed {result.seed}: {result.failure}")
+        console.print(f"[bold]{result.end}[/]  {words}", highlight=False, soft_wrap=True)
     try:
         paths = ledger.write(rows, out, quick=quick)
     except OSError as error:
@@ -107,21 +98,20 @@ def _check_device(device: str) -> None:
 def _announce(
     asked: Sequence[Task], todo: Sequence[Task], quick: bool, out: Path, console: Console
 ) -> None:
-    minutes = sum(task.definition.minutes for task in todo)
     there = len(asked) - len(todo)
     words = f"{len(todo)} runs" + (f", {there} more are in {out} already" if there else "")
-    words += f"; about {minutes:.0f} minutes on one core" if todo else ""
+    words += f"; about {_minutes(todo):.0f} minutes on one core" if todo else ""
     console.print(("A quick run: " if quick else "") + words + ".", highlight=False)
 
 
 def _place(
-    scheduler: str | None, jobs: int, runs: int, listener: Callable[[Message], None]
-) -> contextlib.AbstractContextManager:
+    scheduler: str | None, jobs: int, runs: int, listener: Tell
+) -> contextlib.AbstractContextManager[Place]:
     if scheduler:
         return executors.dask(scheduler, jobs, listener)
     if jobs > 1 and runs > 1:
         return executors.processes(min(jobs, runs), listener)
-    return executors.inline(listener)
+    return contextlib.nullcontext(Place(Inline, listener))
 
 
 def cores() -> int:
@@ -131,15 +121,11 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-class _Watch:
+class _Watch(Progress):
     """One bar for the whole, weighted by what each run costs, and one for each run under way."""
 
     def __init__(self, todo: Sequence[Task], console: Console) -> None:
-        self._minutes = {task.name: task.definition.minutes for task in todo}
-        self._share = dict.fromkeys(self._minutes, 0.0)
-        self._bars: dict[str, TaskID] = {}
-        self._lock = threading.Lock()
-        self._progress = Progress(
+        super().__init__(
             TextColumn("{task.description}"),
             BarColumn(),
             TaskProgressColumn(),
@@ -147,49 +133,42 @@ class _Watch:
             TextColumn("{task.fields[words]}"),
             console=console,
         )
-        total = sum(self._minutes.values())
-        self._whole = self._progress.add_task("all runs", total=total or 1.0, words="")
-
-    def __enter__(self) -> "_Watch":
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
+        self._runs = {task.name: task for task in todo}
+        self._share = dict.fromkeys(self._runs, 0.0)
+        self._bars: dict[str, TaskID] = {}
+        self._one_by_one = threading.Lock()
+        self._whole = self.add_task("all runs", total=_minutes(todo) or 1.0, words="")
 
     def hear(self, message: Message) -> None:
         """Show how far a run is."""
         name, share, words = message
-        with self._lock:
+        with self._one_by_one:
             if name not in self._share or self._share[name] >= 1:
                 return
             if name not in self._bars:
-                self._bars[name] = self._progress.add_task(_short(name), total=1.0, words="")
+                self._bars[name] = self.add_task(self._runs[name].title, total=1.0, words="")
             self._share[name] = min(share, 0.99)
-            self._progress.update(self._bars[name], completed=share, words=words)
+            self.update(self._bars[name], completed=share, words=words)
             self._update_whole()
 
-    def finished(self, task: Task, result: Result) -> None:
+    def end(self, task: Task, result: Result) -> None:
         """Take a run's bar away and say in a line what became of it."""
-        with self._lock:
+        with self._one_by_one:
             self._share[task.name] = 1.0
             if task.name in self._bars:
-                self._progress.remove_task(self._bars.pop(task.name))
-            end = "left out" if result.missing else "failed" if result.failure else "done"
-            self._progress.console.print(
-                f"{end}  {task.experiment}, seed {task.seed}  {result.seconds:.0f} s",
-                highlight=False,
+                self.remove_task(self._bars.pop(task.name))
+            self.console.print(
+                f"{result.end}  {task.title}  {result.seconds:.0f} s", highlight=False
             )
             self._update_whole()
 
     def _update_whole(self) -> None:
-        done = sum(self._minutes[name] * share for name, share in self._share.items())
-        self._progress.update(self._whole, completed=done)
+        done = sum(self._runs[n].definition.minutes * share for n, share in self._share.items())
+        self.update(self._whole, completed=done)
 
 
-def _short(name: str) -> str:
-    experiment, _, seed = name.rsplit("-", 2)
-    return f"{experiment}, seed {seed}"
+def _minutes(todo: Sequence[Task]) -> float:
+    return sum(task.definition.minutes for task in todo)
 
 
 def _table(rows: Sequence[ledger.Row], quick: bool) -> Table:
@@ -202,13 +181,6 @@ def _table(rows: Sequence[ledger.Row], quick: bool) -> Table:
     table.add_column("ours", no_wrap=True)
     table.add_column("n", justify="right")
     table.add_column("in its band" if quick else "verdict")
-    for row in rows:
-        unit = " %" if row.claim.in_percent else ""
-        paper = row.claim.paper_value + (unit if row.claim.paper_value else "")
-        first, *others = row.kinds
-        judged = ("yes" if row.in_band else "no") if quick and row.n else row.verdict
-        ours = f"{first.ours}{unit}" if row.n else ""
-        table.add_row(row.claim.id, escape(paper), ours, str(first.n or ""), judged)
-        for kind in others:
-            table.add_row("", "", f"{kind.ours}{unit}", str(kind.n), "")
+    for row, cells in ledger.lines(rows, quick=quick):
+        table.add_row(row.claim.id if row else "", *map(escape, cells))
     return table

@@ -31,14 +31,13 @@ class CraftingRun:
 def crafting_runs() -> tuple[CraftingRun, ...]:
     """The runs of `tools/ledger/crafting.py`, by way and seed."""
     text = files("advtutor").joinpath("assets/crafting.csv").read_text(encoding="utf-8")
-    runs: dict[tuple[str, int], list[dict[str, str]]] = {}
+    runs: dict[tuple[int, int], list[dict[str, str]]] = {}
     for row in csv.DictReader(text.splitlines()):
-        runs.setdefault((row.pop("way"), int(row.pop("seed"))), []).append(row)
+        row.pop("epoch")
+        runs.setdefault((WAYS.index(row.pop("way")), int(row.pop("seed"))), []).append(row)
     return tuple(
         CraftingRun(
-            way,
-            seed,
-            {name: tuple(float(row[name]) for row in rows) for name in rows[0] if name != "epoch"},
+            WAYS[way], seed, {name: tuple(float(row[name]) for row in rows) for name in rows[0]}
         )
-        for (way, seed), rows in sorted(runs.items(), key=lambda run: (WAYS.index(run[0][0]), run))
+        for (way, seed), rows in sorted(runs.items())
     )

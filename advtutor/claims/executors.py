@@ -3,29 +3,29 @@
 import contextlib
 import multiprocessing
 import os
-import queue
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
 from advtutor._threads import share_cores
 
 Message = tuple[str, float, str]  # the run's name, the share that is done, and what is being done
-Listener = Callable[[Message], None]
+Tell = Callable[[Message], None]
 SECONDS_TO_ANSWER = 5
-
-
-class Channel(Protocol):
-    """How a run says how far it is, from wherever it runs."""
-
-    def put(self, message: Message) -> None:
-        """Send a message to whoever listens."""
 
 
 class ExecutorError(Exception):
     """There is no such place to compute in; the message says what to do."""
+
+
+class Place(NamedTuple):
+    """How to make an executor, how a run says there how far it is, and torch's threads for it."""
+
+    make_executor: Callable[[], Executor]
+    tell: Tell
+    threads: int | None = None
 
 
 class Inline(Executor):
@@ -41,74 +41,47 @@ class Inline(Executor):
         return future
 
 
-class _Direct:
-    def __init__(self, listener: Listener) -> None:
-        self.put = listener
-
-
 @contextlib.contextmanager
-def inline(listener: Listener) -> Iterator[tuple[Callable[[], Executor], Channel, int | None]]:
-    """In this process: (a maker of executors, the channel, torch threads for each run)."""
-    yield Inline, _Direct(listener), None
-
-
-@contextlib.contextmanager
-def processes(
-    jobs: int, listener: Listener
-) -> Iterator[tuple[Callable[[], Executor], Channel, int | None]]:
+def processes(jobs: int, listener: Tell) -> Iterator[Place]:
     """In `jobs` processes with one torch thread each, which end with this one."""
     context = multiprocessing.get_context("spawn")
     share_cores(os.environ)
     with context.Manager() as manager:
-        channel = manager.Queue()
-        ear = threading.Thread(target=_listen, args=(channel, listener), daemon=True)
+        spared = manager._process.pid  # type: ignore[attr-defined]  # needed to say goodbye
+        messages = manager.Queue()
+
+        def listen() -> None:
+            with contextlib.suppress(OSError, EOFError):
+                while (message := messages.get()) is not None:
+                    listener(message)
+
+        ear = threading.Thread(target=listen, daemon=True)
         ear.start()
+        # Ctrl-C reaches every process of the terminal; the first one ends the others.
+        leave_it = signal.SIGINT, signal.SIG_IGN
         try:
-            yield (
-                lambda: ProcessPoolExecutor(jobs, context, initializer=_leave_interrupts),
-                channel,
-                1,
+            yield Place(
+                lambda: ProcessPoolExecutor(jobs, context, signal.signal, leave_it),
+                messages.put,
+                threads=1,
             )
         finally:
-            _end_children(manager)
+            for child in multiprocessing.active_children():
+                if child.pid != spared:
+                    child.terminate()
             with contextlib.suppress(OSError, EOFError):
-                channel.put(None)
+                messages.put(None)
             ear.join(timeout=2)
 
 
-def _leave_interrupts() -> None:
-    # Ctrl-C reaches every process of the terminal; the first one ends the others.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _tell_the_cluster(message: Message) -> None:
+    from distributed import get_worker
 
-
-def _listen(channel: queue.Queue, listener: Listener) -> None:
-    with contextlib.suppress(OSError, EOFError):
-        while (message := channel.get()) is not None:
-            listener(message)
-
-
-def _end_children(manager: Any) -> None:
-    spared = manager._process.pid  # still needed to say goodbye; `with` ends it
-    for child in multiprocessing.active_children():
-        if child.pid != spared:
-            child.terminate()
-
-
-class _Topic:
-    """Messages of a Dask worker to the client, as events of the cluster."""
-
-    NAME = "advtutor"
-
-    def put(self, message: Message) -> None:
-        from distributed import get_worker
-
-        get_worker().log_event(self.NAME, message)
+    get_worker().log_event("advtutor", message)
 
 
 @contextlib.contextmanager
-def dask(
-    scheduler: str, jobs: int, listener: Listener
-) -> Iterator[tuple[Callable[[], Executor], Channel, int | None]]:
+def dask(scheduler: str, jobs: int, listener: Tell) -> Iterator[Place]:
     """On a Dask cluster: `scheduler` is its address, or "local" for `jobs` workers made here.
 
     A run whose worker dies is repeated by the cluster. Raises ExecutorError if Dask is not
@@ -141,6 +114,6 @@ def dask(
                 "--scheduler tcp://127.0.0.1:8786"
             ) from None
         stack.enter_context(client)
-        client.subscribe_topic(_Topic.NAME, lambda event: listener(event[1]))
+        client.subscribe_topic("advtutor", lambda event: listener(event[1]))
         # A run has no side effect on what is not its own: the same call may be made again.
-        yield (lambda: client.get_executor(pure=False)), _Topic(), 1
+        yield Place(lambda: client.get_executor(pure=False), _tell_the_cluster, threads=1)

@@ -5,15 +5,16 @@ import io
 import json
 import math
 import statistics
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from advtutor._files import whole_file
 from advtutor.claims import verdict
-from advtutor.claims.cell import band, with_unit
+from advtutor.claims.cell import band
 from advtutor.claims.experiments import EXPERIMENTS
 from advtutor.claims.experiments.varied import OF_ROWS
 from advtutor.claims.paper import PaperClaim, fill, paper_claims
@@ -37,7 +38,6 @@ class Row:
     seeds: tuple[int, ...] = ()
     values: tuple[float, ...] = ()
     networks: str = ""
-    recipe: dict[str, Any] | None = None
     remark: str = ""
 
     @property
@@ -59,9 +59,7 @@ class Row:
     def kinds(self) -> list["Row"]:
         """This row, or one for each of the two kinds that its runs fall into."""
         parts = verdict.kinds(self.values) if self.values else []
-        if len(parts) < 2:
-            return [self]
-        return [Row(self.claim, values=tuple(part)) for part in parts]
+        return [self] if len(parts) < 2 else [Row(self.claim, values=tuple(p)) for p in parts]
 
     @property
     def in_band(self) -> bool:
@@ -98,34 +96,28 @@ class Row:
 
 def ledger(results: Iterable[Result]) -> list[Row]:
     """A row for each claim of the paper, in its order, from the results there are."""
-    by_experiment: dict[str, list[Result]] = {}
+    by_experiment: dict[str, list[Result]] = defaultdict(list)
     for result in sorted(results, key=lambda r: r.seed):
-        by_experiment.setdefault(result.experiment, []).append(result)
+        by_experiment[result.experiment].append(result)
 
     def measured(experiment: str, of: str, number: str) -> list[float]:
-        found = [r.number(of, number) for r in by_experiment.get(experiment, [])]
+        found = [r.number(of, number) for r in by_experiment[experiment]]
         return [value for value in found if value is not None]
 
     return [
-        _row(claim, by_experiment.get(claim.experiment, []), fill(claim.remark, measured))
+        _row(claim, by_experiment[claim.experiment], fill(claim.remark, measured))
         for claim in paper_claims().values()
     ]
 
 
 def _row(claim: PaperClaim, results: Sequence[Result], remark: str) -> Row:
-    measured = [r for r in results if r.number(claim.of, claim.number) is not None]
-    if not measured:
+    found = {r.seed: r.number(claim.of, claim.number) for r in results}
+    values = {seed: value for seed, value in found.items() if value is not None}
+    if not values:
         return Row(claim, remark=_why_not_run(claim, results))
     letters = networks()
-    used = EXPERIMENTS[claim.experiment].networks_of(claim.of)
-    row = Row(
-        claim,
-        seeds=tuple(r.seed for r in measured),
-        values=tuple(r.number(claim.of, claim.number) for r in measured),
-        networks=" ".join(sorted({letters[recipe.name] for recipe in used})),
-        recipe=measured[0].recipe,
-        remark=remark,
-    )
+    used = {letters[r.name] for r in EXPERIMENTS[claim.experiment].networks_of(claim.of)}
+    row = Row(claim, tuple(values), tuple(values.values()), " ".join(sorted(used)), remark)
     return replace(row, remark=NOT_KNOWN) if row.verdict in MISSED and not remark else row
 
 
@@ -136,7 +128,7 @@ def _why_not_run(claim: PaperClaim, results: Sequence[Result]) -> str:
         return claim.remark
     minutes = EXPERIMENTS[claim.experiment].minutes
     cost = f"It takes about {minutes:g} minutes of one core for each seed, and has not been run."
-    return " ".join(filter(None, [claim.not_comparable, cost]))
+    return f"{claim.not_comparable} {cost}".strip()
 
 
 def networks() -> dict[str, str]:
@@ -150,8 +142,7 @@ def networks() -> dict[str, str]:
     return {name: chr(ord("a") + i) for i, name in enumerate(dict.fromkeys(used))}
 
 
-@dataclass(frozen=True)
-class Spread:
+class Spread(NamedTuple):
     """A number over the seeds; `sd` is NaN for one seed."""
 
     mean: float
@@ -164,122 +155,85 @@ def supplement(results: Iterable[Result], experiment: str) -> dict[str, dict[str
 
     Lists (the course of a training) stand in the results alone.
     """
-    numbers: dict[str, dict[str, list[float]]] = {}
+    numbers: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for result in results:
-        if result.experiment == experiment:
-            for of, group in result.numbers.items():
-                for name, value in group.items():
-                    if not isinstance(value, list):
-                        numbers.setdefault(of, {}).setdefault(name, []).append(value)
-    return {
-        of: {
-            name: Spread(
-                statistics.fmean(v), statistics.stdev(v) if len(v) > 1 else math.nan, len(v)
-            )
-            for name, v in group.items()
-        }
-        for of, group in numbers.items()
-    }
+        for of, group in result.numbers.items() if result.experiment == experiment else ():
+            for name, value in group.items():
+                if not isinstance(value, list):
+                    numbers[of][name].append(value)
+
+    def spread(v: list[float]) -> Spread:
+        return Spread(statistics.fmean(v), statistics.stdev(v) if len(v) > 1 else math.nan, len(v))
+
+    return {of: {name: spread(v) for name, v in group.items()} for of, group in numbers.items()}
 
 
 # ---------------------------------------------------------------------------------------------
-# As files.
+# As text.
 
 
-def as_data(rows: Sequence[Row], *, quick: bool) -> dict[str, Any]:
-    """The ledger as plain data: the rule and the rows. A quick run has no verdicts."""
-    return {
-        **({} if quick else {"rule": RULE}),
-        "quick": quick,
-        "rows": [_row_as_data(row, quick) for row in rows],
-    }
+def lines(rows: Iterable[Row], *, quick: bool = False) -> Iterator[tuple[Row | None, list[str]]]:
+    """What is printed of each row: the paper's number, ours, n, and the verdict.
 
-
-def _row_as_data(row: Row, quick: bool) -> dict[str, Any]:
-    claim, settings = row.claim, (row.recipe or {}).get("settings", {})
-    measured = {
-        "mean": row.mean,
-        "half_width": row.half_width if row.n > 1 else None,
-        "values": list(row.values),
-        "seeds": list(row.seeds),
-        "in_band": row.in_band,
-    }
-    return {
-        "id": claim.id,
-        "section": claim.section,
-        "claim": claim.claim,
-        "setting": claim.setting,
-        "paper": claim.paper_value,
-        "unit": claim.unit,
-        "target": claim.target,
-        "low": claim.low,
-        "high": claim.high,
-        "n": row.n,
-        **(measured if row.n else {}),
-        "eps": settings.get("eps"),
-        "clipping": settings.get("clip"),
-        "experiment": claim.experiment,
-        "of": claim.of,
-        "number": claim.number,
-        **({} if quick else {"verdict": row.verdict}),
-        "remark": row.remark,
-    }
+    A row whose runs fall into two kinds takes two lines, the second without a row. A quick run has
+    no verdicts: the mean lies in the band or not.
+    """
+    for row in rows:
+        first, *others = row.kinds
+        judged = row.verdict if not quick else "" if not row.n else "yes" if row.in_band else "no"
+        n = f"{first.n} of {row.n}" if others else str(row.n or "")
+        claim = row.claim
+        yield row, [claim.printed(claim.paper_value), claim.printed(first.ours), n, judged]
+        for kind in others:
+            yield None, ["", claim.printed(kind.ours), f"{kind.n} of {row.n}", ""]
 
 
 def as_markdown(rows: Sequence[Row], *, short: bool = False, quick: bool = False) -> str:
-    """The ledger as a Markdown table, a line for each kind of runs.
+    """The ledger as a Markdown table.
 
     `short` leaves the bands, the networks, the ids and the remarks out; a `quick` run has no
     verdicts.
     """
     heads = ["claim", "paper", "ours", "n", "in the band" if quick else "verdict"]
-    heads += [] if short else ["band", "networks", "id", "remark"]
-    lines = []
-    for row in rows:
+    more = [] if short else ["band", "networks", "id", "remark"]
+    table = []
+    for row, cells in lines(rows, quick=quick):
+        if row is None:
+            table.append(["", *cells, *("" for _ in more)])
+            continue
         claim = row.claim
-        first, *others = row.kinds
-        for number, kind in enumerate([first, *others]):
-            ours = _with_unit(kind.ours, claim)
-            n = f"{kind.n} of {row.n}" if others else str(row.n or "")
-            if number:
-                lines.append(["", "", ours, n, *[""] * (len(heads) - 4)])
-                continue
-            judged = ("yes" if row.in_band else "no") if quick and row.n else row.verdict
-            cells = [f"{claim.claim} ({_place(claim)})", _with_unit(claim.paper_value, claim)]
-            cells += [ours, n, "" if quick and not row.n else judged]
-            if not short:
-                cells += [_band_of(claim), row.networks, claim.id, row.remark]
-            lines.append(cells)
-    return markdown_table(heads, lines)
+        place = f"appendix {claim.section}" if claim.section == "A" else f"section {claim.section}"
+        last = [] if short else [_band_of(claim), row.networks, claim.id, row.remark]
+        table.append([f"{claim.claim} ({place})", *cells, *last])
+    return markdown_table(heads + more, table)
 
 
 def shorter_trainings(results: Sequence[Result]) -> str:
     """What the first edition's shorter trainings gave for the same rows, as a Markdown table."""
     rows = {row.claim.id: row for row in ledger(results)}
-    lines = []
+    table = []
     for id, of in OF_ROWS.items():
         claim = rows[id].claim
-        cells = [id, _with_unit(claim.paper_value, claim)]
-        for experiment in ("shorter", "brighter"):
-            found = [r.number(of, claim.number) for r in results if r.experiment == experiment]
-            values = tuple(value for value in found if value is not None)
-            cells.append(_kinds_in_a_cell(Row(claim, values=values)))
-        lines.append([*cells, _kinds_in_a_cell(rows[id])])
+        found: dict[str, list[float]] = {"shorter": [], "brighter": []}
+        for result in results:
+            if (value := result.number(of, claim.number)) is not None:
+                found.get(result.experiment, []).append(value)
+        each = [*(Row(claim, values=tuple(values)) for values in found.values()), rows[id]]
+        table.append([id, claim.printed(claim.paper_value), *map(_kinds_in_a_cell, each)])
     scale = "pixels rescaled", "pixels not rescaled"
     heads = ["id", "paper", *(f"shorter, {each}" for each in scale), "the ledger"]
-    return markdown_table(heads, lines)
+    return markdown_table(heads, table)
 
 
 def _kinds_in_a_cell(row: Row) -> str:
-    each = [f"{_with_unit(kind.ours, row.claim)} (n = {kind.n})" for kind in row.kinds if kind.n]
-    return "; ".join(each)
+    return "; ".join(f"{row.claim.printed(k.ours)} (n = {k.n})" for k in row.kinds if k.n)
 
 
 def markdown_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Cells of text as a Markdown table, one line each."""
-    lines = [list(heads), ["---"] * len(heads)]
-    lines += [[cell.replace("|", "\\|") for cell in row] for row in rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    table = [list(heads), ["---"] * len(heads)]
+    table += [[cell.replace("|", "\\|") for cell in row] for row in rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in table)
 
 
 def key_of_networks(rows: Iterable[Row]) -> str:
@@ -298,24 +252,33 @@ def _band_of(claim: PaperClaim) -> str:
     return band(claim.low, claim.high, "%" if claim.in_percent else "")
 
 
-def _place(claim: PaperClaim) -> str:
-    return f"appendix {claim.section}" if claim.section == "A" else f"section {claim.section}"
+# ---------------------------------------------------------------------------------------------
+# As files.
 
 
-def _with_unit(number: str, claim: PaperClaim) -> str:
-    return with_unit(number, "%" if claim.in_percent else "") if number else ""
-
-
-def as_csv(rows: Sequence[Row], *, quick: bool) -> str:
-    """The ledger as CSV, one row for each claim."""
-    data = [_row_as_data(row, quick) for row in rows]
-    heads = list(dict.fromkeys(key for row in data for key in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, heads, lineterminator="\n")
-    writer.writeheader()
-    for row in data:
-        writer.writerow({k: json.dumps(v) if isinstance(v, list) else v for k, v in row.items()})
-    return text.getvalue()
+def as_data(row: Row, quick: bool) -> dict[str, Any]:
+    """A row as plain data. A quick run has no verdicts."""
+    claim = row.claim
+    settings = EXPERIMENTS[claim.experiment].settings if row.n else {}
+    measured = {
+        "mean": row.mean,
+        "half_width": row.half_width if row.n > 1 else None,
+        "values": list(row.values),
+        "seeds": list(row.seeds),
+        "in_band": row.in_band,
+    }
+    said = vars(claim) | {"paper": claim.paper_value}
+    first = ("id", "section", "claim", "setting", "paper", "unit", "target", "low", "high")
+    return {
+        **{name: said[name] for name in first},
+        "n": row.n,
+        **(measured if row.n else {}),
+        "eps": settings.get("eps"),
+        "clipping": settings.get("clip"),
+        **{name: said[name] for name in ("experiment", "of", "number")},
+        **({} if quick else {"verdict": row.verdict}),
+        "remark": row.remark,
+    }
 
 
 def write(rows: Sequence[Row], out: Path, *, quick: bool) -> list[Path]:
@@ -323,10 +286,18 @@ def write(rows: Sequence[Row], out: Path, *, quick: bool) -> list[Path]:
 
     Raises OSError if the disk does not take them.
     """
+    data = [as_data(row, quick) for row in rows]
+    whole = {**({} if quick else {"rule": RULE}), "quick": quick, "rows": data}
+    table = io.StringIO()
+    heads = list(dict.fromkeys(key for row in data for key in row))
+    writer = csv.DictWriter(table, heads, lineterminator="\n")
+    writer.writeheader()
+    for row in data:
+        writer.writerow({k: json.dumps(v) if isinstance(v, list) else v for k, v in row.items()})
     head = "**A quick run: fewer seeds, only the short experiments, and no verdicts.**"
     texts = {
-        "paper.json": json.dumps(as_data(rows, quick=quick), indent=1) + "\n",
-        "paper.csv": as_csv(rows, quick=quick),
+        "paper.json": json.dumps(whole, indent=1) + "\n",
+        "paper.csv": table.getvalue(),
         "paper.md": f"{head if quick else RULE}\n\n{as_markdown(rows, quick=quick)}",
     }
     for name, text in texts.items():

@@ -48,6 +48,10 @@ class PaperClaim:
         """Whether its number is a share, shown as a percentage."""
         return self.unit.startswith("%")
 
+    def printed(self, number: str) -> str:
+        """A number of it with its unit, if that is per cent."""
+        return f"{number} %" if number and self.in_percent else number
+
     @property
     def remark(self) -> str:
         """`not_comparable` and `reason`, with their placeholders."""

@@ -6,9 +6,10 @@ import math
 import os
 import platform
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
-from dataclasses import asdict, dataclass, field, replace
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ import torch
 
 import advtutor
 from advtutor._files import whole_file
-from advtutor.claims.executors import Channel
+from advtutor.claims.executors import Place, Tell
 from advtutor.claims.experiments import EXPERIMENTS, Experiment, Run
+from advtutor.claims.experiments.base import Numbers
 from advtutor.claims.paper import known_claim
 from advtutor.claims.trained import digest
 from advtutor.data import DataError
@@ -42,8 +44,13 @@ class Task:
         return EXPERIMENTS[self.experiment]
 
     @property
+    def title(self) -> str:
+        """What it is called on the screen."""
+        return f"{self.experiment}, seed {self.seed}"
+
+    @property
     def name(self) -> str:
-        """What it is called on disk and on the screen: it changes with the recipe."""
+        """What it is called on disk: it changes with the recipe."""
         recipe = digest(self.definition.recipe())
         return f"{self.experiment.replace(' ', '-')}-{recipe}-{self.seed}"
 
@@ -58,7 +65,7 @@ class Result:
     experiment: str
     seed: int
     recipe: dict[str, Any]
-    numbers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    numbers: Numbers = field(default_factory=dict)
     seconds: float = 0.0
     device: str = "cpu"
     threads: int = 1
@@ -81,6 +88,11 @@ class Result:
             and experiment.gave(self.numbers)
         )
 
+    @property
+    def end(self) -> str:
+        """What became of the run, in a word or two."""
+        return "left out" if self.missing else "failed" if self.failure else "done"
+
     def number(self, of: str, name: str) -> Any:
         """What was measured under this name; None if it was not there to be measured."""
         return self.numbers.get(of, {}).get(name)
@@ -91,22 +103,20 @@ def choose(only: Iterable[str]) -> list[Experiment]:
 
     Raises ReproduceError for a name that is neither, and for a claim that nothing measures.
     """
-    wanted: list[str] = []
-    for name in only:
-        if name in EXPERIMENTS:
-            wanted.append(name)
-            continue
-        try:
-            claim = known_claim(name)
-        except ValueError as error:
-            raise ReproduceError(
-                f"{error}. The ids stand in the ledger; the experiments are "
-                f"{', '.join(EXPERIMENTS)}."
-            ) from None
-        if not claim.experiment:
-            raise ReproduceError(f"{name} is not measured here: {claim.status}.")
-        wanted.append(claim.experiment)
+    wanted = {name if name in EXPERIMENTS else _behind(name) for name in only}
     return [e for e in EXPERIMENTS.values() if not wanted or e.name in wanted]
+
+
+def _behind(id: str) -> str:
+    try:
+        claim = known_claim(id)
+    except ValueError as error:
+        raise ReproduceError(
+            f"{error}. The ids stand in the ledger; the experiments are {', '.join(EXPERIMENTS)}."
+        ) from None
+    if not claim.experiment:
+        raise ReproduceError(f"{id} is not measured here: {claim.status}.")
+    return claim.experiment
 
 
 def tasks(experiments: Sequence[Experiment], seeds: int) -> list[Task]:
@@ -141,46 +151,40 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def run_task(task: Task, store: str, device: str, threads: int | None, channel: Channel) -> Result:
+def run_task(task: Task, store: str, device: str, threads: int | None, tell: Tell) -> Result:
     """Run one pair, wherever this is called, and return its result; a failure is a result too."""
     if threads:
         torch.set_num_threads(threads)
     definition, start = task.definition, time.perf_counter()
-    result = Result(task.experiment, task.seed, definition.recipe(), device=_name_of(device))
+    found: dict[str, Any]
 
     def report(share: float, words: str) -> None:
-        channel.put((task.name, share, words))
+        tell((task.name, share, words))
 
-    run = Run(task.seed, definition.networks, Path(store), device, report)
     try:
         report(0.0, "starts")
+        run = Run(task.seed, definition.networks, Path(store), device, report)
         numbers = definition.measure(run)
         bad = [f"{name} of {of}" for of, name, value in _each(numbers) if not math.isfinite(value)]
-        if bad:
-            result = replace(result, failure=f"not a number: {', '.join(bad)}")
-        else:
-            result = replace(result, numbers=numbers)
+        found = {"failure": f"not a number: {', '.join(bad)}"} if bad else {"numbers": numbers}
     except DataError as error:
-        result = replace(result, failure=str(error), missing=True)
+        found = {"failure": str(error), "missing": True}
     except Exception as error:  # told in the table; the other runs go on
-        result = replace(result, failure=" ".join(f"{type(error).__name__}: {error}".split()))
-    return replace(
-        result,
+        found = {"failure": " ".join(f"{type(error).__name__}: {error}".split())}
+    return Result(
+        **(vars(task) | {"recipe": definition.recipe()} | found),
         seconds=round(time.perf_counter() - start, 1),
+        device=torch.cuda.get_device_name(device) if device.startswith("cuda") else device,
         threads=torch.get_num_threads(),
         versions=versions(),
     )
 
 
-def _each(numbers: dict[str, dict[str, Any]]) -> Iterator[tuple[str, str, float]]:
+def _each(numbers: Numbers) -> Iterator[tuple[str, str, float]]:
     for of, group in numbers.items():
         for name, value in group.items():
             for number in value if isinstance(value, list) else [value]:
                 yield of, name, number
-
-
-def _name_of(device: str) -> str:
-    return torch.cuda.get_device_name(device) if device.startswith("cuda") else device
 
 
 # ---------------------------------------------------------------------------------------------
@@ -230,29 +234,30 @@ def read(path: Path) -> Result | None:
 def run_all(
     todo: Sequence[Task],
     kept: Kept,
+    place: Place,
     *,
-    make_executor: Callable[[], Executor],
-    channel: Channel,
     device: str = "cpu",
-    threads: int | None = None,
     finished: Callable[[Task, Result], None] = lambda task, result: None,
 ) -> list[Result]:
-    """Run `todo` on the executor that `make_executor()` gives; the results in the order they end.
+    """Run `todo` in a place; the results in the order they end.
 
     A pair waits while another one trains a network that it needs too. Each finished one is kept at
     once and told to `finished`. A run that fails costs only itself. When a worker process dies, the
     executor is made anew and what it had not finished is run again, up to `ATTEMPTS` times.
     """
-    waiting, results, tries = list(todo), [], dict.fromkeys(todo, 0)
-    executor = make_executor()
+    waiting, results, tries = list(todo), [], Counter[Task]()
+    executor, store = place.make_executor(), str(kept.networks.resolve())
     running: dict[Future, Task] = {}
 
-    def end(task: Task, result: Result) -> None:
+    def end(task: Task, result: Result | str) -> None:
+        if isinstance(result, str):  # why there is none
+            why = " ".join(result.split())
+            result = Result(task.experiment, task.seed, task.definition.recipe(), failure=why)
         try:
             if not result.failure:
                 kept.save(task, result)
         except OSError as error:
-            channel.put((task.name, 1.0, f"its result is not on disk: {error}"))
+            place.tell((task.name, 1.0, f"its result is not on disk: {error}"))
         results.append(result)
         finished(task, result)
 
@@ -263,31 +268,29 @@ def run_all(
                     continue
                 waiting.remove(task)
                 tries[task] += 1
-                arguments = (task, str(kept.networks.resolve()), device, threads, channel)
-                future = executor.submit(run_task, *arguments)
+                future = executor.submit(run_task, task, store, device, place.threads, place.tell)
                 running[future] = task
                 if future.done():  # an executor that computes at once: keep its result at once
                     break
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
-            broken: list[Task] = []
-            for future in done:
+            lost: list[Task] = []
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
                 task = running.pop(future)
                 try:
                     end(task, future.result())
                 except BrokenExecutor:
-                    broken.append(task)
+                    lost.append(task)
                 except Exception as error:  # the worker's own end: lost by the cluster, say
-                    end(task, _failed(task, f"{type(error).__name__}: {error}"))
-            if broken:
-                lost = [*broken, *running.values()]
+                    end(task, f"{type(error).__name__}: {error}")
+            if lost:
+                lost += running.values()
                 running.clear()
                 executor.shutdown(wait=False)
-                executor = make_executor()
+                executor = place.make_executor()
                 for task in lost:
-                    if tries[task] < ATTEMPTS:
-                        waiting.insert(0, task)
+                    if tries[task] == ATTEMPTS:
+                        end(task, f"its worker died {ATTEMPTS} times")
                     else:
-                        end(task, _failed(task, f"its worker died {ATTEMPTS} times"))
+                        waiting.insert(0, task)
     except BaseException:
         for future in running:
             future.cancel()
@@ -300,8 +303,3 @@ def run_all(
 def _share_a_network(a: Task, b: Task) -> bool:
     recipes = a.definition.networks.values()
     return a.seed == b.seed and any(r in recipes for r in b.definition.networks.values())
-
-
-def _failed(task: Task, why: str) -> Result:
-    recipe = task.definition.recipe()
-    return Result(task.experiment, task.seed, recipe, failure=" ".join(why.split()))

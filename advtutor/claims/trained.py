@@ -64,14 +64,10 @@ class Recipe:
     def name(self) -> str:
         """What a reader calls its network; two recipes of the ledger do not share a name."""
         kind = {"clean": "", "yes or no": "independent classes"}.get(self.objective, self.objective)
-        units, penalty = self.options.get("units"), f" {self.penalty:g}" if self.penalty else ""
-        parts = [
-            self.model,
-            f"{units} units" if units else "",
-            f"{kind}{penalty}",
-            f"{self.epochs} epoch{'s' * (self.epochs > 1)}",
-        ]
-        return ", ".join(filter(None, parts))
+        units = f"{self.options['units']} units" if "units" in self.options else ""
+        penalty = f" {self.penalty:g}" if self.penalty else ""
+        length = f"{self.epochs} epoch{'s' * (self.epochs > 1)}"
+        return ", ".join(filter(None, [self.model, units, f"{kind}{penalty}", length]))
 
     @property
     def loss(self) -> attacks.Loss | None:
@@ -98,15 +94,10 @@ def _yes_or_no(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
     return models.binary_cross_entropy(model(x), y).mean()
 
 
-@dataclass(frozen=True)
-class _L1Decay:
+def _l1_decay(penalty: float, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
     """Cross-entropy plus `penalty` times the absolute first-layer weights (paper, section 5)."""
-
-    penalty: float
-
-    def __call__(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-        first = next(m for m in model.modules() if isinstance(m, nn.Linear))
-        return training.clean(model, x, y) + self.penalty * first.weight.abs().sum()
+    first = next(m for m in model.modules() if isinstance(m, nn.Linear))
+    return training.clean(model, x, y) + penalty * first.weight.abs().sum()
 
 
 # The paper does not clip: nor do its objectives here.
@@ -116,7 +107,7 @@ OBJECTIVES: dict[str, Callable[[Recipe], training.Objective]] = {
     "sign noise": lambda recipe: training.Noise(recipe.eps, "sign", clip=None),
     "uniform noise": lambda recipe: training.Noise(recipe.eps, "uniform", clip=None),
     "yes or no": lambda recipe: _yes_or_no,
-    "L1 decay": lambda recipe: _L1Decay(recipe.penalty),
+    "L1 decay": lambda recipe: partial(_l1_decay, recipe.penalty),
 }
 
 
@@ -170,26 +161,23 @@ def trained(
 
 
 def _train(
-    model: nn.Module,
-    recipe: Recipe,
-    seed: int,
-    data: Split,
-    checkpoint: Path,
-    report: Report,
+    model: nn.Module, recipe: Recipe, seed: int, data: Split, checkpoint: Path, report: Report
 ) -> list[dict[str, float]]:
     data = recipe.only(data)
-    x, y = data.x[: recipe.examples], data.y[: recipe.examples]
-    held_out = Split(
-        data.x[len(data.x) - recipe.held_out :], data.y[len(data.y) - recipe.held_out :]
-    )
+    held_out = Split(*(part[len(part) - recipe.held_out :] for part in data))
 
-    def after_epoch(model: nn.Module) -> dict[str, float]:
-        return _errors(model, held_out, recipe.eps) if recipe.held_out else {}
+    def errors(model: nn.Module) -> dict[str, float]:
+        if not recipe.held_out:
+            return {}
+        fgsm = partial(attacks.fgsm, eps=recipe.eps, clip=None)
+        return {
+            "clean error": evaluate(model, *held_out).error,
+            "FGSM error": evaluate(model, *held_out, fgsm).error,
+        }
 
     history = training.fit(
         model,
-        x,
-        y,
+        *(part[: recipe.examples] for part in data),
         objective=OBJECTIVES[recipe.objective](recipe),
         optimizer=getattr(training, recipe.optimizer),
         epochs=recipe.epochs,
@@ -197,21 +185,13 @@ def _train(
         lr=recipe.lr,
         seed=seed,
         progress=lambda share: report(share, f"epoch {1 + int(share * recipe.epochs)}"),
-        validation=after_epoch,
+        validation=errors,
         keep_best=recipe.stop_on,
         checkpoint=checkpoint,
     )
     if history.interrupted:
         raise KeyboardInterrupt
     return history.epochs
-
-
-def _errors(model: nn.Module, split: Split, eps: float) -> dict[str, float]:
-    fgsm = partial(attacks.fgsm, eps=eps, clip=None)
-    return {
-        "clean error": evaluate(model, *split).error,
-        "FGSM error": evaluate(model, *split, fgsm).error,
-    }
 
 
 def save(model: nn.Module, path: Path, metadata: Mapping[str, str]) -> None:

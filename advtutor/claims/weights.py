@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import as_file, files
-from typing import Any
 
 from torch import nn
 
@@ -29,11 +28,10 @@ class Shipped:
 def shipped_networks() -> dict[str, Shipped]:
     """The networks that come with the package, by name; `make weights` makes them again."""
     text = files("advtutor").joinpath(FOLDER, "index.json").read_text(encoding="utf-8")
-    return {name: _shipped(name, entry) for name, entry in json.loads(text).items()}
-
-
-def _shipped(name: str, entry: dict[str, Any]) -> Shipped:
-    return Shipped(name=name, recipe=Recipe.from_data(entry.pop("recipe")), **entry)
+    return {
+        name: Shipped(**(entry | {"name": name, "recipe": Recipe.from_data(entry["recipe"])}))
+        for name, entry in json.loads(text).items()
+    }
 
 
 def pretrained(name: str) -> nn.Module:
