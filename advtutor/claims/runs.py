@@ -59,7 +59,7 @@ class Task:
 class Result:
     """What one run measured, and all that is needed to do it again.
 
-    numbers: by what they were measured on, as the experiment's `gives` announces them.
+    numbers: by what they were measured on, by name.
     """
 
     experiment: str
