@@ -11,11 +11,8 @@ import pytest
 from nbformat import NotebookNode
 
 from tools.notebooks import rules
-from tools.notebooks.build import KINDS, course_version, known_names
-from tools.notebooks.source import NOTEBOOKS, Kind, notebook_path, read_source, source_path
-
-STORED = [(name, kind) for name in known_names() for kind in KINDS]
-each_stored = pytest.mark.parametrize(("name", "kind"), STORED)
+from tools.notebooks.build import KINDS, course_version, faults_of, known_names
+from tools.notebooks.source import NOTEBOOKS, Kind, notebook_path
 
 
 def stored(name: str, kind: Kind) -> NotebookNode:
@@ -33,62 +30,15 @@ def test_each_source_has_both_notebooks() -> None:
     )
 
 
-@each_stored
-def test_belongs_to_its_source(name: str, kind: Kind) -> None:
-    """Catches an edit of a generated notebook, and a source edited without a new build."""
-    source = read_source(source_path(name))
-    faults = rules.source_faults(stored(name, kind), source, name, kind, course_version())
-    assert not faults, "run `make notebooks`"
-
-
-@each_stored
-def test_was_run_from_top_to_bottom(name: str, kind: Kind) -> None:
-    """Catches a cell without stored outputs, which nbval passes over without a word."""
-    assert not rules.count_faults(stored(name, kind))
-
-
-@each_stored
-def test_tags_are_known(name: str, kind: Kind) -> None:
-    """Catches a misspelt tag, which nbval ignores in silence."""
-    assert not rules.tag_faults(stored(name, kind))
-
-
-@each_stored
-def test_keeps_to_its_budgets(name: str, kind: Kind) -> None:
-    """Catches a notebook too large for git or too slow for a lesson."""
-    size = notebook_path(name, kind).stat().st_size
-    assert not rules.budget_faults(stored(name, kind), size)
-
-
-@each_stored
-def test_cells_are_short(name: str, kind: Kind) -> None:
-    """Catches a code cell that nobody reads to its end."""
-    assert not rules.length_faults(stored(name, kind))
-
-
-@each_stored
-def test_outputs_are_clean(name: str, kind: Kind) -> None:
-    """Catches stored errors, warnings, SVG, dead widgets and folders of the building machine."""
-    assert not rules.output_faults(stored(name, kind))
-
-
-@each_stored
-def test_checks_say_what_they_should(name: str, kind: Kind) -> None:
-    """Catches a solution that fails its check, and a stub that passes one."""
-    assert not rules.mark_faults(stored(name, kind), kind)
-
-
-@each_stored
-def test_links_lead_somewhere(name: str, kind: Kind) -> None:
-    """Catches a link that breaks where the notebook lies, one folder down for the solved one."""
-    path = notebook_path(name, kind)
-    assert not rules.link_faults(stored(name, kind), path.parent)
-
-
 @pytest.mark.parametrize("name", known_names())
-def test_stub_has_not_drifted(name: str) -> None:
-    """Catches a line of a stub that its solution does not have."""
-    assert not rules.pair_faults(stored(name, "learner"), stored(name, "solution"))
+def test_both_notebooks_are_sound_and_of_today(name: str) -> None:
+    """Catches each fault that `rules.py` knows, an older version's notebook, and a lost link."""
+    faults = faults_of(name)
+    assert not faults, "\n".join([*faults, "where its source has changed: run `make notebooks`"])
+    for kind in KINDS:
+        notebook, folder = stored(name, kind), notebook_path(name, kind).parent
+        assert notebook.metadata.advtutor.version == course_version(), "run `make notebooks`"
+        assert rules.link_faults(notebook, folder) == [], kind
 
 
 @pytest.mark.parametrize("name", known_names())
