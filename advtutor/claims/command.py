@@ -9,27 +9,12 @@ from pathlib import Path
 import torch
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    Progress,
-    TaskID,
-    TaskProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TimeRemainingColumn
 from rich.table import Table
 
 from advtutor.claims import executors, ledger
 from advtutor.claims.executors import Inline, Message, Place, Tell
-from advtutor.claims.runs import (
-    Kept,
-    ReproduceError,
-    Result,
-    Task,
-    choose,
-    run_all,
-    tasks,
-)
+from advtutor.claims.runs import Kept, ReproduceError, Result, Task, choose, run_all, tasks
 
 QUICK_SEEDS = 2
 
@@ -61,7 +46,9 @@ def reproduce(
     kept = Kept(out)
     results = {task: result for task in asked if (result := kept.load(task))}
     todo = [task for task in asked if task not in results]
-    _announce(asked, todo, quick, out, console)
+    words = f"{len(todo)} runs" + (f", {len(results)} more are in {out} already" if results else "")
+    words += f"; about {_minutes(todo):.0f} minutes on one core" if todo else ""
+    console.print(("A quick run: " if quick else "") + words + ".", highlight=False)
     watch = _Watch(todo, console)
     with _place(scheduler, jobs, len(todo), watch.hear) as place, watch:
         made = run_all(todo, kept, place, device=device, finished=watch.end)
@@ -95,15 +82,6 @@ def _check_device(device: str) -> None:
         ) from None
 
 
-def _announce(
-    asked: Sequence[Task], todo: Sequence[Task], quick: bool, out: Path, console: Console
-) -> None:
-    there = len(asked) - len(todo)
-    words = f"{len(todo)} runs" + (f", {there} more are in {out} already" if there else "")
-    words += f"; about {_minutes(todo):.0f} minutes on one core" if todo else ""
-    console.print(("A quick run: " if quick else "") + words + ".", highlight=False)
-
-
 def _place(
     scheduler: str | None, jobs: int, runs: int, listener: Tell
 ) -> contextlib.AbstractContextManager[Place]:
@@ -126,11 +104,8 @@ class _Watch(Progress):
 
     def __init__(self, todo: Sequence[Task], console: Console) -> None:
         super().__init__(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TaskProgressColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[words]}"),
+            *("{task.description}", BarColumn(), TaskProgressColumn(), TimeRemainingColumn()),
+            "{task.fields[words]}",
             console=console,
         )
         self._runs = {task.name: task for task in todo}
@@ -163,8 +138,8 @@ class _Watch(Progress):
             self._update_whole()
 
     def _update_whole(self) -> None:
-        done = sum(self._runs[n].definition.minutes * share for n, share in self._share.items())
-        self.update(self._whole, completed=done)
+        done = [self._runs[n].definition.minutes * share for n, share in self._share.items()]
+        self.update(self._whole, completed=sum(done))
 
 
 def _minutes(todo: Sequence[Task]) -> float:
@@ -172,10 +147,11 @@ def _minutes(todo: Sequence[Task]) -> float:
 
 
 def _table(rows: Sequence[ledger.Row], quick: bool) -> Table:
-    title = "The paper in numbers" + (", a quick run: no verdicts" if quick else "")
-    table = Table(title=title, caption_justify="left")
-    if not quick:
-        table.caption = "The rule for the verdicts stands in paper.md."
+    table = Table(
+        title="The paper in numbers" + (", a quick run: no verdicts" if quick else ""),
+        caption=None if quick else "The rule for the verdicts stands in paper.md.",
+        caption_justify="left",
+    )
     table.add_column("claim", no_wrap=True)
     table.add_column("paper", overflow="fold")
     table.add_column("ours", no_wrap=True)

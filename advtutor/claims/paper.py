@@ -70,6 +70,8 @@ def paper_claims() -> dict[str, PaperClaim]:
 
 def read_claim(row: Mapping[str, str]) -> PaperClaim:
     """A row of the table. Raises ValueError if it names a number that no experiment gives."""
+    from advtutor.claims.experiments import EXPERIMENTS  # here: who only states a claim waits less
+
     fields: dict[str, Any] = dict(row)
     fields |= {k: float(row[k]) if row[k] else None for k in ("target", "low", "high")}
     claim = PaperClaim(**fields)
@@ -77,18 +79,13 @@ def read_claim(row: Mapping[str, str]) -> PaperClaim:
     own = [(claim.experiment, claim.of, claim.number)] if claim.experiment else []
     for experiment, of, number in own + quoted:
         try:
-            _check(experiment, of, number)
+            if experiment not in EXPERIMENTS:
+                there = list(EXPERIMENTS)
+                raise ValueError(f"there is no experiment {experiment!r}: there is {there}")
+            EXPERIMENTS[experiment].check(of, number)
         except ValueError as error:
             raise ValueError(f"claims.csv, {claim.id}: {error}") from None
     return claim
-
-
-def _check(experiment: str, of: str, number: str) -> None:
-    from advtutor.claims.experiments import EXPERIMENTS  # here: who only states a claim waits less
-
-    if experiment not in EXPERIMENTS:
-        raise ValueError(f"there is no experiment {experiment!r}: there is {list(EXPERIMENTS)}")
-    EXPERIMENTS[experiment].check(of, number)
 
 
 # {experiment/of/number} is the mean over the seeds in per cent, with one digit after the point;
