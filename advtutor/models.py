@@ -156,7 +156,7 @@ class Maxout(Network):
             for before, dropped in zip(sizes[:-1], drop[:-1], strict=True):
                 layers += [dropped, MaxoutLayer(before, units, pieces)]
             super().__init__(nn.Flatten(), *layers, drop[-1], nn.Linear(sizes[-1], classes))
-            for linear in self._linears():
+            for linear in _linears(self):
                 nn.init.uniform_(linear.weight, -0.005, 0.005)
                 nn.init.zeros_(linear.bias)
 
@@ -166,11 +166,12 @@ class Maxout(Network):
 
         Call it after each step of the optimiser; it changes the weights in place.
         """
-        for linear in self._linears():
+        for linear in _linears(self):
             linear.weight.renorm_(p=2, dim=0, maxnorm=1.9365)
 
-    def _linears(self) -> list[nn.Linear]:
-        return [module for module in self.modules() if isinstance(module, nn.Linear)]
+
+def _linears(model: nn.Module) -> list[nn.Linear | nn.Conv2d]:
+    return [m for m in model.modules() if isinstance(m, nn.Linear | nn.Conv2d)]
 
 
 class _PlainDropout(nn.Dropout):
@@ -264,10 +265,8 @@ class ConvMaxout(Network):
 
         Call it after each step of the optimiser; it changes the weights in place.
         """
-        linears = [m for m in self.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
-        for linear in linears:
-            length = 0.9 if linear is linears[0] else 1.9365
-            linear.weight.renorm_(p=2, dim=0, maxnorm=length)
+        for i, linear in enumerate(_linears(self)):
+            linear.weight.renorm_(p=2, dim=0, maxnorm=1.9365 if i else 0.9)
 
 
 class Affine(nn.Module):
@@ -322,21 +321,13 @@ class Gaussians(nn.Module):
         weighted_centres = weights * self.centres
         constant = (weighted_centres * self.centres).sum(dim=1)
         distance = F.linear(x.square(), weights, constant) - 2 * F.linear(x, weighted_centres)
-        distance = distance.clamp(min=1e-6)  # at a centre the log-odds would be infinite
-        return -distance - (-torch.expm1(-distance)).log()
+        return _log_odds(distance)
 
 
-class IsotropicRBF(Network):
-    """One width for each class: `p(class k | x) = exp(-b_k ||x - mu_k||^2)`.
-
-    Takes and returns what `RBF` does.
-    """
-
-    def __init__(self, inputs: int = 784, classes: int = 10, *, seed: int = 0) -> None:
-        with seeded(seed):
-            super().__init__(nn.Flatten(), _LowRank(inputs, classes, rank=0))
-
-    probabilities = RBF.probabilities
+def _log_odds(distance: Tensor) -> Tensor:
+    """The log-odds of `exp(-distance)`."""
+    distance = distance.clamp(min=1e-6)  # at a centre they would be infinite
+    return -distance - (-torch.expm1(-distance)).log()
 
 
 class LowRankRBF(Network):
@@ -354,6 +345,16 @@ class LowRankRBF(Network):
             super().__init__(nn.Flatten(), _LowRank(inputs, classes, rank))
 
     probabilities = RBF.probabilities
+
+
+class IsotropicRBF(LowRankRBF):
+    """One width for each class: `p(class k | x) = exp(-b_k ||x - mu_k||^2)`.
+
+    Takes and returns what `RBF` does.
+    """
+
+    def __init__(self, inputs: int = 784, classes: int = 10, *, seed: int = 0) -> None:
+        super().__init__(0, inputs, classes, seed=seed)
 
 
 class SoftmaxRBF(RBF):
@@ -383,8 +384,7 @@ class _LowRank(nn.Module):
             seen = torch.einsum("ni,kri->nkr", x, self.factors)
             of_centre = torch.einsum("ki,kri->kr", self.centres, self.factors)
             distance = distance + (seen - of_centre).square().sum(dim=2)
-        distance = distance.clamp(min=1e-6)
-        return -distance - (-torch.expm1(-distance)).log()
+        return _log_odds(distance)
 
 
 class Sigmoids(Network):

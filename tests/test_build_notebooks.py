@@ -218,7 +218,7 @@ def test_a_failed_write_keeps_the_old_file(folder: Path, monkeypatch: pytest.Mon
     def full(*_: object) -> None:
         raise OSError("no space left")
 
-    monkeypatch.setattr(tool.os, "replace", full)
+    monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(OSError, match="no space"):
         tool.write(nbformat.read(path, as_version=4), path)
     assert path.read_bytes() == before

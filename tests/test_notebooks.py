@@ -10,8 +10,9 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
+import advtutor
 from tools.notebooks import rules
-from tools.notebooks.build import KINDS, course_version, faults_of, known_names
+from tools.notebooks.build import KINDS, faults_of, known_names
 from tools.notebooks.source import NOTEBOOKS, Kind, notebook_path
 
 
@@ -37,7 +38,7 @@ def test_both_notebooks_are_sound_and_of_today(name: str) -> None:
     assert not faults, "\n".join([*faults, "where its source has changed: run `make notebooks`"])
     for kind in KINDS:
         notebook, folder = stored(name, kind), notebook_path(name, kind).parent
-        assert notebook.metadata.advtutor.version == course_version(), "run `make notebooks`"
+        assert notebook.metadata.advtutor.version == advtutor.__version__, "run `make notebooks`"
         assert rules.link_faults(notebook, folder) == [], kind
 
 

@@ -7,15 +7,17 @@ python -m tools.notebooks.build 02_gradient_sign_crafting
 
 import argparse
 import math
-import os
 import re
 import sys
 from pathlib import Path
 
 import nbformat
+from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 from nbformat import NotebookNode
 from tqdm import tqdm
 
+import advtutor
+from advtutor._files import whole_file
 from advtutor._say import TOLD
 from tools.notebooks.execution import RunError, execute
 from tools.notebooks.rules import all_faults, pair_faults
@@ -40,13 +42,6 @@ class BuildError(RuntimeError):
     """A notebook that could not be built; the message names it, the cell and the error."""
 
 
-def course_version() -> str:
-    """The version of the package that the notebooks are made with."""
-    from advtutor import __version__
-
-    return __version__
-
-
 def is_current(path: Path, made: NotebookNode) -> bool:
     """Whether the notebook stored at `path` was built from the source and version of `made`."""
     if not path.exists():
@@ -62,6 +57,8 @@ def normalise(notebook: NotebookNode) -> NotebookNode:
     """Take away whatever differs between two runs of the same source: counts, times, widgets."""
     notebook.metadata.pop("widgets", None)
     notebook.metadata.language_info = NotebookNode(name="python")
+    # The kernel cuts a stream at random.
+    notebook, _ = CoalesceStreamsPreprocessor().preprocess(notebook, {})
     count = 0
     for cell in notebook.cells:
         cell.metadata = NotebookNode(
@@ -70,20 +67,8 @@ def normalise(notebook: NotebookNode) -> NotebookNode:
         if cell.cell_type == "code":
             count += 1
             cell.execution_count = count
-            cell.outputs = [normal_output(output, count) for output in joined(cell.outputs)]
+            cell.outputs = [normal_output(output, count) for output in cell.outputs]
     return notebook
-
-
-def joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
-    """`outputs` with neighbouring pieces of one stream put together: the kernel cuts at random."""
-    whole: list[NotebookNode] = []
-    for output in outputs:
-        before = whole[-1] if whole else NotebookNode(output_type=None)
-        if output.output_type == before.output_type == "stream" and output.name == before.name:
-            before.text += output.text
-        else:
-            whole.append(output)
-    return whole
 
 
 def normal_output(output: NotebookNode, count: int) -> NotebookNode:
@@ -105,13 +90,8 @@ def normal_output(output: NotebookNode, count: int) -> NotebookNode:
 def write(notebook: NotebookNode, path: Path) -> None:
     """Write `notebook` to `path`: afterwards the whole new file is there, or the old one still."""
     nbformat.validate(notebook)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        draft.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8", newline="\n")
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
+    with whole_file(path) as new:
+        new.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8", newline="\n")
 
 
 def build(
@@ -172,7 +152,7 @@ def main(arguments: list[str] | None = None) -> int:
     if unknown := [name for name in names if name not in known]:
         parser.error(f"no source for {', '.join(unknown)}; there are: {', '.join(known)}")
     try:
-        written = build(names, NOTEBOOKS, course_version(), everything=chosen.all)
+        written = build(names, NOTEBOOKS, advtutor.__version__, everything=chosen.all)
     except (BuildError, SourceError) as error:
         print(f"not built: {error}", file=sys.stderr)
         return 1
