@@ -22,7 +22,7 @@ from advtutor.attacks.inputs import (
     check_size,
     warn_caller,
 )
-from advtutor.attacks.query import Guard, Query, modules_of
+from advtutor.attacks.query import Guard, answer, modules_of
 
 Attack = Callable[[nn.Module, Tensor, Tensor], Tensor]
 SizedAttack = Callable[[nn.Module, Tensor, Tensor, float], Tensor]
@@ -91,7 +91,7 @@ def evaluate(
     wrong_before = wrong = fooled = unmoved = 0
     confidence = max_linf = 0.0
     with eval_mode(model):
-        reader, guard = Reader(model, x), Guard(model)
+        reader, guard = Reader(model), Guard(model)
         for x_batch, y_batch in batches(model, x, y, batch_size):
             x_adv = x_batch
             if attack is not None:
@@ -179,7 +179,7 @@ def transfer_matrix(
     with contextlib.ExitStack() as stack:
         for model in models.values():
             stack.enter_context(eval_mode(model))
-        readers = [Reader(model, x) for model in models.values()]
+        readers = [Reader(model) for model in models.values()]
         for row, source in enumerate(models.values()):
             read: list[list[Tensor]] = [[] for _ in models]
             guard = Guard(source)
@@ -230,20 +230,16 @@ def predict(model: nn.Module, x: Tensor, *, batch_size: int = 512) -> Prediction
     check_model(model)
     x, batch_size = check_images(x, None), check_count("batch_size", batch_size)
     with eval_mode(model):
-        reader = Reader(model, x)
+        reader = Reader(model)
         parts = [reader(*to_device_of(model, part)) for part in x.split(batch_size)]
     return Prediction(*(torch.cat(numbers).to(x.device) for numbers in zip(*parts, strict=True)))
 
 
 class Reader:
-    """Asks a model in eval mode again and again for its prediction, without gradients.
+    """Asks a model in eval mode for its prediction at copies of the images, without gradients."""
 
-    It tries on the first of `x` whether the model writes to its images.
-    """
-
-    def __init__(self, model: nn.Module, x: Tensor) -> None:
-        self.model, self._query = model, Query(model)
-        self._query.try_out(*to_device_of(model, x[:2]))
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
         self._probabilities = getattr(_under_wrappers(model), "probabilities", None)
         inside = [m for m in modules_of(model) if callable(getattr(m, "probabilities", None))]
         self._inside: list[Any] = inside
@@ -261,7 +257,7 @@ class Reader:
     def logits(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """What the prediction at `x` rests on."""
         with torch.no_grad():
-            return self._query(x, y)
+            return answer(self.model, x.clone(), y)
 
     def _compare(self, logits: Tensor, softmax: Tensor) -> None:
         """Warn if a module inside has probabilities of its own that are not the `softmax`."""

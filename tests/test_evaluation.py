@@ -8,7 +8,14 @@ import torch
 from torch import nn
 
 from advtutor import attacks, models, training
-from advtutor.evaluation import Report, attack_report, evaluate, robustness_curve, transfer_matrix
+from advtutor.evaluation import (
+    Report,
+    attack_report,
+    evaluate,
+    predict,
+    robustness_curve,
+    transfer_matrix,
+)
 
 
 class Reader(nn.Module):
@@ -278,3 +285,24 @@ def test_a_report_leaves_the_callers_randomness_alone(learnt):
     first = attack_report(learnt, IMAGES, LABELS, eps=0.1, queries=20)
     assert torch.equal(torch.rand(2), expected)
     assert first == attack_report(learnt, IMAGES, LABELS, eps=0.1, queries=20)
+
+
+@pytest.mark.parametrize("writes", ["in large batches", "from the third call on"])
+def test_a_model_that_writes_to_some_images_only_changes_none_of_yours(writes):
+    """Catches a model that is trusted with your images because it left the first ones alone."""
+
+    class Writer(nn.Module):
+        calls = 0
+
+        def forward(self, x):
+            self.calls += 1
+            if len(x) > 2 if writes == "in large batches" else self.calls > 2:
+                x.mul_(0.5)
+            return x.flatten(1)[:, :2]
+
+    x, y = torch.rand(12, 1, 2, 2), torch.zeros(12, dtype=torch.int64)
+    before = x.clone()
+    evaluate(Writer(), x, y, batch_size=3)
+    evaluate(Writer(), x, y, lambda model, images, labels: x[: len(images)], batch_size=3)
+    predict(Writer(), x, batch_size=3)
+    assert torch.equal(x, before)

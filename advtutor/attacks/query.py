@@ -101,27 +101,13 @@ def answer(model: Model, x: Tensor, y: Tensor | None = None) -> Tensor:
 
 
 class Query:
-    """A model that may be asked again and again, and whose images are safe from it.
+    """A model that an attack asks again and again at points of its own.
 
-    It gets a copy of the first images. If it writes to them, it gets copies for good.
+    It gets a copy of the first, the caller's images. If it writes to it, it gets copies for good.
     """
 
     def __init__(self, model: Model) -> None:
         self.model, self._copies = model, True
-
-    def try_out(self, few: Tensor) -> None:
-        """Show the model a copy of a `few` images, which is cheaper than one of the first batch.
-
-        What it draws by chance, it draws again. If it takes no few, nothing is known yet.
-        """
-        given = few.clone()
-        with (
-            contextlib.suppress(Exception),
-            torch.no_grad(),
-            torch.random.fork_rng([few.device] if few.is_cuda else []),
-        ):
-            self.model(given)
-            self._copies = not _same(given, few)
 
     def __call__(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """As `answer`."""
