@@ -412,6 +412,7 @@ def surface(
         if x[0] <= 0 <= x[-1] and y[0] <= 0 <= y[-1]:  # where one stands
             axis.plot(0, 0, marker="o", color="white", markeredgecolor="black", markersize=9)
         figure.colorbar(filled, label=zlabel)
+        axis.locator_params(nbins=5)  # their labels stay apart
         axis.set(xlabel=xlabel, ylabel=ylabel)
     row, column = divmod(int(values.argmax()), values.shape[1])
     alt = (

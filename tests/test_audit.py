@@ -124,9 +124,39 @@ def test_one_step_that_falls_behind(small: float, large: float, transfer: float,
         return torch.arange(100) < round(100 * share)
 
     all_, one = {"transfer": first(transfer), "PGD, cross-entropy": first(1.0)}, "FGSM"
-    curve = {0.15: {one: first(small), **all_}, 0.3: {one: first(large), **all_}}
-    gradients.judge(case, gradients.Slopes(0.0, 0.0, 0.0, 100, 0), curve[0.3], curve)
+    case.curve = {0.15: {one: first(small), **all_}, 0.3: {one: first(large), **all_}}
+    case.broken = case.curve[0.3]
+    gradients.judge(case, gradients.Slopes(0.0, 0.0, 0.0, 100, 0))
     assert ("masked-gradients" in case.found) == found
+
+
+@pytest.mark.parametrize(
+    ("classes", "n", "right", "found"),
+    [(100, 200, 0.1, False), (10, 20, 0.2, True), (10, 400, 0.2, False), (10, 400, 0.1, True)],
+)
+def test_no_better_than_guessing_is_a_matter_of_n(classes, n, right, found: bool) -> None:
+    """Catches luck that counts as knowledge, and knowledge of many classes that counts as luck."""
+    torch.manual_seed(0)
+    x = torch.rand(n, 1, 2, classes // 2)
+    y = x.flatten(1).argmax(dim=1)
+    wrong = torch.arange(n) >= right * n
+    y[wrong] = (y[wrong] + torch.randint(1, classes, (int(wrong.sum()),))) % classes
+    report = audit(lambda x: 2 * x.flatten(1) - 1, x, y, 0.01, budget=0.01)
+    assert ("chance" in report.names) == found
+
+
+def test_a_smaller_budget_asks_less_of_a_large_network(digits) -> None:
+    """Catches what does not come down with the budget, such as the substitute's lessons."""
+    looks = {}
+    for budget in (1.0, 0.1, 0.01):
+        looks[budget] = 0
+
+        def forward(model: nn.Module, x: Tensor, budget: float = budget) -> Tensor:
+            looks[budget] += len(x)
+            return model(x)
+
+        audit(zoo.Wrapped(zoo.base("digits", "pgd"), forward), *digits, eps=0.02, budget=budget)
+    assert looks[1.0] > 3 * looks[0.1] > 9 * looks[0.01], looks
 
 
 def test_a_hardened_network_beyond_the_size_it_was_hardened_for() -> None:

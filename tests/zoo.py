@@ -6,6 +6,7 @@ trained once; a fault is a wrapper around one, or a change of the pictures, the 
 
 import copy
 import functools
+import itertools
 import math
 import warnings
 from collections.abc import Callable
@@ -237,6 +238,15 @@ FORWARD: dict[str, tuple[set[str], Callable[[nn.Module, Tensor], Tensor]]] = {
 }
 
 
+ROUNDED: dict[str, tuple[set[str], Callable[[nn.Module, Tensor], Tensor]]] = {
+    "softmax in half precision": ({"probabilities"}, lambda m, x: m(x).half().softmax(1)),
+    "whole per cents": (
+        {"probabilities", "no-gradient"},
+        lambda m, x: (100 * m(x).softmax(1)).round(),
+    ),
+}
+
+
 def _some_other(x: Tensor, factor: float) -> Tensor:
     x = x.clone()
     x[3] *= factor
@@ -325,4 +335,7 @@ def faulty() -> dict[str, Animal]:
         turned = functools.partial(lambda u: Wrapped(u(), lambda m, x: m(_reversed(x))), usual)
         two = frozenset({"eps-units", "masked-gradients"})
         animals[f"{kind}, eps 8 and reversed"] = Animal(two, turned, kind, eps=8.0)
+    for kind, (name, (faults, forward)) in itertools.product(("digits", "colour"), ROUNDED.items()):
+        rounded = functools.partial(lambda k, f: Wrapped(base(k, "usual"), f), kind, forward)
+        animals[f"{kind}, {name}"] = Animal(frozenset(faults), rounded, kind)
     return animals

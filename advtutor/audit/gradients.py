@@ -1,6 +1,6 @@
 """What the gradients say, and whether the attacks that climb them can be believed."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -13,7 +13,6 @@ from advtutor.audit.measure import CLIMBS, Measured, at_least, share_of
 from advtutor.audit.subject import first_line
 
 WEAKER = ("sign noise", "uniform noise", "FGSM", "transfer", "blind queries")
-Broken = Mapping[str, Tensor]  # by attack: which pictures are misread, [N]
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Slopes:
 
 def probe(case: Case) -> Slopes:
     """Gradients at some pictures; where none can be computed, the subject knows it from now on."""
-    x, y = case.x[:200], case.y[:200]
+    x, y, (low, high) = case.x[:200], case.y[:200], case.clip
     weights = torch.randn(int(case.subject(x[:1]).shape[1]), device=x.device)
 
     def mixture(logits: Tensor, rows: Tensor) -> Tensor:
@@ -42,25 +41,23 @@ def probe(case: Case) -> Slopes:
     def loss(logits: Tensor, rows: Tensor) -> Tensor:
         return F.cross_entropy(logits, y[rows], reduction="none")
 
-    low, high = case.clip
     noise = low + (high - low) * torch.rand_like(x)
     between = torch.cat([(x + x.flip(0)) / 2, noise, (x + 3 * x.roll(1, 0)) / 4])
     at_pictures = largest_entries(case, x, mixture)
     off_pictures = largest_entries(case, between, mixture)
     right = case.subject(x).argmax(dim=1) == y
     of_loss = largest_entries(case, x, loss)
-    dead = of_loss[right] == 0
     return Slopes(
-        float((at_pictures == 0).float().mean()),
-        float((off_pictures == 0).float().mean()),
-        float(dead.float().mean()) if right.any() else 0.0,
+        share_of(at_pictures == 0),
+        share_of(off_pictures == 0),
+        share_of(of_loss[right] == 0) if right.any() else 0.0,
         int(right.sum()),
         int((at_pictures.isnan() | of_loss.isnan()).sum()),
     )
 
 
 def largest_entries(case: Case, x: Tensor, value: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    """The largest entry of each picture's gradient, without a sign: `[N]`."""
+    """The largest entry of each picture's gradient, without a sign: `[N]`, NaN where one is."""
     largest = []
     for rows in torch.arange(len(x), device=x.device).split(50):
         at = x[rows].clone().requires_grad_()
@@ -73,13 +70,11 @@ def largest_entries(case: Case, x: Tensor, value: Callable[[Tensor, Tensor], Ten
         except Exception as error:
             case.subject.detached = first_line(error)
         gradient = torch.zeros_like(at) if gradient is None else gradient
-        nan = gradient.isnan().flatten(1).any(dim=1)
-        size = gradient.abs().flatten(1).amax(dim=1)
-        largest.append(torch.where(nan, torch.nan, size))
+        largest.append(gradient.abs().flatten(1).amax(dim=1))
     return torch.cat(largest)
 
 
-def judge(case: Case, slopes: Slopes, broken: Broken, curve: Mapping[float, Broken]) -> None:
+def judge(case: Case, slopes: Slopes) -> None:
     """Note what the gradients and the attacks say against each other."""
     if slopes.nan:
         case.add("nan", f"the gradient is NaN for {slopes.nan} pictures")
@@ -91,68 +86,62 @@ def judge(case: Case, slopes: Slopes, broken: Broken, curve: Mapping[float, Brok
             "no-gradient",
             f"the gradient of the logits is exactly zero for {slopes.logits:.0%} of the pictures "
             f"and for {slopes.elsewhere:.0%} of mixtures and noise{why}"
-            + _against(broken, "blind queries"),
+            + _against(case, "blind queries"),
         )
     elif (slopes.loss > 0.05 and slopes.loss * slopes.n >= 3) or slopes.logits > 0.5:
         case.add(
             "vanishing-gradients",
             f"the gradient of the cross-entropy is exactly zero for {slopes.loss:.0%} of "
             f"{slopes.n} rightly read pictures, that of the logits for {slopes.logits:.0%}"
-            + _against(broken, "PGD, margin"),
+            + _against(case, "PGD, margin"),
         )
-    elif case.alone and (evidence := _masking(case, broken, curve)):
-        case.add("masked-gradients", "; ".join(evidence[:3]))
-    elif case.alone and case.comparable and case.subject.draws == 1 and "PGD, harder" in broken:
-        _weak_attack(case, broken)
+    elif case.alone:
+        seen = sorted((each for each in _masking(case) if each[0] > 0), reverse=True)
+        if seen:
+            case.add("masked-gradients", "; ".join(text for _, text in seen[:3]))
+        elif case.comparable and case.subject.draws == 1 and "PGD, harder" in case.broken:
+            _weak_attack(case)
 
 
-def _against(broken: Broken, name: str) -> str:
+def _against(case: Case, name: str) -> str:
     """What PGD breaks, and what `name` does."""
-    usual = CLIMBS[0]
-    if not {usual, name} <= broken.keys():
+    if not {CLIMBS[0], name} <= case.broken.keys():
         return ""
-    first, second = (share_of(broken[each]) for each in (usual, name))
-    return f"; error {first:.0%} under {usual}, {second:.0%} under {name}"
+    first, second = (share_of(case.broken[each]) for each in (CLIMBS[0], name))
+    return f"; error {first:.0%} under {CLIMBS[0]}, {second:.0%} under {name}"
 
 
-def _masking(case: Case, broken: Broken, curve: Mapping[float, Broken]) -> list[str]:
-    """Where a weaker attack does what a stronger one does not, the clearest first."""
-    seen: list[tuple[float, str]] = []
+def _masking(case: Case) -> Iterator[tuple[float, str]]:
+    """Where a weaker attack may do what a stronger one does not: above 0 it does; in words."""
     random = case.subject.draws > 1  # then chance breaks some pictures that a climb does not
-    tables = dict(curve)
-    if case.comparable:
-        tables[case.eps] = broken  # every picture instead of some
+    tables = case.curve | ({case.eps: case.broken} if case.comparable else {})  # every picture
     for eps, table in sorted(tables.items()):
         climbed = [table[name] for name in CLIMBS if name in table]
         if not climbed:
             continue
         stronger, usual = (torch.stack(each).any(dim=0) for each in (climbed, climbed[:2]))
         for name in (each for each in WEAKER if each in table):
-            missed = int((table[name] & ~stronger).sum())
-            share, other = share_of(table[name]), share_of(stronger)
-            text = (
-                f"at eps = {eps:.3g} {name} breaks {missed} of {len(stronger)} pictures that "
-                f"no PGD breaks (error {share:.0%} against {other:.0%})"
-            )
+            missed, share = int((table[name] & ~stronger).sum()), share_of(table[name])
             worth = at_least(missed, len(stronger)) - (0.15 if random else 0.03)
+            text = (
+                f"breaks {missed} of {len(stronger)} pictures that no PGD breaks "
+                f"(error {share:.0%} against {share_of(stronger):.0%})"
+            )
             if worth <= 0 and not random:
-                text = f"at eps = {eps:.3g} {name} breaks {share:.0%}, PGD {share_of(usual):.0%}"
+                text = f"breaks {share:.0%}, PGD {share_of(usual):.0%}"
                 worth = _ahead(table[name], usual)
-            seen.append((worth, text))
+            yield worth, f"at eps = {eps:.3g} {name} {text}"
     if not random:
-        seen += _bent_towards_one_step(case, curve)
-    return [text for worth, text in sorted(seen, reverse=True) if worth > 0]
+        yield from _bent_towards_one_step(case)
 
 
-def _bent_towards_one_step(
-    case: Case, curve: Mapping[float, Broken]
-) -> Iterator[tuple[float, str]]:
+def _bent_towards_one_step(case: Case) -> Iterator[tuple[float, str]]:
     """FGSM falls below transfer, and below itself with a smaller eps: it was trained against.
 
     Either alone is no fault: one long step is weak at a curved network, and may run past what it
     looks for.
     """
-    tables = {eps: t for eps, t in curve.items() if {"FGSM", "transfer"} <= t.keys()}
+    tables = {eps: t for eps, t in case.curve.items() if {"FGSM", "transfer"} <= t.keys()}
     for small, large in combinations(sorted(tables), 2):
         less, more = tables[small]["FGSM"], tables[large]["FGSM"]
         transfer = tables[large]["transfer"]
@@ -171,10 +160,10 @@ def _ahead(a: Tensor, b: Tensor) -> float:
     return (gain - max(noise, 0.05 * len(a))) / len(a)
 
 
-def _weak_attack(case: Case, broken: Broken) -> None:
-    base, n = CLIMBS[0], len(case.x)
-    usual = Measured(base, n, int(broken[base].sum()))
-    hard = Measured("PGD, harder", n, int((broken[base] | broken["PGD, harder"]).sum()))
-    if at_least(hard.wrong - usual.wrong, n) > 0.05:
+def _weak_attack(case: Case) -> None:
+    n, usual = len(case.x), case.broken[CLIMBS[0]]
+    first = Measured(CLIMBS[0], n, int(usual.sum()))
+    hard = Measured("PGD, harder", n, int((usual | case.broken["PGD, harder"]).sum()))
+    if at_least(hard.wrong - first.wrong, n) > 0.05:
         longer = f"with twice the steps, restarts and the other loss {hard}"
-        case.add("weak-attack", f"{base} breaks {usual}; {longer}")
+        case.add("weak-attack", f"{CLIMBS[0]} breaks {first}; {longer}")

@@ -4,8 +4,9 @@ Each fault is mended as far as it can be, so that it does not hide the next; a n
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -21,6 +22,8 @@ class Case:
     found: the evidence for each finding, by its name. notes: what was mended.
     comparable: whether eps is one at which attacks can be compared. alone: whether an answer
     depends on its picture alone. informed: whether the network is better than guessing.
+    broken: by attack, which pictures are misread `[N]`, and `curve` the same at other eps.
+    made: the first attacked form of each picture that was misread, `[N, ...]`.
     """
 
     subject: Subject
@@ -34,38 +37,19 @@ class Case:
     comparable: bool = True
     alone: bool = True
     informed: bool = True
+    broken: dict[str, Tensor] = field(default_factory=dict)
+    curve: dict[float, dict[str, Tensor]] = field(default_factory=dict)
+    made: Tensor = field(default_factory=lambda: torch.empty(0))
 
     @property
     def span(self) -> float:
         """The distance from the darkest to the brightest pixel that is possible."""
         return self.clip[1] - self.clip[0]
 
-    def add(self, name: str, evidence: str) -> None:
+    def add(self, name: str, evidence: str, mended: str = "") -> None:
         """Note the finding `name`; one that is there already gets this evidence too."""
         self.found.setdefault(name, []).append(evidence)
-
-
-def inspect(case: Case, given: Tensor | None, on: list[str]) -> bool:
-    """Look at everything but the attacks; False if there is nothing to attack.
-
-    The network is in eval mode; `given` are answers in the mode that it came in, `on` the layers
-    that were in train mode then.
-    """
-    _randomness(case)
-    _mode(case, given, on)
-    numbers = answers(case.subject.once, case.x).isfinite().all(dim=1)
-    if not numbers.all():
-        case.add("nan", f"it answers {int((~numbers).sum())} of {len(case.x)} pictures with them")
-        case.notes.append("These pictures are left out.")
-        case.x, case.y = case.x[numbers], case.y[numbers]
-        if len(case.x) < 2:
-            return False
-    span = case.span
-    _range(case)
-    _eps_units(case, span)
-    _probabilities(case)
-    _labels(case)
-    return True
+        self.notes += [mended] if mended else []
 
 
 def as_tensors(model: Callable, x: object, y: object) -> tuple[Tensor, Tensor]:
@@ -105,42 +89,62 @@ def as_given(subject: Subject, x: Tensor) -> tuple[Tensor | None, list[str]]:
     return given, sorted({type(leaf).__name__ for leaf in leaves})
 
 
+def inspect(case: Case, given: Tensor | None, on: list[str]) -> bool:
+    """Look at everything but the attacks; False if there is nothing to attack.
+
+    The network is in eval mode; `given` and `on` are those of `as_given`.
+    """
+    _randomness(case)
+    _mode(case, given, on)
+    numbers = answers(case.subject.once, case.x).isfinite().all(dim=1)
+    if not numbers.all():
+        few = f"it answers {int((~numbers).sum())} of {len(case.x)} pictures with them"
+        case.add("nan", few, "These pictures are left out.")
+        case.x, case.y = case.x[numbers], case.y[numbers]
+        if len(case.x) < 2:
+            return False
+    span = case.span
+    _range(case)
+    _eps_units(case, span)
+    _probabilities(case)
+    _labels(case)
+    return True
+
+
 def _randomness(case: Case) -> None:
     some = case.x[:256]
     first, *again = [answers(case.subject.once, some) for _ in range(5)]
-    other = torch.stack([_differ(first, each, 1e-4) for each in again]).any(dim=0)
-    if not other.any():
-        return
-    classes = torch.stack([each.argmax(1) != first.argmax(1) for each in again]).any(dim=0)
-    case.subject.draws = 4
-    case.notes.append("The mean of four answers stands for each answer of the network.")
-    case.add(
-        "random",
-        f"asked five times, it changes its logits for {int(other.sum())} of {len(some)} pictures, "
-        f"and its class for {int(classes.sum())}",
-    )
+    other = int(torch.stack([_differ(first, each, 1e-4) for each in again]).any(dim=0).sum())
+    if other:
+        classes = torch.stack([each.argmax(1) != first.argmax(1) for each in again]).any(dim=0)
+        case.subject.draws = 4
+        case.add(
+            "random",
+            f"asked five times, it changes its logits for {other} of {len(some)} pictures, "
+            f"and its class for {int(classes.sum())}",
+            "The mean of four answers stands for each answer of the network.",
+        )
 
 
 def _mode(case: Case, given: Tensor | None, on: list[str]) -> None:
     random, some = case.subject.draws > 1, case.x[:64]
-    layers = any("Drop" in name or "Norm" in name for name in on)
-    if on and (layers or not random):
+    if on and (not random or any("Drop" in name or "Norm" in name for name in on)):
         now = answers(case.subject.once, some)
         changed = len(some) if given is None else int(_differ(given, now, 1e-3).sum())
         if changed:
             modes = f"in train mode: {', '.join(on)}"
-            case.add("train-mode", f"eval mode changes {changed} of {len(some)} answers ({modes})")
-            case.notes.append("Everything is measured in eval mode.")
+            evidence = f"eval mode changes {changed} of {len(some)} answers ({modes})"
+            case.add("train-mode", evidence, "Everything is measured in eval mode.")
     k = min(16, len(case.x) // 3)
     if k and not random:
         one, two = (answers(case.subject.once, case.x[i : i + 2 * k]) for i in (0, k))
-        other = _differ(one[k:], two[:k], 1e-3)
-        case.alone = float(other.float().mean()) <= 0.5
+        other = int(_differ(one[k:], two[:k], 1e-3).sum())
+        case.alone = other <= k / 2
         if not case.alone:
             case.subject.company = case.x[:32]
-            many = f"{int(other.sum())} of {k} answers depend"
-            case.add("train-mode", f"{many} on the other pictures of their batch")
-            case.notes.append("Each batch is shown together with the same 32 pictures.")
+            evidence = f"{other} of {k} answers depend on the other pictures of their batch"
+            mended = "Each batch is shown together with the same 32 pictures."
+            case.add("train-mode", evidence, mended)
 
 
 def _differ(a: Tensor, b: Tensor, tolerance: float) -> Tensor:
@@ -155,75 +159,45 @@ def _range(case: Case) -> None:
     near = x.clamp(low, high)  # what rounding did to pixels of the range is no fault
     case.x = x = torch.where((near - x).abs() <= 1e-6 * max(1.0, case.span), near, x)
     darkest, brightest = torch.aminmax(x.flatten(1), dim=1)
+    least, most = float(darkest.min()), float(brightest.max())
     outside = (darkest < low) | (brightest > high)
     faint = (brightest > darkest) & (brightest - darkest < case.span / 200)
-    if not (outside | faint).any():
+    odd, each = outside | faint, tuple(range(1, x.dim()))
+    if not odd.any():
         return
-    if outside.any():
-        ends = f"from {float(x.min()):.4g} to {float(x.max()):.4g}"
-        case.add(
-            "range", f"{int(outside.sum())} of {len(x)} pictures leave {low:g} to {high:g}: {ends}"
-        )
-    else:
-        few = "use less than a two-hundredth of the range"
-        case.add("range", f"{int(faint.sum())} of {len(x)} pictures {few} {low:g} to {high:g}")
-    ways = list(_rescaled(x, outside | faint, low, high))
-    *right, as_it_was = [_accuracy(case, way) for way in (*ways, x)]
+    if odd.float().mean() < 0.5:
+        mended = _stretched(x, case.clip, each)
+        ways = [torch.where(odd.reshape(-1, *[1] * len(each)), mended, x)]
+    else:  # all alike, or channel by channel
+        ways = [_stretched(x, case.clip, over) for over in ((0, *each), (0, *each[1:]))]
+    *right, as_it_was = [share_right(case, way) for way in (*ways, x)]
     best = max(range(len(ways)), key=right.__getitem__)
     if as_it_was > right[best] + 0.05:
-        case.clip = float(x.min()), float(x.max())
-        case.notes.append(f"The range is taken to be {case.clip[0]:g} to {case.clip[1]:g}.")
+        case.clip = least, most
+        note = f"The range is taken to be {least:g} to {most:g}."
     else:
         case.x = ways[best]
         if case.eps > case.span / 2:  # it is in the units of the pictures
-            case.eps *= case.span / float(x.max() - x.min())
-        case.notes.append(
+            case.eps *= case.span / (most - least)
+        note = (
             f"Such pictures are stretched to {low:g} to {high:g}; so {right[best]:.0%} are read "
             f"rightly, and {as_it_was:.0%} as they were."
         )
+    how = f"leave {low:g} to {high:g}: from {least:.4g} to {most:.4g}"
+    if not outside.any():
+        how = f"use less than a two-hundredth of the range {low:g} to {high:g}"
+    count = int((outside if outside.any() else faint).sum())
+    case.add("range", f"{count} of {len(x)} pictures {how}", note)
 
 
-def _rescaled(x: Tensor, odd: Tensor, low: float, high: float) -> Iterator[Tensor]:
-    """The pictures brought into the range: the odd ones alone, all alike, channel by channel."""
-
-    def stretched(part: Tensor, over: tuple[int, ...]) -> Tensor:
-        least, most = part.amin(over, keepdim=True), part.amax(over, keepdim=True)
-        return low + (high - low) * (part - least) / (most - least).clamp(min=1e-12)
-
-    if odd.float().mean() < 0.5:
-        mended = x.clone()
-        mended[odd] = stretched(x[odd], tuple(range(1, x.dim())))
-        yield mended
-    else:
-        yield stretched(x, tuple(range(x.dim())))
-        yield stretched(x, (0, *range(2, x.dim())))
+def _stretched(x: Tensor, clip: tuple[float, float], over: tuple[int, ...]) -> Tensor:
+    least, most = x.amin(over, keepdim=True), x.amax(over, keepdim=True)
+    return clip[0] + (clip[1] - clip[0]) * (x - least) / (most - least).clamp(min=1e-12)
 
 
-def _accuracy(case: Case, x: Tensor) -> float:
+def share_right(case: Case, x: Tensor) -> float:
+    """The share of pictures `x` that are read as their labels say."""
     return float((answers(case.subject, x).argmax(dim=1) == case.y).float().mean())
-
-
-def _probabilities(case: Case) -> None:
-    raw = answers(case.subject.once, case.x)
-    raw = raw[raw.isfinite().all(dim=1)]
-    if len(raw) < 2 or float(raw.min()) < -1e-6 or float(raw.std(dim=0).max()) == 0:
-        return
-    if (raw == raw.round()).all():
-        return  # one-hot, votes or ranks: their fault is to have no gradient, found later
-    sums, most = raw.sum(dim=1), float(raw.max())
-    shares = float(sums.std()) < 2e-3 * float(sums.mean())
-    if shares or 0.5 < most <= 1 + 1e-6:
-        case.subject.undo = _log if shares else lambda yes: _log(yes) - _log(1 - yes)
-        case.notes.append("Logits are computed back from the network's answers.")
-        case.add(
-            "probabilities",
-            f"answers lie between {float(raw.min()):.3g} and {most:.3g}, and those for a picture "
-            f"add up to {float(sums.mean()):.4g} ± {float(sums.std()):.2g}",
-        )
-
-
-def _log(shares: Tensor) -> Tensor:
-    return shares.clamp(min=1e-38).log()
 
 
 def _eps_units(case: Case, span: float) -> None:
@@ -248,6 +222,37 @@ def _length(step: Tensor, norm: str) -> Tensor:
     return flat.abs().amax(dim=1) if norm == "linf" else flat.norm(dim=1)
 
 
+def _probabilities(case: Case) -> None:
+    raw = answers(case.subject.once, case.x)
+    raw = raw[raw.isfinite().all(dim=1)]
+    if len(raw) < 2 or float(raw.min()) < -1e-6 or float(raw.std(dim=0).max()) == 0:
+        return
+    sums, most = raw.sum(dim=1), float(raw.max())
+    total, spread = float(sums.mean()), float(sums.std())
+    shares = spread < 2e-3 * total
+    if (raw == raw.round()).all():
+        # Rounding makes the sum of per cents vary a little. That of one-hot answers, votes and
+        # ranks does not: their fault is to have no gradient, found later.
+        near = float((sums - total).abs().max()) <= raw.shape[1] / 2
+        shares = near and total >= 50 and (spread > 0 or total == 100)
+        most = math.inf
+    if shares or 0.5 < most <= 1 + 1e-6:
+        # A logarithm has the slope 1 / p, which half precision cannot hold for a small p.
+        least = 1.3e-4 if bool((raw.half() == raw).all()) else 1e-38
+        log = partial(_log, least=least)
+        case.subject.undo = log if shares else lambda yes: log(yes) - log(1 - yes)
+        case.add(
+            "probabilities",
+            f"answers lie between {float(raw.min()):.3g} and {float(raw.max()):.3g}, and those for "
+            f"a picture add up to {total:.4g} ± {spread:.2g}",
+            "Logits are computed back from the network's answers.",
+        )
+
+
+def _log(shares: Tensor, least: float) -> Tensor:
+    return shares.clamp(min=least).log()
+
+
 def _labels(case: Case) -> None:
     """Whether labels and answers agree, and if not, which of the two is at fault."""
     logits, y = answers(case.subject, case.x), case.y
@@ -256,7 +261,7 @@ def _labels(case: Case) -> None:
     accuracy = float(right.float().mean())
     guessed = sum(float((read == k).float().mean() * (y == k).float().mean()) for k in y.unique())
     kappa = (accuracy - guessed) / max(1e-9, 1 - guessed)  # Cohen's: 0 for guessing
-    by_luck = 2.5 * (guessed / (n * max(1e-9, 1 - guessed))) ** 0.5  # how far guessing gets
+    by_luck = 3 * (guessed / (n * max(1e-9, 1 - guessed))) ** 0.5  # how far guessing gets
     agree = f"{int(right.sum())} of {n} answers agree with the labels"
     evidence = ""
     if int(y.min()) < 0 or int(y.max()) >= classes:
@@ -270,20 +275,19 @@ def _labels(case: Case) -> None:
             names = ", ".join(map(str, exchanged))
             evidence = f"{agree}; most pictures read as one of {names} have the label of another"
         elif (
-            kappa < max(0.1, by_luck)
-            and read.bincount().max() < 0.95 * n
-            and not _related(case.x, logits, y)
+            kappa < by_luck and read.bincount().max() < 0.95 * n and not _related(case.x, logits, y)
         ):
             evidence = f"{agree}, and pictures that look alike have other labels as often as any"
         elif kappa >= 0.3 and accuracy <= 0.9 and _as_sure(logits, right):
             evidence = f"{agree}, and the network is as sure where they do not"
     if evidence:
-        case.add("labels", evidence)
-        case.notes.append("The network's answers on the untouched pictures stand for the labels.")
+        note = "The network's answers on the untouched pictures stand for the labels."
+        case.add("labels", evidence, note)
         case.y = read
-    elif kappa < 0.1:
+    elif kappa < by_luck:
         case.informed = False
-        case.add("chance", f"{agree}; by guessing {guessed * n:.0f} would")
+        most = guessed * n + 3 * (guessed * (1 - guessed) * n) ** 0.5
+        case.add("chance", f"{agree}; by guessing {guessed * n:.0f} would, with luck {most:.0f}")
 
 
 def _has_learnt(logits: Tensor) -> bool:

@@ -5,17 +5,17 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from advtutor import attacks
+from advtutor.attacks import Clip
 from advtutor.audit.inspection import Case
 from advtutor.audit.subject import answers, batch_size
 
-Attack = Callable[[nn.Module, Tensor, Tensor, float], Tensor]
+Attack = Callable[..., Tensor]  # of (model, x, y, eps)
 CLIMBS = ("PGD, cross-entropy", "PGD, margin", "PGD, harder")
 
 
@@ -44,8 +44,7 @@ class Measured:
         return f"{self.error:.1%}", f"{low:.1%} to {high:.1%}"
 
     def __str__(self) -> str:
-        low, high = self.interval
-        return f"{self.error:.1%} ({low:.1%} to {high:.1%})"
+        return "{} ({})".format(*self.words)
 
 
 def wilson(count: int, n: int, z: float = 1.96) -> tuple[float, float]:
@@ -73,20 +72,26 @@ class Plan:
 
     @classmethod
     def of(cls, budget: float) -> "Plan":
-        """The plan for a budget: 1 is the usual one, 0.25 about a quarter of its work."""
+        """The plan for a budget: 1 is the usual one; below 0.1 it comes down to the least."""
         usual = {"steps": 20, "restarts": 2, "queries": 500, "lessons": 300, "curve": 100}
-        least = {"steps": 20, "restarts": 1, "queries": 80, "lessons": 80, "curve": 40}
-        return cls(**{name: max(least[name], round(usual[name] * budget)) for name in usual})
+        tenth = {"steps": 20, "restarts": 1, "queries": 80, "lessons": 80, "curve": 40}
+        least = {"steps": 10, "restarts": 1, "queries": 10, "lessons": 10, "curve": 10}
+        small = min(1.0, 10 * budget)
+        counts = {n: max(usual[n] * budget, tenth[n] * small, least[n]) for n in usual}
+        return cls(**{name: round(count) for name, count in counts.items()})
 
-    def stages(self, case: Case) -> dict[str, int]:
-        """What is done one after the other, and how many pictures it looks at, at most."""
-        n, m = len(case.x), min(len(case.x), self.curve)
-        looks = dict.fromkeys(("clean", "sign noise", "uniform noise", "FGSM"), 1)
-        looks |= {"transfer": 1, CLIMBS[0]: self.steps, CLIMBS[1]: self.steps}
-        looks |= {"PGD, harder": 4 * self.steps * self.restarts, "blind queries": self.queries}
-        stages = {name: n * each for name, each in looks.items()}
-        stages["transfer"] += 64 * self.lessons
-        return stages | {"curve": m * len(sizes(case)) * (23 + self.queries // 4)}
+    def stages(self, case: Case) -> dict[str, tuple[int, int, int]]:
+        """What is done one after the other: how many pictures it takes, and how often it looks at
+        each, with its gradient and without, at most."""
+        n, m = len(case.x), min(len(case.x), self.curve) * len(sizes(case))
+        asked = min(64, n) * self.lessons // n
+        climbs = dict.fromkeys(CLIMBS[:2], (n, self.steps, 1))
+        return {
+            **dict.fromkeys(("clean", "sign noise", "uniform noise"), (n, 0, 1)),
+            **{"FGSM": (n, 1, 1), "transfer": (n, 0, 1 + asked), **climbs},
+            "PGD, harder": (n, 4 * self.steps * self.restarts, 1),
+            **{"blind queries": (n, 0, self.queries), "curve": (m, 21, self.queries // 4 + 6)},
+        }
 
     def __str__(self) -> str:
         return (
@@ -98,8 +103,7 @@ class Plan:
 def attack_list(case: Case, plan: Plan) -> dict[str, Attack]:
     """The attacks by name; each takes `(model, x, y, eps)`."""
     student = cache(partial(substitute_for, case, plan))  # it learns when it is first needed
-    linf, clip = case.norm == "linf", case.clip
-    pgd = partial(attacks.pgd, norm=case.norm, clip=clip, early_stop=True)
+    pgd = partial(attacks.pgd, norm=case.norm, clip=case.clip, early_stop=True)
 
     def harder(model: nn.Module, x: Tensor, y: Tensor, eps: float) -> Tensor:
         again = partial(pgd, steps=2 * plan.steps, restarts=plan.restarts)
@@ -112,53 +116,47 @@ def attack_list(case: Case, plan: Plan) -> dict[str, Attack]:
     def through_substitute(model: nn.Module, x: Tensor, y: Tensor, eps: float) -> Tensor:
         return pgd(student(), x, y, eps, steps=plan.steps, early_stop=False)
 
+    linf = case.norm == "linf"
+    coins, inside = (attacks.sign_noise, attacks.uniform_noise) if linf else (_l2_coins, _l2_inside)
     return {
         "clean": lambda model, x, y, eps: x.clone(),
-        "sign noise": partial(attacks.sign_noise, clip=clip) if linf else partial(_noise, case),
-        "uniform noise": partial(attacks.uniform_noise, clip=clip)
-        if linf
-        else partial(_noise, case, inside=True),
+        "sign noise": partial(coins, clip=case.clip),
+        "uniform noise": partial(inside, clip=case.clip),
         "FGSM": partial(pgd, steps=1, random_start=False, early_stop=False),
         "transfer": through_substitute,
         "PGD, cross-entropy": partial(pgd, steps=plan.steps),
         "PGD, margin": partial(pgd, steps=plan.steps, loss=attacks.margin_loss),
         "PGD, harder": harder,
         "blind queries": partial(
-            attacks.square if linf else l2_squares, queries=plan.queries, clip=clip
+            attacks.square if linf else l2_squares, queries=plan.queries, clip=case.clip
         ),
     }
 
 
+def quick(every: dict[str, Attack], plan: Plan) -> dict[str, Attack]:
+    """The attacks of the curve, with fewer steps and queries."""
+    return {
+        **{name: every[name] for name in ("sign noise", "FGSM", "transfer")},
+        **{name: partial(every[name], steps=10) for name in CLIMBS[:2]},
+        "blind queries": partial(every["blind queries"], queries=plan.queries // 4),
+    }
+
+
 def seconds(case: Case, plan: Plan) -> float:
-    """About how long the attacks will take: from the time of a look at the pictures, with and
-    without its gradient, and from how many of them a short climb leaves as they were."""
-    n, m = len(case.x), min(len(case.x), plan.curve)
-    x, y = case.x[: batch_size(case.x)], case.y[: batch_size(case.x)]
-    climb = partial(attacks.pgd, norm=case.norm, clip=case.clip)
-    costs = []
-    for work in (
-        partial(climb, case.subject, x, y, case.eps, steps=4),
-        partial(answers, case.subject, x.repeat(4, *[1] * (x.dim() - 1))),
-    ):
+    """About how long the attacks will take: a look and a climb are timed, and what resists the
+    climb is what the longer ones will work on."""
+
+    def tried(attack: Attack, eps: float) -> tuple[float, float]:
         start = time.perf_counter()
-        work()
-        costs.append((time.perf_counter() - start) / (4 * len(x)))
-    slope, look = costs
-    right = 1 - share_of(run(case, lambda model, x, y, eps: x, 0.0, x[:64], y[:64])[1])
-    short = partial(climb, steps=10, early_stop=True)
-    ratio = (1 - share_of(run(case, short, case.eps, x[:64], y[:64])[1])) / max(right, 1e-9)
-    ratio = min(1.0, max(ratio, 0.02))
+        wrong = run(case, attack, eps, case.x[:64], case.y[:64])[1]
+        return (time.perf_counter() - start) / len(wrong), 1 - share_of(wrong)
 
-    def left(eps: float) -> float:  # the share that resists a climb; nothing does at half the range
-        reach = case.span / 2 * (1 if case.norm == "linf" else math.sqrt(x[0].numel()) / 2)
-        return right * ratio ** (eps / case.eps) if case.eps > 0 and eps < reach else 0.0
-
-    total = n * slope * plan.steps * (2 + 4 * plan.restarts) * left(case.eps)
-    total += n * look * plan.queries * (right + left(case.eps)) / 2
-    total += plan.lessons * (64 * look + 0.003)
-    for eps in sizes(case):
-        total += m * (20 * slope + plan.queries / 4 * look) * left(eps)
-    return total
+    look, right = tried(lambda model, x, y, eps: x, 0.0)
+    climb, left = tried(partial(attacks.pgd, norm=case.norm, clip=case.clip, steps=10), case.eps)
+    return sum(
+        pictures * (gradients * climb / 10 + looks * look) * (left if name in CLIMBS else right)
+        for name, (pictures, gradients, looks) in plan.stages(case).items()
+    )
 
 
 def share_of(wrong: Tensor) -> float:
@@ -184,18 +182,6 @@ def sizes(case: Case) -> list[float]:
     return [first * 2**i for i in range(math.ceil(math.log2(top / first)))] + [top]
 
 
-def quick(every: dict[str, Attack], plan: Plan, case: Case) -> dict[str, Attack]:
-    """The attacks of the curve, with fewer steps and queries."""
-    pgd = partial(attacks.pgd, norm=case.norm, clip=case.clip, early_stop=True, steps=10)
-    blind: Any = every["blind queries"]
-    return {
-        **{name: every[name] for name in ("sign noise", "FGSM", "transfer")},
-        "PGD, cross-entropy": pgd,
-        "PGD, margin": partial(pgd, loss=attacks.margin_loss),
-        "blind queries": partial(blind, queries=plan.queries // 4),
-    }
-
-
 def substitute_for(case: Case, plan: Plan) -> nn.Module:
     """A small dense network that has learnt the subject's answers by asking for them.
 
@@ -207,8 +193,7 @@ def substitute_for(case: Case, plan: Plan) -> nn.Module:
     spread = (logits - logits.mean(dim=1, keepdim=True)).std().clamp(min=1e-12)
     shrink = [nn.AdaptiveAvgPool2d(32)] if x.dim() == 4 and min(x.shape[-2:]) > 32 else []
     inputs = nn.Sequential(*shrink, nn.Flatten())
-    width = inputs(x[:1]).shape[1]
-    layers = [nn.Linear(width, 100), nn.ReLU(), nn.Linear(100, logits.shape[1])]
+    layers = [nn.Linear(inputs(x[:1]).shape[1], 100), nn.ReLU(), nn.Linear(100, logits.shape[1])]
     student = nn.Sequential(inputs, *layers).to(x.device)
     adam = torch.optim.Adam(student.parameters(), lr=3e-3)
     for lesson in range(plan.lessons):
@@ -228,30 +213,25 @@ def substitute_for(case: Case, plan: Plan) -> nn.Module:
     return student.to(case.x.dtype).eval().requires_grad_(False)
 
 
-def _noise(
-    case: Case, model: nn.Module, x: Tensor, y: Tensor, eps: float, inside: bool = False
-) -> Tensor:
-    """In the L2 norm: signs of a coin scaled to the length eps, or a point of the ball."""
-    step = torch.randn_like(x) if inside else torch.randn_like(x).sign()
-    share = torch.rand(len(x), device=x.device) ** (1 / x[0].numel()) if inside else 1.0
-    return _within(x, step, eps * share, case.clip)
+def _l2_coins(model: nn.Module, x: Tensor, y: Tensor, eps: float, *, clip: Clip) -> Tensor:
+    return _within(x, torch.randn_like(x).sign(), eps, clip)
 
 
-def _within(x: Tensor, step: Tensor, eps: float | Tensor, clip: tuple[float, float]) -> Tensor:
+def _l2_inside(model: nn.Module, x: Tensor, y: Tensor, eps: float, *, clip: Clip) -> Tensor:
+    step = torch.randn_like(x)
+    return _within(x, step, eps * torch.rand(len(x), device=x.device) ** (1 / x[0].numel()), clip)
+
+
+def _within(x: Tensor, step: Tensor, eps: float | Tensor, clip: Clip) -> Tensor:
+    """The pictures after `step`, brought to the length `eps`."""
     length = step.flatten(1).norm(dim=1).clamp(min=1e-12)
-    scale = (eps / length * (1 - 1e-6)).reshape(-1, *[1] * (x.dim() - 1))
-    return (x + step * scale).clamp(*clip)
+    moved = x + step * (eps / length * (1 - 1e-6)).reshape(-1, *[1] * (x.dim() - 1))
+    return moved if clip is None else moved.clamp(*clip)
 
 
 @torch.no_grad()
 def l2_squares(
-    model: nn.Module,
-    x: Tensor,
-    y: Tensor,
-    eps: float,
-    *,
-    queries: int,
-    clip: tuple[float, float] = (0.0, 1.0),
+    model: nn.Module, x: Tensor, y: Tensor, eps: float, *, queries: int, clip: Clip = (0.0, 1.0)
 ) -> Tensor:
     """Blind queries in the L2 ball: random squares are added to the step and kept where they help.
 
@@ -263,18 +243,17 @@ def l2_squares(
     margin = attacks.margin_loss(model(best), y)
     height, width = x.shape[-2:]
     for query in range(queries - 1):
-        open_ = margin <= 0
-        if not open_.any():
+        rows = (margin <= 0).nonzero()[:, 0]
+        if not len(rows):
             break
         side = max(1, round(min(height, width) * 0.8 * 0.25 ** (query / queries)))
         top, left = (int(torch.randint(n - side + 1, ())) for n in (height, width))
-        tried = step[open_].clone()
+        tried = step[rows]
         coins = torch.randn_like(tried[..., :1, :1]).sign() * torch.rand(()) * 4
         tried[..., top : top + side, left : left + side] += coins
-        point = _within(x[open_], tried, eps, clip)
-        new = attacks.margin_loss(model(point), y[open_])
-        better = torch.zeros_like(open_)
-        better[open_] = new > margin[open_]
-        kept = better[open_]
-        step[better], best[better], margin[better] = tried[kept], point[kept], new[kept]
+        point = _within(x[rows], tried, eps, clip)
+        new = attacks.margin_loss(model(point), y[rows])
+        better = new > margin[rows]
+        for kept, found in ((step, tried), (best, point), (margin, new)):
+            kept[rows[better]] = found[better]
     return best

@@ -22,20 +22,12 @@ WORDS: dict[str, Any] = tomllib.loads(ASSETS.joinpath("audit.toml").read_text(en
 
 @dataclass(frozen=True)
 class Finding:
-    """What makes the numbers worthless: its name and the evidence, with numbers."""
+    """What makes the numbers worthless: the evidence has the numbers, the remedy what to do."""
 
     name: str
     evidence: str
-
-    @property
-    def sentence(self) -> str:
-        """What is wrong, in one plain sentence."""
-        return WORDS["findings"][self.name]["sentence"]
-
-    @property
-    def remedy(self) -> str:
-        """What to do about it."""
-        return WORDS["findings"][self.name]["remedy"]
+    sentence: str
+    remedy: str
 
 
 @dataclass
@@ -102,46 +94,43 @@ class AuditReport:
 
     def to_markdown(self) -> str:
         """The report as Markdown, without figures."""
-        return _page("audit.md", self)
+        return self._page("audit.md")
 
     def to_html(self) -> str:
         """The report as one page; its figures are inside it, and it loads nothing else."""
         pictures = [
             (base64.b64encode(figure.png()).decode(), figure, WORDS["figures"][name]["caption"])
-            for name, figure in _figures(self)
+            for name, figure in self._figures()
         ]
-        return _page("audit.html", self, figures=pictures)
+        return self._page("audit.html", figures=pictures)
 
+    def _page(self, name: str, **more: object) -> str:
+        """`assets/NAME` with the report in its places; its rows go by how much an attack knows."""
+        house = jinja2.Environment(
+            autoescape=name.endswith(".html"), trim_blocks=True, keep_trailing_newline=True
+        )
+        page = house.from_string(ASSETS.joinpath(name).read_text(encoding="utf-8"))
+        known = {each.name: each for each in self.measured}
+        rows = [(known[name], knows) for name, knows in WORDS["attacks"].items() if name in known]
+        return page.render(report=self, rows=rows, words=WORDS, **more)
 
-def _page(name: str, report: AuditReport, **more: object) -> str:
-    """`assets/NAME` with the report in its places; its rows go by how much an attack knows."""
-    house = jinja2.Environment(
-        autoescape=name.endswith(".html"), trim_blocks=True, keep_trailing_newline=True
-    )
-    page = house.from_string(ASSETS.joinpath(name).read_text(encoding="utf-8"))
-    known = {each.name: each for each in report.measured}
-    rows = [(known[name], knows) for name, knows in WORDS["attacks"].items() if name in known]
-    return page.render(report=report, rows=rows, words=WORDS, **more)
+    def _figures(self) -> Iterator[tuple[str, "plots.Figure"]]:
+        """Those that there is something to draw for, each after its caption's name."""
+        from advtutor import plots  # matplotlib is slow to import, and only the page needs it
 
-
-def _figures(report: AuditReport) -> Iterator[tuple[str, "plots.Figure"]]:
-    """Those that there is something to draw for, each after its caption's name."""
-    from advtutor import plots  # matplotlib is slow to import, and only the page needs it
-
-    labels = {name: figure["labels"] for name, figure in WORDS["figures"].items()}
-    if report.curve:
-        title = f"error of {report.curve_n} pictures"
-        figure = plots.curves(report.curve_eps, report.curve, title=title, **labels["curve"])
-        yield "curve", figure
-    if report.examples and report.examples[0][0].dim() == 3:
-        before, after, classes, read = zip(*report.examples, strict=True)
-        pictures = torch.stack([*before, *after]).float()
-        if pictures.shape[1] not in (1, 3):
-            pictures = pictures.mean(dim=1, keepdim=True)
-        low, high = report.clip
-        words = [f"label {each}" for each in classes] + [f"read as {each}" for each in read]
-        scaled, columns = (pictures - low) / (high - low), len(classes)
-        yield "examples", plots.images(scaled, words, columns=columns, **labels["examples"])
-    if report.surface is not None:
-        axis = report.axis
-        yield "surface", plots.surface(axis, axis, report.surface, **labels["surface"])
+        labels = {name: figure["labels"] for name, figure in WORDS["figures"].items()}
+        if self.curve:
+            title = f"error of {self.curve_n} pictures"
+            yield "curve", plots.curves(self.curve_eps, self.curve, title=title, **labels["curve"])
+        if self.examples and self.examples[0][0].dim() == 3:
+            before, after, classes, read = zip(*self.examples, strict=True)
+            pictures = torch.stack([*before, *after]).float()
+            if pictures.shape[1] not in (1, 3):
+                pictures = pictures.mean(dim=1, keepdim=True)
+            low, high = self.clip
+            words = [f"label {each}" for each in classes] + [f"read as {each}" for each in read]
+            scaled, columns = (pictures - low) / (high - low), len(classes)
+            yield "examples", plots.images(scaled, words, columns=columns, **labels["examples"])
+        if self.surface is not None:
+            around = plots.surface(self.axis, self.axis, self.surface, **labels["surface"])
+            yield "surface", around

@@ -3,7 +3,7 @@
 import platform
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
@@ -47,7 +47,7 @@ def audit(
         )
     if norm not in ("linf", "l2"):
         raise AuditError(f'norm is {norm!r}; choose "linf" or "l2"')
-    start, plan = time.perf_counter(), Plan.of(budget)
+    start, plan, report = time.perf_counter(), Plan.of(budget), AuditReport()
     x, y = as_tensors(model, x, y)
     finite = x.isfinite().flatten(1).all(dim=1)
     if not finite.any():
@@ -56,17 +56,27 @@ def audit(
     case = Case(Subject(model), x[finite], y[finite], float(eps), norm, (low, high))
     if not finite.all():
         case.add("nan", f"{int((~finite).sum())} of {len(x)} pictures hold them")
-    report = AuditReport()
     with torch.random.fork_rng(), warnings.catch_warnings():
         torch.manual_seed(seed)
         warnings.simplefilter("ignore", attacks.AttackWarning)
         given, on = as_given(case.subject, case.x)
         with attacks.eval_mode(case.subject):
-            _measure(case, plan, report, given, on, progress)
+            try:
+                if inspect(case, given, on):
+                    slopes = gradients.probe(case)
+                    report.interrupted = not _attack(case, plan, progress)
+                    gradients.judge(case, slopes)
+            except KeyboardInterrupt:
+                report.interrupted = True
+            if case.broken:
+                _fill(report, case)
     if case.subject.not_numbers:
         case.add("nan", f"it answers {case.subject.not_numbers} attacked pictures with them")
-    names = [name for name in WORDS["findings"] if name in case.found]
-    report.findings = tuple(Finding(name, "; ".join(case.found[name])) for name in names)
+    report.findings = tuple(
+        Finding(name, "; ".join(case.found[name]), **words)
+        for name, words in WORDS["findings"].items()
+        if name in case.found
+    )
     report.notes, report.clip = tuple(case.notes), case.clip
     report.settings = {
         "pictures": f"{len(x)} of {list(x.shape[1:])}",
@@ -81,91 +91,76 @@ def audit(
     return report
 
 
-def _measure(
-    case: Case,
-    plan: Plan,
-    report: AuditReport,
-    given: Tensor | None,
-    on: list[str],
-    progress: bool,
-) -> None:
-    """Fill the report stage by stage; Ctrl-C ends it after what is complete."""
-    broken: dict[str, Tensor] = {}
-    curve: dict[float, dict[str, Tensor]] = {}
-    slopes, made = None, case.x
-    try:
-        if not inspect(case, given, on):
-            return
-        slopes, made = gradients.probe(case), case.x.clone()
-        planned, done = plan.stages(case), 0
-        if progress:
-            with torch.random.fork_rng():
-                print(f"estimate: {measure.seconds(case, plan):.0f} s")
-        with tqdm(total=sum(planned.values()), disable=not progress, unit="picture") as bar:
-            case.subject.tick = bar.update
-            every = measure.attack_list(case, plan)
-            for stage, count in planned.items():
+def _attack(case: Case, plan: Plan, progress: bool) -> bool:
+    """Attack stage by stage; False if Ctrl-C ended it after what is complete."""
+    case.made, planned, done = case.x.clone(), plan.stages(case), 0
+    if progress:
+        with torch.random.fork_rng():
+            print(f"estimate: {measure.seconds(case, plan):.0f} s")
+    looks = {stage: pictures * sum(each) for stage, (pictures, *each) in planned.items()}
+    every = measure.attack_list(case, plan)
+    with tqdm(total=sum(looks.values()), disable=not progress, unit="picture") as bar:
+        case.subject.tick = bar.update
+        try:
+            for stage, count in looks.items():
                 bar.set_description(stage)
                 if stage == "curve":
                     few = case.x[: plan.curve], case.y[: plan.curve]
                     for eps in measure.sizes(case):
-                        curve[eps] = {
+                        case.curve[eps] = {
                             name: measure.run(case, attack, eps, *few)[1]
-                            for name, attack in measure.quick(every, plan, case).items()
+                            for name, attack in measure.quick(every, plan).items()
                         }
                 else:
-                    x_adv, wrong = measure.run(case, every[stage], case.eps, case.x, case.y)
-                    new = wrong & ~_any(broken, wrong)
-                    made[new], broken[stage] = x_adv[new], wrong
+                    made, wrong = measure.run(case, every[stage], case.eps, case.x, case.y)
+                    new = wrong & ~_any(case.broken.values(), wrong)
+                    case.made[new], case.broken[stage] = made[new], wrong
                 done += count
                 bar.update(done - bar.n)
-    except KeyboardInterrupt:
-        report.interrupted = True
-    case.subject.tick = lambda pictures: None
-    if slopes is not None and broken:
-        gradients.judge(case, slopes, broken, curve)
-        _fill(case, report, broken, curve, made)
+        except KeyboardInterrupt:
+            return False
+        finally:
+            case.subject.tick = lambda pictures: None
+    return True
 
 
-def _any(broken: Mapping[str, Tensor], like: Tensor) -> Tensor:
-    return torch.stack([torch.zeros_like(like), *broken.values()]).any(dim=0)
+def _any(masks: Iterable[Tensor], like: Tensor) -> Tensor:
+    return torch.stack([torch.zeros_like(like), *masks]).any(dim=0)
 
 
-def _fill(
-    case: Case,
-    report: AuditReport,
-    broken: dict[str, Tensor],
-    curve: dict[float, dict[str, Tensor]],
-    made: Tensor,
-) -> None:
+def _fill(report: AuditReport, case: Case) -> None:
     """Turn what was broken into the report's numbers, curves and pictures."""
-    worst = _any(broken, broken["clean"])
-    everything = {**broken, "worst case": worst}
+    broken, clean = case.broken, case.broken["clean"]
+    worst = _any(broken.values(), clean)
     report.measured = tuple(
-        Measured(name, len(worst), int(wrong.sum())) for name, wrong in everything.items()
+        Measured(name, len(worst), int(wrong.sum()))
+        for name, wrong in (*broken.items(), ("worst case", worst))
     )
-    for eps, table in curve.items():
+    for eps, table in case.curve.items():
         report.curve_eps.append(eps)
         for name, wrong in table.items():
             report.curve_n = len(wrong)
-            report.curve.setdefault(name, []).append(float(wrong.float().mean()))
-    fresh = worst & ~broken["clean"]
-    climbs = {name: wrong for name, wrong in broken.items() if name.startswith(("FGSM", "PGD"))}
-    hidden = fresh & ~_any(climbs, worst)  # first, so that the page shows what the climbs missed
-    rows = [i for mask in (hidden, fresh & ~hidden) for i in mask.nonzero()[:, 0].tolist()][:6]
+            report.curve.setdefault(name, []).append(measure.share_of(wrong))
+    climbs = (wrong for name, wrong in broken.items() if name.startswith(("FGSM", "PGD")))
+    fresh, climbed = worst & ~clean, _any(climbs, clean)
+    # First what no climb found, so that the page shows it.
+    rows = [
+        i for mask in (fresh & ~climbed, fresh & climbed) for i in mask.nonzero()[:, 0].tolist()
+    ]
     with torch.no_grad():
-        for i in rows:
-            answer = int(case.subject(made[i : i + 1]).argmax())
-            report.examples.append((case.x[i].cpu(), made[i].cpu(), int(case.y[i]), answer))
+        for i in rows[:6]:
+            answer = int(case.subject(case.made[i : i + 1]).argmax())
+            x, made = case.x[i].cpu(), case.made[i].cpu()
+            report.examples.append((x, made, int(case.y[i]), answer))
         reach = max(case.eps, case.span / 255) * 1.25
         report.axis = [reach * (i / 10 - 1) for i in range(21)]
-        report.surface = _surface(case, made, rows[0] if rows else 0, report.axis)
+        report.surface = _surface(case, rows[0] if rows else 0, report.axis)
 
 
-def _surface(case: Case, made: Tensor, i: int, axis: list[float]) -> Tensor:
+def _surface(case: Case, i: int, axis: list[float]) -> Tensor:
     """The margin around picture `i`: columns towards what broke it, rows along a coin's signs."""
     x, coin = case.x[i], torch.randn_like(case.x[i]).sign()
-    way = made[i] - x if bool((made[i] != x).any()) else torch.randn_like(x)
+    way = case.made[i] - x if bool((case.made[i] != x).any()) else torch.randn_like(x)
     if case.norm == "linf":
         right, up = way.sign(), coin
     else:

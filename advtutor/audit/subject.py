@@ -22,34 +22,28 @@ class Subject(nn.Module):
 
     def __init__(self, model: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
-        self.model = model
-        self.draws, self.detached, self.not_numbers = 1, "", 0
+        self.model, self.draws, self.detached, self.not_numbers = model, 1, "", 0
         self.company: Tensor | None = None
         self.undo: Callable[[Tensor], Tensor] = lambda logits: logits
         self.tick: Callable[[int], object] = lambda pictures: None
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits `[N, K]` of pictures `x`."""
-        logits = self.once(x)
-        for _ in range(self.draws - 1):
-            logits = logits + self.once(x)
-        logits = self.undo(logits / self.draws)
-        logits = logits.clamp(min=-1e30)  # minus infinity: a class that it rules out
+        logits = torch.stack([self.once(x) for _ in range(self.draws)]).mean(dim=0)
+        logits = self.undo(logits).clamp(min=-1e30)  # minus infinity: a class that it rules out
         numbers = logits.isfinite().all(dim=1)
-        if not numbers.all():
-            self.not_numbers += int((~numbers).sum())
-            logits = torch.where(numbers[:, None], logits, 0.0)
+        self.not_numbers += int((~numbers).sum())
         self.tick(len(x))
-        return logits
+        return torch.where(numbers[:, None], logits, 0.0)
 
     def once(self, x: Tensor) -> Tensor:
         """One answer as the network gives it, or AuditError where that is no `[N, K]`."""
-        x = x.detach().clone() if self.detached else x.clone()  # for models that work in place
+        seen = x.detach().clone() if self.detached else x.clone()  # for models that work in place
+        if self.company is not None:
+            seen = torch.cat([seen, self.company])
+        count = len(seen)
         try:
-            if self.company is None:
-                logits = self.model(x)
-            else:
-                logits = self.model(torch.cat([x, self.company]))[: len(x)]
+            logits = self.model(seen)
         except Exception as error:
             raise AuditError(
                 f"the network cannot read pictures {list(x.shape[1:])}: {first_line(error)}"
@@ -59,12 +53,12 @@ class Subject(nn.Module):
                 f"the network returns a {type(logits).__name__}; it must return a tensor of "
                 "logits [N, K]: wrap it in a module whose forward picks them out"
             )
-        if logits.dim() != 2 or len(logits) != len(x) or logits.shape[1] < 2:
+        if logits.dim() != 2 or len(logits) != count or logits.shape[1] < 2:
             raise AuditError(
-                f"the network returns the shape {list(logits.shape)} for {len(x)} pictures; it "
-                f"must return logits [{len(x)}, K] with K >= 2 classes"
+                f"the network returns the shape {list(logits.shape)} for {count} pictures; it "
+                f"must return logits [{count}, K] with K >= 2 classes"
             )
-        return logits.float()
+        return logits[: len(x)].float()
 
 
 def first_line(error: BaseException) -> str:
