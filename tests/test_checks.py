@@ -811,25 +811,65 @@ def test_a_check_that_has_to_wait_for_long_says_so(capsys: pytest.CaptureFixture
     )
 
 
-@pytest.mark.parametrize("rest", [0.0, 0.002])
-def test_random_numbers_of_another_thread_change_no_verdict(rest: float) -> None:
-    """Catches a right answer called wrong because a training in another thread draws meanwhile."""
-    over = threading.Event()
+@pytest.mark.parametrize("older", [False, True])
+def test_own_draws_are_those_of_the_seed(older: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches an operation that draws from the shared generator, in this torch or an older one."""
+    if older:
+        monkeypatch.setattr(sandbox, "_with_a_generator", lambda func: None)
+    x = torch.full((3, 4), 0.5)
+
+    def draws() -> list[torch.Tensor]:
+        made = [torch.rand(3), torch.randn(2, 2), torch.randint(2, 5, (3,)), torch.randperm(7)]
+        made += [torch.rand_like(x), torch.randn_like(x), torch.randint_like(x, 4)]
+        made += [torch.empty(3).uniform_(), torch.normal(x, 1.0), torch.bernoulli(x)]
+        made += [torch.multinomial(torch.ones(5), 3), F.dropout(x), torch.empty(3).exponential_()]
+        return [*made, torch.nn.Linear(3, 2).weight, torch.nn.Conv2d(1, 2, 3).weight]
+
+    torch.manual_seed(5)
+    expected = draws()
+    torch.manual_seed(9)
+    before = torch.get_rng_state()
+    with sandbox.OwnDraws(5):
+        found = draws()
+    assert all(map(torch.equal, found, expected))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def drawing(model, x, y, eps):  # type: ignore[no-untyped-def]
+    torch.manual_seed(random.randrange(3) + np.random.randint(3))
+    return right_fgsm(model, x + 0 * torch.rand_like(F.dropout(x)), y, eps)
+
+
+@pytest.mark.parametrize("answer", [copy_of(right_fgsm), drawing])
+def test_another_thread_draws_what_it_would_without_a_check(answer: Callable[..., Any]) -> None:
+    """Catches a check that reseeds or winds back what a training in another thread draws from."""
+
+    def numbers() -> tuple[float, ...]:
+        return torch.rand(()).item(), random.random(), np.random.rand()
+
+    def seed() -> None:
+        torch.manual_seed(3)
+        random.seed(3)
+        np.random.seed(3)
+
+    drawn, over = [], threading.Event()
 
     def draw() -> None:
-        while not over.wait(rest):
-            torch.rand(3)
+        while not over.wait(0.0005):
+            drawn.append(numbers())
 
+    seed()
     thread = threading.Thread(target=draw)
     thread.start()
     try:
-        said = [checks.fgsm.judge(copy_of(right_fgsm)) for _ in range(10)]
+        said = [checks.fgsm.judge(answer) for _ in range(5)]
     finally:
         over.set()
         thread.join()
-    assert {verdict.mark for verdict in said} <= {"✓", "○"}
-    assert {verdict.fault for verdict in said} <= {"", "busy"}
-    assert checks.fgsm.judge(copy_of(right_fgsm)).mark == "✓"
+    drawn.append(numbers())
+    seed()
+    assert len(drawn) > 10 and drawn == [numbers() for _ in drawn]
+    assert {verdict.mark for verdict in said} == {"✓"}
 
 
 def test_what_another_thread_prints_is_not_lost(capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,7 +26,7 @@ TOLERANCE = 1e-6  # of float32, in pixels
 class Target(Case):
     """A defended network, digits that it reads rightly, and the share that a real break reaches."""
 
-    level: float
+    level: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -134,12 +134,13 @@ class Break(Exercise):
         outcome = Outcome.of(run)
         return not outcome.outside, not outcome.out_of_range, not outcome.weak
 
-    def reference_runs(self) -> list[Run]:
+    @cached_property
+    def wanted(self) -> list[Run]:
         """Only the form of a result is compared, and the digits themselves have it."""
         runs = []
         for case in self.cases:
-            model, x, y, eps = case.build()
-            runs.append(Run(case, {"model": model, "x": x, "y": y, "eps": eps}, x, {}))
+            arguments = self.arguments(case)
+            runs.append(Run(case, arguments, arguments["x"], {}))
         return runs
 
     def look_closer(self, function: Function, runs: list[Run]) -> None:
@@ -177,13 +178,12 @@ def target(
 ) -> Target:
     """`(model, x, y, eps)` for digits of the test set that the defence reads rightly."""
 
-    def build() -> tuple[Any, ...]:
+    def make() -> tuple[Any, ...]:
         x, y = read_rightly(defence)
-        torch.random.default_generator.manual_seed(seed)
         rows = torch.randperm(len(x))[:batch]
         return defence(), x[rows], y[rows], eps
 
-    return Target(build, batch, level)
+    return Target(make, batch, seed, level)
 
 
 def symptoms(*, transfer: bool, **own: Symptom) -> dict[str, Symptom]:

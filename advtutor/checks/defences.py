@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from advtutor import models
+from advtutor.checks.sandbox import OwnDraws
 from advtutor.checks.watch import Probe
 from advtutor.data import mnist
 
@@ -76,6 +77,6 @@ def _weights(name: str) -> dict[str, Tensor]:
 def read_rightly(defence: Callable[[], nn.Module]) -> tuple[Tensor, Tensor]:
     """The digits to attack: of the first of the test set, those that `defence()` reads rightly."""
     x, y = (each[:POOL].clone() for each in mnist().test)
-    with torch.no_grad():
+    with torch.no_grad(), OwnDraws(0):
         right = defence()(x).argmax(dim=1) == y
     return x[right], y[right]

@@ -14,7 +14,7 @@ import textwrap
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 import torch
@@ -26,12 +26,11 @@ from advtutor._say import say, tell
 from advtutor.checks.code import Code, is_stub, leftover
 from advtutor.checks.differences import difference, same, tensors
 from advtutor.checks.said import SAID
-from advtutor.checks.sandbox import TooLong, quiet, restored, seed_everything, time_limit
-from advtutor.checks.watch import Before, changes, note
+from advtutor.checks.sandbox import OwnDraws, TooLong, own_draws, quiet, restored, time_limit
+from advtutor.checks.watch import changes, note
 
 SECONDS = 10.0  # for all runs of one answer; a right one takes a fraction of one
 
-TRIES = 5  # to build the same input twice
 CALLS_CHECKS = "it calls a check itself; call the check below it, once"
 GOES_ON = " (the notebook goes on with the course's own function)"
 
@@ -58,20 +57,34 @@ MEANINGS = {
 
 @dataclass(frozen=True)
 class Case:
-    """One input: `build()` makes the arguments afresh, the same ones every time."""
+    """One input: `build()` makes the arguments afresh, the same ones every time.
 
-    build: Callable[[], tuple[Any, ...]]
+    make: makes them, from random numbers that this seed leads to.
+    """
+
+    make: Callable[[], tuple[Any, ...]]
     batch: int
+    seed: int = 0
+
+    def build(self) -> tuple[Any, ...]:
+        """The arguments of one call."""
+        with OwnDraws(self.seed):
+            return self.make()
 
     def changed(self, place: int, change: Callable[[Any], Any]) -> "Case":
         """The same input with its argument number `place` changed."""
 
-        def build() -> tuple[Any, ...]:
-            values = list(self.build())
+        def make() -> tuple[Any, ...]:
+            values = list(self.make())
             values[place] = change(values[place])
             return tuple(values)
 
-        return Case(build, self.batch)
+        return replace(self, make=make)
+
+
+def cases(make: Callable[..., tuple[Any, ...]], *rows: tuple[Any, ...]) -> list[Case]:
+    """An input for each row: its seed, its batch, and what else `make(batch, …)` is to get."""
+    return [Case(functools.partial(make, *row[1:]), row[1], row[0]) for row in rows]
 
 
 @dataclass(frozen=True)
@@ -289,9 +302,8 @@ class Exercise:
         self._is_a_function(function)
         self._has_been_attempted(function)
         self._takes_the_arguments(function)
-        wanted = self.reference_runs()
         runs = self._runs(function)
-        self.have_the_right_form(runs, wanted)
+        self.have_the_right_form(runs, self.wanted)
         self._ran_as_handed_over(runs)
         with self._named_errors(function), time_limit(self._seconds):
             self.look_closer(function, runs)
@@ -308,7 +320,7 @@ class Exercise:
 
         function: the answer, where it may be run again to find out more.
         """
-        wanted = self.reference_runs()
+        wanted = self.wanted
         self.have_the_right_form(runs, wanted)
         self._ran_as_handed_over(runs)
         self.compare(runs, wanted, function)
@@ -345,17 +357,16 @@ class Exercise:
             signature = inspect.signature(function)
         except (TypeError, ValueError):  # a builtin that does not tell
             return
-        for case in self.cases:
-            arguments = case.build()
+        for right in self.wanted:
             try:
-                signature.bind(*arguments)
+                signature.bind(*right.arguments.values())
             except TypeError:
-                names = list(inspect.signature(self.reference).parameters)[: len(arguments)]
-                called = f"{self.name}({', '.join(names)})"
+                called = f"{self.name}({', '.join(right.arguments)})"
                 self.fail("arity", f"it is called as {called}, and yours takes {signature}")
 
-    def reference_runs(self) -> list[Run]:
-        """What the answers are compared with."""
+    @functools.cached_property
+    def wanted(self) -> list[Run]:
+        """What the answers are compared with, the same every time."""
         runs = [self._run(self.reference, case) for case in self.cases]
         for run in runs:
             run.seen = self.seen(run)
@@ -369,31 +380,15 @@ class Exercise:
         return runs
 
     def _run(self, function: Function, case: Case, seed: int = 0) -> Run:
-        arguments, before = self._undisturbed(case, seed)
-        values = list(arguments.values())
-        seed_everything(seed + 1)
+        arguments = self.arguments(case)
+        before = note(arguments)
         torch.set_grad_enabled(True)  # the run before may have left it off
-        result = function(*values)
+        with own_draws(seed + 1):
+            result = function(*arguments.values())
         changed = changes(before, arguments)
         if not torch.is_grad_enabled():
             changed["grad-off"] = "torch"
         return Run(case, arguments, result, changed)
-
-    def _undisturbed(self, case: Case, seed: int) -> tuple[dict[str, Any], Before]:
-        """A case's arguments, in which no other thread's random numbers are."""
-        seed_everything(seed)
-        before = note(self.arguments(case))
-        for _ in range(TRIES):
-            seed_everything(seed)
-            arguments = self.arguments(case)
-            last, before = before, note(arguments)
-            if before.equals(last):
-                return arguments, before
-        self.fail(
-            "busy",
-            "not checked, since something else here draws random numbers, a training perhaps: run "
-            "it again when that has ended",
-        )
 
     def arguments(self, case: Case) -> dict[str, Any]:
         """A case's arguments, made afresh, by their names."""
@@ -595,7 +590,7 @@ class Exercise:
         for place, name in enumerate(inspect.signature(self.reference).parameters):
             if name in self.batched:
                 case = case.changed(place, lambda value: value[row : row + 1].clone())
-        return self._run(function, Case(case.build, 1)).result
+        return self._run(function, replace(case, batch=1)).result
 
     def _seen(self, function: Function, case: Case) -> Any:
         return self.seen(self._run(function, case))

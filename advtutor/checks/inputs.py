@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from advtutor.checks.engine import Case
+from advtutor.checks.engine import Case, cases
 from advtutor.checks.watch import Probe
 
 
@@ -72,17 +72,16 @@ def with_old_gradients(model: nn.Module) -> nn.Module:
 
 
 def attack_input(
-    seed: int,
-    network: Callable[[tuple[int, int, int], int], nn.Module],
     batch: int,
+    network: Callable[[tuple[int, int, int], int], nn.Module],
     shape: tuple[int, int, int],
     classes: int,
+    *more: float,
     train: bool = False,
-) -> tuple[nn.Module, Tensor, Tensor]:
-    """`(model, x, y)`, the same for the same arguments."""
-    torch.random.default_generator.manual_seed(seed)
+) -> tuple[Any, ...]:
+    """`(model, x, y, *more)`."""
     model = network(shape, classes).train(train)
-    return model, *pictures(batch, shape, classes)
+    return model, *pictures(batch, shape, classes), *more
 
 
 def attack_cases(*more: tuple[float, ...]) -> list[Case]:
@@ -90,33 +89,24 @@ def attack_cases(*more: tuple[float, ...]) -> list[Case]:
 
     more: for each of the four the values of further arguments.
     """
-    settings: list[tuple[Any, ...]] = [
-        (1, tanh_network, 4, (1, 6, 6), 3, 0.11),
-        (2, tanh_network, 1, (1, 8, 8), 10, 0.23),
-        (3, frozen_network, 5, (3, 5, 4), 4, 0.037),
-        (4, dropout_network, 3, (1, 7, 7), 5, 0.17),
+    rows: list[tuple[Any, ...]] = [
+        (1, 4, tanh_network, (1, 6, 6), 3, 0.11),
+        (2, 1, tanh_network, (1, 8, 8), 10, 0.23),
+        (3, 5, frozen_network, (3, 5, 4), 4, 0.037),
+        (4, 3, dropout_network, (1, 7, 7), 5, 0.17),
     ]
-    return [
-        Case(
-            lambda given=given, rest=rest: (*attack_input(*given), *rest),  # type: ignore[misc]
-            batch=given[2],
-        )
-        for (*given, eps), extra in zip(settings, more or [()] * 4, strict=True)
-        for rest in [(eps, *extra)]
-    ]
+    more = more or ((),) * len(rows)
+    return cases(attack_input, *((*row, *rest) for row, rest in zip(rows, more, strict=True)))
 
 
-def linear_input(seed: int, batch: int, inputs: int, eps: float) -> tuple[Tensor, Tensor, float]:
+def linear_input(batch: int, inputs: int, eps: float) -> tuple[Tensor, Tensor, float]:
     """`(w, y, eps)` of a linear model, with both labels."""
-    torch.random.default_generator.manual_seed(seed)
     w = torch.randn(inputs)
     y = 1 - 2 * (torch.arange(batch) % 2)  # both labels, -1 alone in a batch of one
     return w, (y if batch > 1 else -y).to(w.dtype), eps
 
 
-def loss_input(
-    seed: int, batch: int, inputs: int, eps: float
-) -> tuple[Tensor, float, Tensor, Tensor, float]:
+def loss_input(batch: int, inputs: int, eps: float) -> tuple[Tensor, float, Tensor, Tensor, float]:
     """`(w, b, x, y, eps)` of a linear model."""
-    w, y, eps = linear_input(seed, batch, inputs, eps)
+    w, y, eps = linear_input(batch, inputs, eps)
     return w / 3, 0.7, torch.rand(batch, inputs), y, eps

@@ -33,6 +33,8 @@ SAID = {
     "max-norm it is the sign",
     "mean-step": "one mean gradient moves all pixels of an image alike; each pixel has its own "
     "sign",
+    "eps-255": "eps is divided by 255, but it is in the units of the pixels already: they run "
+    "from 0 to 1",
     "eps-twice": "each pixel moves by 2 * eps: eps is applied twice",
     "upper-only": "nothing exceeds 1 any more, but some pixels are below 0: clamp at both ends",
     "lower-only": "nothing is below 0 any more, but some pixels exceed 1: clamp at both ends",

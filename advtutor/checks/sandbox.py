@@ -1,18 +1,26 @@
-"""Runs a function that may do anything, and leaves the notebook as it was."""
+"""Runs a function that may do anything, and leaves the notebook as it was.
+
+Random numbers of torch, NumPy and Python come from generators of its own: the shared ones are
+neither read nor moved, whoever draws from them meanwhile. Only a function of NumPy or Python that
+the notebook has imported by its own name, `from random import choice`, still draws from those.
+"""
 
 import contextlib
 import ctypes
+import functools
 import io
 import random
 import signal
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from operator import attrgetter
 from types import FrameType
 from typing import Any, TextIO
 
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 AGAIN = 0.2  # seconds until the next try, where a bare `except:` has swallowed the first
 
@@ -116,23 +124,22 @@ class _Muted(io.StringIO):
 def restored() -> Iterator[None]:
     """Put back, after the block, what a function can change behind its caller's back.
 
-    The random states of Python, NumPy and torch, torch's default dtype and whether it records
-    gradients. The block runs with torch's own defaults, on the CPU, recording gradients.
+    That is torch's default dtype, whether it records gradients, and the random states of GPUs. The
+    block runs with torch's own defaults, on the CPU, recording gradients.
     """
-    numpy = sys.modules.get("numpy")
-    states = random.getstate(), numpy and numpy.random.get_state(), torch.get_rng_state()
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None
     dtype = torch.get_default_dtype()
     try:
         torch.set_default_dtype(torch.float32)
-        with torch.inference_mode(False), torch.enable_grad(), _on_the_cpu():
+        with (
+            torch.inference_mode(False),
+            torch.enable_grad(),
+            _on_the_cpu(),
+            _generators_by_thread(),
+        ):
             yield
     finally:
         torch.set_default_dtype(dtype)
-        random.setstate(states[0])
-        if numpy:
-            numpy.random.set_state(states[1])
-        torch.set_rng_state(states[2])
         if cuda is not None:
             torch.cuda.set_rng_state_all(cuda)
 
@@ -143,9 +150,122 @@ def _on_the_cpu() -> contextlib.AbstractContextManager[Any]:
     return contextlib.nullcontext() if torch.get_default_device() == cpu else cpu
 
 
-def seed_everything(seed: int) -> None:
-    """Seed Python, torch and, where it is loaded, NumPy: the same verdict on every machine."""
-    random.seed(seed)
-    torch.random.default_generator.manual_seed(seed)  # torch.manual_seed would also seed CUDA
+class OwnDraws(TorchDispatchMode):
+    """In this thread, what torch draws on the CPU comes from a generator with this seed.
+
+    The numbers are those that torch.manual_seed(seed) would have led to.
+    """
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self.generator = torch.Generator().manual_seed(seed)
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # what torch wraps around each call otherwise costs more than the call
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if not _draws(func) or kwargs.get("generator") or not _on_cpu(args, kwargs):
+            return func(*args, **kwargs)
+        if drawing := _with_a_generator(func):
+            return drawing(*args, **kwargs | {"generator": self.generator})
+        # An older torch has some that take none: no other thread should draw in this moment.
+        shared, own = torch.default_generator, self.generator
+        state = shared.get_state()
+        shared.set_state(own.get_state())
+        try:
+            return func(*args, **kwargs)
+        finally:
+            own.set_state(shared.get_state())
+            shared.set_state(state)
+
+
+@functools.cache
+def _draws(func: Any) -> bool:
+    return torch.Tag.nondeterministic_seeded in func.tags
+
+
+def _on_cpu(args: Any, kwargs: Any) -> bool:
+    places = [one.device for one in args if isinstance(one, torch.Tensor)] + [kwargs.get("device")]
+    return all(torch.device(place).type == "cpu" for place in places if place is not None)
+
+
+@functools.cache
+def _with_a_generator(func: Any) -> Any:
+    """The form of one of torch's drawing operations that takes a generator, if there is one."""
+    packet, names = func.overloadpacket, {one.name for one in func._schema.arguments}
+    forms = [func, *(getattr(packet, name) for name in packet.overloads())]
+    wanted = names | {"generator"}
+    return next((f for f in forms if {a.name for a in f._schema.arguments} == wanted), None)
+
+
+@contextlib.contextmanager
+def own_draws(seed: int) -> Iterator[None]:
+    """`OwnDraws`, and inside `restored` also for random, numpy.random and torch.manual_seed."""
+    with OwnDraws(seed) as torchs:
+        before, _here.own = vars(_here).get("own"), _Own(seed, torchs.generator)
+        try:
+            yield
+        finally:
+            _here.own = before
+
+
+_here = threading.local()  # .own: what this thread draws from, or None
+
+
+class _Own:
+    """Generators with one seed, those of Python and NumPy made when they are asked for."""
+
+    def __init__(self, seed: int, torchs: torch.Generator) -> None:
+        self.seed, self.torchs = seed, torchs
+
+    @functools.cached_property
+    def python(self) -> Any:
+        return random.Random(self.seed)
+
+    @functools.cached_property
+    def numpy(self) -> Any:
+        return sys.modules["numpy"].random.RandomState(self.seed)
+
+
+class _ByThread:
+    """A shared generator, or one function of it, for threads that draw from none of their own."""
+
+    def __init__(self, shared: Any, own: Callable[[_Own], Any]) -> None:
+        self._shared, self._own = shared, own
+
+    def _now(self) -> Any:
+        own = vars(_here).get("own")
+        return self._own(own) if own else self._shared
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._now(), name)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._now()(*args, **kwargs)
+
+
+@contextlib.contextmanager
+def _generators_by_thread() -> Iterator[None]:
+    """Let what draws without being told from where ask in which thread it is."""
+    places: list[tuple[Any, str, Callable[[_Own], Any]]]
+    places = [(torch.random, "default_generator", lambda own: own.torchs)]
+    places += [(random, name, attrgetter(f"python.{name}")) for name in _functions(random)]
     if numpy := sys.modules.get("numpy"):
-        numpy.random.seed(seed)
+        drawing = _functions(numpy.random)
+        places += [(numpy.random, name, attrgetter(f"numpy.{name}")) for name in drawing]
+    shared = [getattr(module, name) for module, name, _ in places]
+    try:
+        for (module, name, own), one in zip(places, shared, strict=True):
+            setattr(module, name, _ByThread(one, own))
+        yield
+    finally:
+        for (module, name, _), one in zip(places, shared, strict=True):
+            setattr(module, name, one)
+
+
+def _functions(module: Any) -> set[str]:
+    """The functions of random or numpy.random that draw from its shared generator, or set it."""
+    methods = dir(random.Random if module is random else module.RandomState)
+    return {name for name in methods if not name.startswith("_") and name in vars(module)}

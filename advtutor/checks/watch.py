@@ -40,15 +40,6 @@ class Before:
     tensors: dict[str, _TensorBefore] = field(default_factory=dict)
     models: dict[str, _ModelBefore] = field(default_factory=dict)
 
-    def equals(self, other: "Before") -> bool:
-        """Whether both noted the same numbers."""
-        mine, theirs = self._numbers(), other._numbers()
-        return all(_equal(one, another) for one, another in zip(mine, theirs, strict=True))
-
-    def _numbers(self) -> list[Tensor]:
-        found = [one.value for one in self.tensors.values()]
-        return found + [number for one in self.models.values() for number in one.state.values()]
-
 
 def note(arguments: dict[str, Any]) -> Before:
     """Note the state of each tensor and each model among the arguments, by their names."""

@@ -1,10 +1,10 @@
 """The exercise on the objective of adversarial training."""
 
-from typing import Any
+from functools import partial
 
 import torch
 
-from advtutor.checks.engine import Case, Exercise
+from advtutor.checks.engine import Exercise, cases
 from advtutor.checks.inputs import attack_input, frozen_network, tanh_network
 
 
@@ -17,22 +17,16 @@ def adversarial_loss(model, x, y, eps, alpha=0.5):
     return alpha * loss + (1 - alpha) * loss_adv
 
 
-def case(seed: int, network: Any, batch: int, shape: Any, classes: int, *rest: float) -> Case:
-    def build() -> tuple[Any, ...]:
-        return (*attack_input(seed, network, batch, shape, classes, train=True), *rest)
-
-    return Case(build, batch)
-
-
 EXERCISE = Exercise(
     adversarial_loss,
     notebook="03_adversarial_training",
     number=1,
-    cases=[
-        case(31, tanh_network, 4, (1, 6, 6), 3, 0.11),  # alpha is left to its default
-        case(32, tanh_network, 1, (1, 8, 8), 10, 0.23, 0.35),
-        case(33, frozen_network, 5, (3, 5, 4), 4, 0.037, 0.83),
-    ],
+    cases=cases(
+        partial(attack_input, train=True),
+        (31, 4, tanh_network, (1, 6, 6), 3, 0.11),  # alpha is left to its default
+        (32, 1, tanh_network, (1, 8, 8), 10, 0.23, 0.35),
+        (33, 5, frozen_network, (3, 5, 4), 4, 0.037, 0.83),
+    ),
     mistakes={
         "clean-only": {"alpha * loss + (1 - alpha) * loss_adv": "loss"},
         "adversarial-only": {"alpha * loss + (1 - alpha) * loss_adv": "loss_adv"},

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from advtutor.attacks import fgsm
 from advtutor.checks.code import Code
-from advtutor.checks.engine import Case, Exercise, Run, same
+from advtutor.checks.engine import Exercise, Run, cases, same
 from advtutor.checks.inputs import attack_input, frozen_network, tanh_network, with_old_gradients
 from advtutor.exercises import adversarial_loss as objective
 from advtutor.exercises.adversarial_loss import adversarial_loss
@@ -31,23 +31,13 @@ def loss_and_weights(loss: float, arguments: dict[str, Any]) -> tuple[Any, ...]:
     return loss, *(one.detach() for one in arguments["model"].parameters())
 
 
-def case(
-    seed: int,
-    network: Any,
-    batch: int,
-    shape: Any,
-    classes: int,
-    eps: float,
-    train: bool = True,
-    **sgd: float,
-) -> Case:
-    def build() -> tuple[Any, ...]:
-        model, x, y = attack_input(seed, network, batch, shape, classes, train)
-        with_old_gradients(model)
-        trainable = [one for one in model.parameters() if one.requires_grad]
-        return model, torch.optim.SGD(trainable, **sgd), x, y, eps
-
-    return Case(build, batch)
+def step_input(
+    batch: int, network: Any, shape: Any, classes: int, eps: float, lr: float, train: bool = True
+) -> tuple[Any, ...]:
+    model, x, y = attack_input(batch, network, shape, classes, train=train)
+    with_old_gradients(model)
+    trainable = [one for one in model.parameters() if one.requires_grad]
+    return model, torch.optim.SGD(trainable, lr=lr), x, y, eps
 
 
 def another_optimiser(runs: list[Run], wanted: list[Run]) -> tuple[str, str] | None:
@@ -89,11 +79,12 @@ EXERCISE = Exercise(
     adversarial_step,
     notebook="03_adversarial_training",
     number=2,
-    cases=[
-        case(41, tanh_network, 4, (1, 6, 6), 3, 0.11, lr=0.13),
-        case(42, tanh_network, 1, (1, 8, 8), 10, 0.23, train=False, lr=0.07),
-        case(43, frozen_network, 5, (3, 5, 4), 4, 0.037, lr=0.21),
-    ],
+    cases=cases(
+        step_input,
+        (41, 4, tanh_network, (1, 6, 6), 3, 0.11, 0.13),
+        (42, 1, tanh_network, (1, 8, 8), 10, 0.23, 0.07, False),
+        (43, 5, frozen_network, (3, 5, 4), 4, 0.037, 0.21),
+    ),
     mistakes={
         "cleared-too-late": {
             "    optimizer.zero_grad()\n": "",
@@ -103,6 +94,8 @@ EXERCISE = Exercise(
         "ascent": {"loss.backward()": "(-loss).backward()"},
         "clean-only": {"adversarial_loss(model, x, y, eps)": "F.cross_entropy(model(x), y)"},
         "adversarial-only": {"(model, x, y, eps)": "(model, x, y, eps, alpha=0)"},
+        "predicted-label": {"(model, x, y, eps)": "(model, x, model(x).argmax(1), eps)"},
+        "eps-255": {"x, y, eps)": "x, y, eps / 255)"},
         "plain-sum": {"adversarial_loss(": "2 * adversarial_loss("},
         "no-zero-grad": {"    optimizer.zero_grad()\n": ""},
         "attack-gradients": {
@@ -129,6 +122,8 @@ EXERCISE = Exercise(
         "cleared-too-late": clears_after_backward,
     },
     says={
+        "predicted-label": "the loss is that of what the model predicts: it has to learn the "
+        "labels y",
         "cleared-too-late": "the gradients are cleared between backward() and step(), which "
         "leaves nothing to step along: clear them before backward()",
         "no-update": "the weights do not change: after backward(), call optimizer.step()",

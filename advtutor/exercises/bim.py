@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from advtutor.checks.code import calls
-from advtutor.checks.engine import Case, Exercise
+from advtutor.checks.engine import Exercise, cases
 from advtutor.checks.inputs import attack_cases, attack_input, steep_network
 from advtutor.exercises.fgsm import off_the_gradient, step_mistakes
 
@@ -34,7 +34,7 @@ EXERCISE = Exercise(
     notebook="02_gradient_sign_crafting",
     number=3,
     cases=[
-        Case(lambda: (*attack_input(25, steep_network, 4, (1, 6, 6), 3), 0.11, 0.061, 5), batch=4),
+        *cases(attack_input, (25, 4, steep_network, (1, 6, 6), 3, 0.11, 0.061, 5)),
         *attack_cases((0.043, 5), (0.087, 4), (0.013, 3), (0.031, 3))[1:],
     ],
     mistakes={

@@ -2,7 +2,7 @@
 
 import torch
 
-from advtutor.checks.engine import Case, Exercise
+from advtutor.checks.engine import Exercise, cases
 from advtutor.checks.inputs import (
     attack_input,
     dropout_network,
@@ -26,30 +26,27 @@ def bim_until_fooled(model, x, y, eps, step_size, steps):
     return x_adv.detach()
 
 
-def walk_case(seed, network, batch, shape, classes, *more):
+def walk_input(batch, network, shape, classes, *more):
     """Pictures that the model reads rightly, all but the last: some fall early, some never."""
-
-    def build():
-        model, x, _ = attack_input(seed, network, batch, shape, classes)
-        with torch.no_grad():
-            y = model(x).argmax(dim=1)
-        if batch > 1:
-            y[-1] = (y[-1] + 1) % classes
-        return model, x, y, *more
-
-    return Case(build, batch=batch)
+    model, x, _ = attack_input(batch, network, shape, classes)
+    with torch.no_grad():
+        y = model(x).argmax(dim=1)
+    if batch > 1:
+        y[-1] = (y[-1] + 1) % classes
+    return model, x, y, *more
 
 
 EXERCISE = Exercise(
     bim_until_fooled,
     notebook="02_gradient_sign_crafting",
     number=4,
-    cases=[
-        walk_case(136, steep_network, 6, (1, 6, 6), 3, 0.102, 0.033, 6),
-        walk_case(62, tanh_network, 1, (1, 8, 8), 10, 0.19, 0.0155, 5),
-        walk_case(63, frozen_network, 5, (3, 5, 4), 4, 0.068, 0.0121, 7),
-        walk_case(64, dropout_network, 7, (1, 7, 7), 5, 0.148, 0.0305, 6),
-    ],
+    cases=cases(
+        walk_input,
+        (136, 6, steep_network, (1, 6, 6), 3, 0.102, 0.033, 6),
+        (62, 1, tanh_network, (1, 8, 8), 10, 0.19, 0.0155, 5),
+        (63, 5, frozen_network, (3, 5, 4), 4, 0.068, 0.0121, 7),
+        (64, 7, dropout_network, (1, 7, 7), 5, 0.148, 0.0305, 6),
+    ),
     mistakes={
         "never-stops": {"torch.where(still_right, stepped, x_adv.detach())": "stepped"},
         "waits-for-all": {"where(still_right,": "where(still_right.any(),"},

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from advtutor.checks.engine import Case, Exercise
+from advtutor.checks.engine import Exercise, cases
 from advtutor.checks.inputs import frozen_network, pictures, tanh_network
 from advtutor.exercises.fgsm import fgsm
 
@@ -32,15 +32,13 @@ def in_turn(models: nn.ModuleList, x: Tensor, y: Tensor, eps: float) -> Tensor:
 
 
 def ensemble_input(
-    seed: int,
-    networks: list[Callable[..., nn.Module]],
     batch: int,
+    networks: list[Callable[..., nn.Module]],
     shape: tuple[int, int, int],
     classes: int,
     eps: float,
 ) -> tuple[nn.ModuleList, Tensor, Tensor, float]:
     """A list of models that the engine can watch, with weights large enough to disagree."""
-    torch.random.default_generator.manual_seed(seed)
     models = nn.ModuleList([network(shape, classes) for network in networks]).eval()
     for k, model in enumerate(models):
         with torch.no_grad():
@@ -52,16 +50,12 @@ EXERCISE = Exercise(
     ensemble_fgsm,
     notebook="05_why_examples_transfer",
     number=3,
-    cases=[
-        Case(lambda: ensemble_input(83, [tanh_network] * 3, 4, (1, 6, 6), 3, 0.11), batch=4),
-        Case(lambda: ensemble_input(82, [tanh_network] * 2, 1, (1, 8, 8), 10, 0.23), batch=1),
-        Case(
-            lambda: ensemble_input(
-                86, [frozen_network, *[tanh_network] * 3], 5, (3, 5, 4), 5, 0.037
-            ),
-            batch=5,
-        ),
-    ],
+    cases=cases(
+        ensemble_input,
+        (83, 4, [tanh_network] * 3, (1, 6, 6), 3, 0.11),
+        (82, 1, [tanh_network] * 2, (1, 8, 8), 10, 0.23),
+        (86, 5, [frozen_network, *[tanh_network] * 3], (3, 5, 4), 5, 0.037),
+    ),
     mistakes={
         "first-model": {".mean(dim=0)": "[0]"},
         "last-model": {".mean(dim=0)": "[-1]"},

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from advtutor.checks.engine import Case, Exercise
+from advtutor.checks.engine import Exercise, cases
 
 
 def estimated_gradient(loss, x, directions, h):
@@ -14,8 +14,7 @@ def estimated_gradient(loss, x, directions, h):
     return total / len(directions)
 
 
-def estimate_input(seed: int, batch: int, shape: tuple[int, int, int], h: float) -> tuple:
-    torch.random.default_generator.manual_seed(seed)
+def estimate_input(batch: int, shape: tuple[int, int, int], h: float) -> tuple:
     weight = torch.randn(shape)
 
     def loss(x: Tensor) -> Tensor:
@@ -29,11 +28,12 @@ EXERCISE = Exercise(
     estimated_gradient,
     notebook="04_does_the_defence_hold",
     number=3,
-    cases=[
-        Case(lambda: estimate_input(61, 4, (1, 3, 3), 0.12), batch=4),
-        Case(lambda: estimate_input(62, 1, (2, 2, 2), 0.23), batch=1),
-        Case(lambda: estimate_input(63, 3, (1, 4, 5), 0.07), batch=3),
-    ],
+    cases=cases(
+        estimate_input,
+        (61, 4, (1, 3, 3), 0.12),
+        (62, 1, (2, 2, 2), 0.23),
+        (63, 3, (1, 4, 5), 0.07),
+    ),
     mistakes={
         "downhill": {"loss(x + h * v) - loss(x - h * v)": "loss(x - h * v) - loss(x + h * v)"},
         "one-sided": [{"x - h * v": "x", "(2 * h)": "h"}, {"x + h * v": "x", "(2 * h)": "h"}],

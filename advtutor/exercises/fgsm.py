@@ -123,8 +123,6 @@ EXERCISE = Exercise(
     },
     says={
         "unmoved": "the image comes back as it went in: add the step to it",
-        "eps-255": "eps is divided by 255, but it is in the units of the pixels already: they run "
-        "from 0 to 1",
         "ball-only": "the clip keeps x_adv within eps of x, which the step does anyway; what it "
         "can leave is the range of an image: clamp to [0, 1]",
         "clamped-step": "no pixel gets darker: the sign is -1 or +1, and it is the image that is "

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from advtutor.checks.engine import Case, Exercise
+from advtutor.checks.engine import Exercise, cases
 
 
 def interval_linear(weight, bias, lower, upper):
@@ -13,8 +13,7 @@ def interval_linear(weight, bias, lower, upper):
     return middle - reach, middle + reach
 
 
-def interval_input(seed: int, batch: int, inputs: int, outputs: int) -> tuple[Tensor, ...]:
-    torch.random.default_generator.manual_seed(seed)
+def interval_input(batch: int, inputs: int, outputs: int) -> tuple[Tensor, ...]:
     x, radius = torch.rand(batch, inputs), 0.3 * torch.rand(batch, inputs)
     return torch.randn(outputs, inputs), torch.randn(outputs), x - radius, x + radius
 
@@ -23,11 +22,12 @@ EXERCISE = Exercise(
     interval_linear,
     notebook="07_proof_not_promise",
     number=2,
-    cases=[
-        Case(lambda: interval_input(51, 4, 6, 3), batch=4),
-        Case(lambda: interval_input(52, 1, 9, 5), batch=1),
-        Case(lambda: interval_input(53, 5, 4, 4), batch=5),
-    ],
+    cases=cases(
+        interval_input,
+        (51, 4, 6, 3),
+        (52, 1, 9, 5),
+        (53, 5, 4, 4),
+    ),
     mistakes={
         "no-width": {"reach = half": "reach = 0 * half"},
         "signs-ignored": {"weight.abs()": "weight"},

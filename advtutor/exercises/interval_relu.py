@@ -4,15 +4,14 @@ import torch
 from torch import Tensor
 
 from advtutor.checks.differences import cut_at
-from advtutor.checks.engine import Case, Exercise, Run
+from advtutor.checks.engine import Exercise, Run, cases
 
 
 def interval_relu(lower, upper):
     return lower.clamp(min=0), upper.clamp(min=0)
 
 
-def relu_input(seed: int, batch: int, units: int) -> tuple[Tensor, Tensor]:
-    torch.random.default_generator.manual_seed(seed)
+def relu_input(batch: int, units: int) -> tuple[Tensor, Tensor]:
     centre, radius = 2 * torch.randn(batch, units), 0.1 + torch.rand(batch, units)
     # Off, on, one of each that crosses, and one far up.
     centre[:, :5] = torch.tensor([-3.0, 3.0, 0.05, -0.05, 9.0])
@@ -35,11 +34,12 @@ EXERCISE = Exercise(
     interval_relu,
     notebook="07_proof_not_promise",
     number=3,
-    cases=[
-        Case(lambda: relu_input(54, 4, 9), batch=4),
-        Case(lambda: relu_input(55, 1, 12), batch=1),
-        Case(lambda: relu_input(56, 5, 7), batch=5),
-    ],
+    cases=cases(
+        relu_input,
+        (54, 4, 9),
+        (55, 1, 12),
+        (56, 5, 7),
+    ),
     mistakes={
         "untouched": {LOW: "lower", HIGH: "upper"},
         "lower-untouched": {LOW: "lower"},

@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from advtutor.checks.engine import Case, Exercise
+from advtutor.checks.engine import Exercise, cases
 from advtutor.checks.inputs import loss_input
 
 
@@ -11,8 +11,8 @@ def l1_decay_loss(w, b, x, y, strength):
     return F.softplus(-y * (x @ w + b)).mean() + strength * w.abs().sum()
 
 
-def decay_input(seed: int, batch: int, inputs: int, strength: float) -> tuple:
-    w, b, x, y, _ = loss_input(seed, batch, inputs, 0.0)
+def decay_input(batch: int, inputs: int, strength: float) -> tuple:
+    w, b, x, y, _ = loss_input(batch, inputs, 0.0)
     return w.requires_grad_(), torch.tensor(b, requires_grad=True), x, y, strength
 
 
@@ -20,11 +20,12 @@ EXERCISE = Exercise(
     l1_decay_loss,
     notebook="03_adversarial_training",
     number=3,
-    cases=[
-        Case(lambda: decay_input(41, 6, 9, 0.07), batch=6),
-        Case(lambda: decay_input(42, 1, 50, 0.013), batch=1),
-        Case(lambda: decay_input(43, 4, 4, 0.47), batch=4),
-    ],
+    cases=cases(
+        decay_input,
+        (41, 6, 9, 0.07),
+        (42, 1, 50, 0.013),
+        (43, 4, 4, 0.47),
+    ),
     mistakes={
         "adversarial": {" + strength * w.abs().sum()": "", "-y": "strength * w.abs().sum() - y"},
         "both": {"-y": "strength * w.abs().sum() - y"},

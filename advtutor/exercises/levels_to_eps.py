@@ -1,6 +1,6 @@
 """The exercise on units of eps: how large is a change of so many grey levels in [0, 1]?"""
 
-from advtutor.checks.engine import Case, Exercise
+from advtutor.checks.engine import Exercise, cases
 
 
 def levels_to_eps(levels):
@@ -11,7 +11,7 @@ EXERCISE = Exercise(
     levels_to_eps,
     notebook="00_start_here",
     number=1,
-    cases=[Case(lambda: (3,), batch=1), Case(lambda: (11,), batch=1), Case(lambda: (77,), batch=1)],
+    cases=cases(lambda batch, levels: (levels,), (0, 1, 3), (0, 1, 11), (0, 1, 77)),
     mistakes={
         "unchanged": {" / 255": ""},
         "multiplied": {"/": "*"},

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from advtutor.checks.engine import Case, Exercise
+from advtutor.checks.engine import Exercise, cases
 
 
 def linear_radius(w, b, x, y):
@@ -11,8 +11,7 @@ def linear_radius(w, b, x, y):
     return margin.clamp(min=0) / w.abs().sum()
 
 
-def radius_input(seed: int, batch: int, inputs: int) -> tuple[Tensor, ...]:
-    torch.random.default_generator.manual_seed(seed)
+def radius_input(batch: int, inputs: int) -> tuple[Tensor, ...]:
     w, x = torch.randn(inputs), torch.rand(batch, inputs)
     y = (1 - 2 * (torch.arange(batch) % 2)).to(w.dtype)
     wish = y * (0.5 + torch.rand(batch))  # the score each example is given
@@ -26,11 +25,12 @@ EXERCISE = Exercise(
     linear_radius,
     notebook="07_proof_not_promise",
     number=1,
-    cases=[
-        Case(lambda: radius_input(41, 6, 9), batch=6),
-        Case(lambda: radius_input(42, 1, 50), batch=1),
-        Case(lambda: radius_input(43, 9, 4), batch=9),
-    ],
+    cases=cases(
+        radius_input,
+        (41, 6, 9),
+        (42, 1, 50),
+        (43, 9, 4),
+    ),
     mistakes={
         "no-bias": {" + b": ""},
         "offset-outside": {"y * (x @ w + b)": "y * (x @ w) + b"},

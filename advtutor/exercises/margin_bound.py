@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from advtutor.checks.differences import cut_at
-from advtutor.checks.engine import Case, Exercise, Run
+from advtutor.checks.engine import Exercise, Run, cases
 
 
 def margin_bound(weight, bias, lower, upper, y):
@@ -17,10 +17,7 @@ def margin_bound(weight, bias, lower, upper, y):
     return lead.scatter(1, y[:, None], -torch.inf).amax(dim=1)
 
 
-def margin_input(
-    seed: int, batch: int, units: int, classes: int, ahead: float = 0.0
-) -> tuple[Tensor, ...]:
-    torch.random.default_generator.manual_seed(seed)
+def margin_input(batch: int, units: int, classes: int, ahead: float = 0.0) -> tuple[Tensor, ...]:
     lower = torch.rand(batch, units)
     weight, bias = torch.randn(classes, units), torch.randn(classes)
     y = torch.randint(classes, (batch,))
@@ -45,12 +42,13 @@ EXERCISE = Exercise(
     margin_bound,
     notebook="07_proof_not_promise",
     number=4,
-    cases=[
-        Case(lambda: margin_input(57, 4, 6, 3), batch=4),
-        Case(lambda: margin_input(58, 1, 5, 10), batch=1),
-        Case(lambda: margin_input(59, 6, 9, 5), batch=6),
-        Case(lambda: margin_input(60, 1, 4, 3, ahead=20_000.0), batch=1),
-    ],
+    cases=cases(
+        margin_input,
+        (57, 4, 6, 3),
+        (58, 1, 5, 10),
+        (59, 6, 9, 5),
+        (60, 1, 4, 3, 20_000.0),
+    ),
     mistakes={
         "no-width": {"middle + reach": "middle"},
         "strongest-rival": {

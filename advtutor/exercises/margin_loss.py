@@ -6,7 +6,7 @@ from torch import Tensor
 from advtutor.attacks.losses import of_class
 from advtutor.checks.code import calls
 from advtutor.checks.differences import cut_at
-from advtutor.checks.engine import Case, Exercise, Run
+from advtutor.checks.engine import Exercise, Run, cases
 
 
 def margin_loss(logits, y):
@@ -14,18 +14,25 @@ def margin_loss(logits, y):
     return others.amax(dim=1) - logits.gather(1, y[:, None]).squeeze(1)
 
 
-def logits_input(seed: int, batch: int, classes: int, low: float = 0.0) -> tuple[Tensor, Tensor]:
-    torch.random.default_generator.manual_seed(seed)
+def logits_input(batch: int, classes: int, low: float = 0.0) -> tuple[Tensor, Tensor]:
     logits = 3 * torch.randn(batch, classes)
     if low:  # whole numbers, each but once: that far down a fraction would be rounded
-        logits = torch.randperm(3 * batch * classes)[: batch * classes].reshape(batch, -1) + low
+        steps = torch.randperm(3 * batch * classes)[: batch * classes].reshape(batch, -1)
+        logits = 100 * steps + low
     y = torch.randint(classes, (batch,))
     y[::2] = logits[::2].argmax(dim=1)  # every other one is read rightly
     return logits.requires_grad_(), y
 
 
-def masked_with_a_number(runs: list[Run], wanted: list[Run]) -> tuple[str, str] | None:
-    """Whether a number stands in the place of class y, and is the largest where all are less."""
+def cut_or_masked(runs: list[Run], wanted: list[Run]) -> tuple[str, str] | None:
+    """Whether a number is the least that comes back, or stands in the place of class y."""
+    least = cut_at([(run.result, right.result) for run, right in zip(runs, wanted, strict=True)])
+    if least is not None:
+        return (
+            "cut-off",
+            f"the margin is cut off at {least:g}: where the model is right by more it is constant, "
+            "and nothing is left to climb",
+        )
     pairs = [(run, right) for run, right in zip(runs, wanted, strict=True)]
     own = [of_class(run.arguments["logits"], run.arguments["y"]).detach() for run in runs]
     number = cut_at(
@@ -44,12 +51,13 @@ EXERCISE = Exercise(
     margin_loss,
     notebook="04_does_the_defence_hold",
     number=1,
-    cases=[
-        Case(lambda: logits_input(51, 6, 10), batch=6),
-        Case(lambda: logits_input(52, 1, 4), batch=1),
-        Case(lambda: logits_input(53, 5, 3), batch=5),
-        Case(lambda: logits_input(54, 3, 4, low=-20_000.0), batch=3),  # as large as below
-    ],
+    cases=cases(
+        logits_input,
+        (51, 6, 10),
+        (52, 1, 4),
+        (53, 5, 3),
+        (54, 3, 4, -20_000.0),  # as large as below, and far apart
+    ),
     mistakes={
         "downhill": {"return others": "return -others", "- logits": "+ logits"},
         "cut-at-zero": {"return others": "return torch.relu(others", ".squeeze(1)": ".squeeze(1))"},
@@ -107,7 +115,7 @@ EXERCISE = Exercise(
         "are large: take the difference of two logits",
     },
     differentiable=("logits",),
-    otherwise=masked_with_a_number,
+    otherwise=cut_or_masked,
     batched=("logits", "y"),
     hints=(
         "Two numbers for each example: the logit of the right class, and the largest among the "

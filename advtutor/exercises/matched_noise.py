@@ -2,7 +2,7 @@
 
 import torch
 
-from advtutor.checks.engine import Case, Exercise
+from advtutor.checks.engine import Exercise, cases
 from advtutor.checks.inputs import pictures
 
 
@@ -12,8 +12,7 @@ def matched_noise(x, x_adv, noise):
     return x + change * ratio[:, None, None, None]
 
 
-def noise_input(seed: int, batch: int, shape: tuple[int, int, int]) -> tuple:
-    torch.random.default_generator.manual_seed(seed)
+def noise_input(batch: int, shape: tuple[int, int, int]) -> tuple:
     x, _ = pictures(batch, shape, 2)
     reach = torch.linspace(0.05, 0.2, batch).reshape(-1, 1, 1, 1)  # steps of unequal lengths
     x_adv = (x + reach * torch.randn_like(x)).clamp(0, 1)
@@ -24,11 +23,12 @@ EXERCISE = Exercise(
     matched_noise,
     notebook="06_bug_or_feature",
     number=3,
-    cases=[
-        Case(lambda: noise_input(98, 4, (1, 6, 6)), batch=4),
-        Case(lambda: noise_input(99, 1, (1, 8, 8)), batch=1),
-        Case(lambda: noise_input(100, 5, (3, 5, 4)), batch=5),
-    ],
+    cases=cases(
+        noise_input,
+        (98, 4, (1, 6, 6)),
+        (99, 1, (1, 8, 8)),
+        (100, 5, (3, 5, 4)),
+    ),
     mistakes={
         "no-clip": {".clamp(0, 1)": ""},
         "clip-last": {

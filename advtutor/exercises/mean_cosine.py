@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from advtutor.checks.engine import Case, Exercise
+from advtutor.checks.engine import Exercise, cases
 
 
 def mean_cosine(g, h):
@@ -12,8 +12,7 @@ def mean_cosine(g, h):
     return cosine.mean().item()
 
 
-def gradients(seed: int, batch: int, shape: tuple[int, int, int]) -> tuple[Tensor, Tensor]:
-    torch.random.default_generator.manual_seed(seed)
+def gradients(batch: int, shape: tuple[int, int, int]) -> tuple[Tensor, Tensor]:
     g, noise = torch.randn(batch, *shape) + 0.2, torch.randn(batch, *shape)
     share = torch.linspace(-0.6, 1.5, batch).reshape(-1, 1, 1, 1)  # one at least points away
     long = torch.linspace(0.5, 3, batch).reshape(-1, 1, 1, 1)
@@ -28,11 +27,12 @@ EXERCISE = Exercise(
     mean_cosine,
     notebook="05_why_examples_transfer",
     number=2,
-    cases=[
-        Case(lambda: gradients(71, 5, (1, 6, 6)), batch=5),
-        Case(lambda: gradients(72, 1, (1, 8, 8)), batch=1),
-        Case(lambda: gradients(73, 4, (3, 5, 4)), batch=4),
-    ],
+    cases=cases(
+        gradients,
+        (71, 5, (1, 6, 6)),
+        (72, 1, (1, 8, 8)),
+        (73, 4, (3, 5, 4)),
+    ),
     mistakes={
         "one-vector": {"g.flatten(1), h.flatten(1)": "g.flatten()[None], h.flatten()[None]"},
         "mean-first": {"g.flatten(1), h.flatten(1)": "(v.mean(0).flatten()[None] for v in (g, h))"},

@@ -2,7 +2,7 @@
 
 import torch
 
-from advtutor.checks.engine import Case, Exercise
+from advtutor.checks.engine import Exercise, cases
 from advtutor.checks.inputs import pictures
 
 
@@ -13,10 +13,7 @@ def project_l2(x_adv, x, eps):
     return (x + step * factor[:, None, None, None]).clamp(0, 1)
 
 
-def project_input(
-    seed: int, batch: int, shape: tuple[int, int, int], eps: float, least: float = 0.6
-) -> tuple:
-    torch.random.default_generator.manual_seed(seed)
+def project_input(batch: int, shape: tuple[int, int, int], eps: float, least: float = 0.6) -> tuple:
     x, _ = pictures(batch, shape, 2)
     # The first step is shorter than eps, or 0, the others longer; a few pixels take most of it.
     step = torch.randn_like(x) ** 3
@@ -28,11 +25,12 @@ EXERCISE = Exercise(
     project_l2,
     notebook="06_bug_or_feature",
     number=2,
-    cases=[
-        Case(lambda: project_input(95, 4, (1, 6, 6), 0.21, least=0.0), batch=4),
-        Case(lambda: project_input(96, 1, (1, 8, 8), 0.31), batch=1),
-        Case(lambda: project_input(97, 5, (3, 5, 4), 0.52), batch=5),
-    ],
+    cases=cases(
+        project_input,
+        (95, 4, (1, 6, 6), 0.21, 0.0),
+        (96, 1, (1, 8, 8), 0.31),
+        (97, 5, (3, 5, 4), 0.52),
+    ),
     mistakes={
         "no-ball": {"step * factor[:, None, None, None]": "step"},
         "each-pixel": {"step * factor[:, None, None, None]": "step.clamp(-eps, eps)"},

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from advtutor.checks.engine import Case, Exercise
+from advtutor.checks.engine import Exercise, cases
 from advtutor.checks.inputs import pictures
 
 
@@ -11,8 +11,7 @@ def project_linf(x_adv, x, eps):
     return torch.clamp(x_adv, x - eps, x + eps).clamp(0, 1)
 
 
-def project_input(seed: int, batch: int, shape: tuple[int, int, int], eps: float) -> tuple:
-    torch.random.default_generator.manual_seed(seed)
+def project_input(batch: int, shape: tuple[int, int, int], eps: float) -> tuple:
     x, _ = pictures(batch, shape, 2)
     # Some pixels within the ball, some beyond it; the first image has none that is beyond.
     reach = eps * torch.linspace(0.9, 4, batch).reshape(-1, 1, 1, 1)
@@ -34,11 +33,12 @@ EXERCISE = Exercise(
     project_linf,
     notebook="02_gradient_sign_crafting",
     number=2,
-    cases=[
-        Case(lambda: project_input(11, 4, (1, 6, 6), 0.11), batch=4),
-        Case(lambda: project_input(12, 1, (1, 8, 8), 0.23), batch=1),
-        Case(lambda: project_input(13, 5, (3, 5, 4), 0.037), batch=5),
-    ],
+    cases=cases(
+        project_input,
+        (11, 4, (1, 6, 6), 0.11),
+        (12, 1, (1, 8, 8), 0.23),
+        (13, 5, (3, 5, 4), 0.037),
+    ),
     mistakes={
         "no-ball": {"torch.clamp(x_adv, x - eps, x + eps)": "x_adv"},
         "swapped": {"x_adv, x - eps, x + eps": "x, x_adv - eps, x_adv + eps"},

@@ -30,6 +30,17 @@ EXERCISE = Exercise(
         "no-sign": {".sign()": ""},
         "softmax-twice": {"model(x)": "model(x).softmax(1)"},
         "logit": {"cross_entropy": "nll_loss"},
+        "image-sign": {"gradient.sign()": "x.detach().sign()"},
+        "divided-by-max": [
+            {"gradient.sign()": "gradient / gradient.abs().amax((1, 2, 3), keepdim=True)"},
+            {"gradient.sign()": "gradient / gradient.abs().max()"},
+        ],
+        "divided-by-norm": [
+            {"gradient.sign()": "gradient / gradient.square().sum((1, 2, 3), keepdim=True).sqrt()"},
+            {"gradient.sign()": "gradient / gradient.norm()"},
+        ],
+        "mean-step": {"gradient.sign()": "gradient.mean((1, 2, 3), keepdim=True).sign()"},
+        "eps-255": {"eps *": "eps / 255 *"},
         "first-only": {"model(x), target": "model(x)[:1], target[:1]"},
         "eps-twice": {"eps *": "2 * eps *"},
         "no-eps": {"eps * ": ""},

@@ -2,7 +2,7 @@
 
 import torch
 
-from advtutor.checks.engine import Case, Exercise
+from advtutor.checks.engine import Exercise, cases
 from advtutor.checks.inputs import (
     attack_input,
     dropout_network,
@@ -25,12 +25,13 @@ EXERCISE = Exercise(
     targeted_step,
     notebook="06_bug_or_feature",
     number=1,
-    cases=[
-        Case(lambda: (*attack_input(91, tanh_network, 4, (1, 6, 6), 3), 0.31), batch=4),
-        Case(lambda: (*attack_input(92, tanh_network, 1, (1, 8, 8), 10), 0.61), batch=1),
-        Case(lambda: (*attack_input(93, frozen_network, 5, (3, 5, 4), 4), 0.11), batch=5),
-        Case(lambda: (*attack_input(94, dropout_network, 3, (1, 7, 7), 5), 1.03), batch=3),
-    ],
+    cases=cases(
+        attack_input,
+        (91, 4, tanh_network, (1, 6, 6), 3, 0.31),
+        (92, 1, tanh_network, (1, 8, 8), 10, 0.61),
+        (93, 5, frozen_network, (3, 5, 4), 4, 0.11),
+        (94, 3, dropout_network, (1, 7, 7), 5, 1.03),
+    ),
     mistakes={
         "away": {"x - size": "x + size"},
         "prediction": {"model(x), t": "model(x), model(x).argmax(1)"},
@@ -52,6 +53,7 @@ EXERCISE = Exercise(
         ],
         "l1-length": {"norm(dim=1)": "abs().sum(dim=1)"},
         "largest-pixel": {"norm(dim=1)": "abs().amax(dim=1)"},
+        "mean-square": {"norm(dim=1)": "square().mean(dim=1).sqrt()"},
         "step-alone": {"(x - size": "(-size"},
         "clipped": {"None]).detach()": "None]).clamp(0, 1).detach()"},
         "length-of-rows": [
@@ -73,6 +75,8 @@ EXERCISE = Exercise(
         ],
     },
     says={
+        "mean-square": "the gradient is divided by the root of its mean square, so the step is too "
+        "long: its length is the root of the sum",
         "away": "the step goes up the loss of t, away from the class t: did you write plus for "
         "minus?",
         "prediction": "the loss is that of the predicted class, which the model reads already: "

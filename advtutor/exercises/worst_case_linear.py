@@ -1,6 +1,6 @@
 """The exercise on the worst step against a linear model."""
 
-from advtutor.checks.engine import Case, Exercise
+from advtutor.checks.engine import Exercise, cases
 from advtutor.checks.inputs import linear_input
 
 
@@ -12,11 +12,12 @@ EXERCISE = Exercise(
     worst_case_linear,
     notebook="01_linear_explanation",
     number=1,
-    cases=[
-        Case(lambda: linear_input(21, 6, 9, 0.23), batch=6),
-        Case(lambda: linear_input(22, 1, 50, 0.13), batch=1),
-        Case(lambda: linear_input(23, 4, 4, 0.037), batch=4),
-    ],
+    cases=cases(
+        linear_input,
+        (21, 6, 9, 0.23),
+        (22, 1, 50, 0.13),
+        (23, 4, 4, 0.037),
+    ),
     mistakes={
         "plus": {"-eps": "eps"},
         "no-label": {"y[:, None]": "torch.ones(len(y), 1)"},
@@ -26,10 +27,14 @@ EXERCISE = Exercise(
         "divided-by-norm": {"w.sign()": "w / w.norm()"},
         "largest-only": {"w.sign()": "w.sign() * (w.abs() == w.abs().max())"},
         "shared-budget": {"eps": "eps / len(w)"},
+        "clipped": {"eps * y[:, None] * w.sign()": "y[:, None] * w.clamp(-eps, eps)"},
+        "eps-255": {"eps *": "eps / 255 *"},
         "no-eps": {"eps * y": "y"},
         "eps-twice": {"eps": "2 * eps"},
     },
     says={
+        "clipped": "the weights are cut off at eps: take their sign, and each input moves by all "
+        "of eps",
         "plus": "this step raises y * (w.x + b): the worst case lowers it, so its sign is the "
         "other one",
         "no-label": "every example gets the same step: for y = -1 the output has to go up, so y "

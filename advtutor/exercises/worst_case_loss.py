@@ -2,7 +2,7 @@
 
 import torch.nn.functional as F
 
-from advtutor.checks.engine import Case, Exercise
+from advtutor.checks.engine import Exercise, cases
 from advtutor.checks.inputs import loss_input
 
 
@@ -10,8 +10,8 @@ def worst_case_loss(w, b, x, y, eps):
     return F.softplus(eps * w.abs().sum() - y * (x @ w + b))
 
 
-def worst_input(seed: int, batch: int, inputs: int, eps: float) -> tuple:
-    w, *rest = loss_input(seed, batch, inputs, eps)
+def worst_input(batch: int, inputs: int, eps: float) -> tuple:
+    w, *rest = loss_input(batch, inputs, eps)
     return w.requires_grad_(), *rest
 
 
@@ -19,11 +19,12 @@ EXERCISE = Exercise(
     worst_case_loss,
     notebook="01_linear_explanation",
     number=2,
-    cases=[
-        Case(lambda: worst_input(31, 6, 9, 0.23), batch=6),
-        Case(lambda: worst_input(32, 1, 50, 0.13), batch=1),
-        Case(lambda: worst_input(33, 4, 4, 0.47), batch=4),
-    ],
+    cases=cases(
+        worst_input,
+        (31, 6, 9, 0.23),
+        (32, 1, 50, 0.13),
+        (33, 4, 4, 0.47),
+    ),
     mistakes={
         "clean": {"eps * w.abs().sum() - y": "-y"},
         "as-printed": {"eps * w": "y * eps * w"},

@@ -203,3 +203,15 @@ def wrong_other_step__by_hand(model, optimizer, x, y, eps):
             if weight.grad is not None:
                 weight -= 0.1 * weight.grad
     return loss.item()
+
+
+def wrong_predicted_label(model, optimizer, x, y, eps):
+    model.train()
+    with torch.no_grad():
+        read = model(x).max(dim=1).indices
+    return step(optimizer, objective(model, x, read, eps))
+
+
+def wrong_eps_255(model, optimizer, x, y, eps):
+    model.train()
+    return step(optimizer, objective(model, x, y, eps / 255))

@@ -126,3 +126,9 @@ def wrong_cross_entropy(logits, y):
 
 def wrong_values__and_one(logits, y):
     return others_of(logits, y).amax(1) - own(logits, y) + 1
+
+
+def wrong_cut_off(logits, y):
+    own = logits[torch.arange(len(y)), y]
+    rivals = logits.masked_fill(F.one_hot(y, logits.shape[1]).bool(), -torch.inf).amax(dim=1)
+    return (rivals - own).clamp(min=-50)

@@ -100,3 +100,26 @@ def wrong_logit(model, x, target, eps):
     logits = model(x).gather(1, target[:, None]).sum()
     (gradient,) = torch.autograd.grad(logits, x)
     return (x + eps * gradient.sign()).clamp(0, 1).detach()
+
+
+def wrong_image_sign(model, x, target, eps):
+    return (x - eps * x.sign()).clamp(0, 1)
+
+
+def wrong_divided_by_max(model, x, target, eps):
+    slope = gradient(model, x, target)
+    return (x - eps * slope / slope.flatten(1).abs().amax(1)[:, None, None, None]).clamp(0, 1)
+
+
+def wrong_divided_by_norm(model, x, target, eps):
+    slope = gradient(model, x, target)
+    return (x - eps * slope / slope.flatten(1).norm(dim=1)[:, None, None, None]).clamp(0, 1)
+
+
+def wrong_mean_step(model, x, target, eps):
+    mean = gradient(model, x, target).flatten(1).mean(1)
+    return (x - eps * mean.sign()[:, None, None, None]).clamp(0, 1)
+
+
+def wrong_eps_255(model, x, target, eps):
+    return (x - (eps / 255) * gradient(model, x, target).sign()).clamp(0, 1)

@@ -145,3 +145,8 @@ def wrong_one_only__mean_length(model, x, t, size):
 
 def wrong_argument_ignored(model, x, t, size):
     return x - unit(gradient(model, x, t))
+
+
+def wrong_mean_square(model, x, t, size):
+    g = gradient(model, x, t)
+    return x - size * g / g.square().mean((1, 2, 3), keepdim=True).sqrt()

@@ -80,3 +80,11 @@ def wrong_shape__turned(w, y, eps):
 
 def wrong_fixed_number(w, y, eps):
     return -0.25 * y[:, None] * w.sign()
+
+
+def wrong_clipped(w, y, eps):
+    return -y[:, None] * torch.clamp(w, -eps, eps)
+
+
+def wrong_eps_255(w, y, eps):
+    return -(eps / 255) * y[:, None] * w.sign()
