@@ -149,14 +149,11 @@ def exact(model: nn.Module) -> nn.Module:
 
 
 def handed_over(x: Tensor, y: Tensor) -> dict[str, Any]:
-    """Images `[N, C, H, W]` and labels `[N]` for the page, no more than a slider offers."""
+    """Images `[N, C, H, W]`, labels `[N]` and noise for the page, no more than a slider offers."""
     x, y = x[:MOST], y[:MOST]
-    return {"shape": list(x.shape[1:]), "x": as_bytes(x), "y": y.tolist()}
-
-
-def as_bytes(values: Tensor) -> bytes:
-    """Numbers for the page's `floats`."""
-    return values.detach().cpu().float().contiguous().numpy().tobytes()
+    floats = {"x": x, "chance": chance(x)}
+    given = {name: v.detach().cpu().float().numpy().tobytes() for name, v in floats.items()}
+    return {"shape": list(x.shape[1:]), "y": y.tolist(), **given}
 
 
 def chance(x: Tensor) -> Tensor:

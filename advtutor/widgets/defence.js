@@ -22,12 +22,7 @@ const defenceExplorer = {
     const kinds = Object.keys(curves), digit = digitSlider(root, state);
     const chosen = choice(root, "attack", kinds, kinds.indexOf(start.attack));
     const eps = epsSlider(root, { max: 0.3, value: start.eps }), said = caption();
-    const cells = names.map((name) => {
-      const picture = canvas(state.shape), verdict = make("span");
-      const figure = make("figure", {}, picture,
-        make("figcaption", {}, make("strong", { textContent: name }), make("br"), verdict));
-      return { picture, verdict, figure };
-    });
+    const cells = names.map((name) => named(name, canvas(state.shape)));
     const field = plot({ x: [0, 0.3], y: [0, 1], xticks: [0, 0.1, 0.2, 0.3], yticks: [0, 0.5, 1],
       xlabel: "eps", ylabel: `error on ${state.count} digits`, showY: inPercent, width: 460 });
     root.append(make("div", { className: "columns" }, ...cells.map(({ figure }) => figure)), field.element,
@@ -45,8 +40,8 @@ const defenceExplorer = {
         found[i] = reading(network, yield* attacks[i][now.attack](now.eps));
         paintImage(cells[i].picture, found[i].picture);
         cells[i].picture.setAttribute("aria-label", `${names[i]}: ${sureOf(found[i])}`);
-        cells[i].verdict.textContent = sureOf(found[i]);
-        cells[i].verdict.classList.toggle("fooled", found[i].read !== now.y);
+        cells[i].words.textContent = sureOf(found[i]);
+        cells[i].words.classList.toggle("fooled", found[i].read !== now.y);
         cells[i].figure.classList.remove("is-old");
         yield;
       }

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from advtutor.evaluation import evaluate, predict
 from advtutor.plots import BLUE, GREEN, GREY, ORANGE, PURPLE, Figure, described
-from advtutor.widgets.base import Explorer, as_bytes, chance, exact, handed_over
+from advtutor.widgets.base import Explorer, exact, handed_over
 from advtutor.widgets.eps import ATTACKS
 from advtutor.widgets.still import image, short
 
@@ -24,7 +24,7 @@ def defence_explorer(models: Mapping[str, nn.Module], x: Tensor, y: Tensor) -> E
     """
     if not 1 <= len(models) <= 4:
         raise ValueError(f"there are {len(models)} models; give one to four, by name")
-    given = {**handed_over(x, y), "chance": as_bytes(chance(x)), "radii": list(RADII)}
+    given = {**handed_over(x, y), "radii": list(RADII)}
     attack, eps = "one step (FGSM)", 0.25
     start = {"digit": 0, "attack": attack, "eps": eps}
     found: Curves = {}

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from advtutor import attacks
 from advtutor.evaluation import predict
 from advtutor.plots import Figure, described
-from advtutor.widgets.base import Explorer, as_bytes, chance, exact, handed_over
+from advtutor.widgets.base import Explorer, chance, exact, handed_over
 from advtutor.widgets.still import image
 
 REACH, GRID = 0.4, 31
@@ -22,9 +22,8 @@ def direction_explorer(model: nn.Module, x: Tensor, y: Tensor) -> Explorer:
 
     `x` are digits `[N, 1, H, W]` of classes `y` `[N]`.
     """
-    given = {**handed_over(x, y), "chance": as_bytes(chance(x))}
     draw = partial(picture, model, x[:1], y[:1], 0.0, 0.0)
-    return Explorer("direction", draw, {"": model}, **given, start={"digit": 0})
+    return Explorer("direction", draw, {"": model}, **handed_over(x, y), start={"digit": 0})
 
 
 class Plane(NamedTuple):

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from advtutor import attacks
 from advtutor.evaluation import predict
 from advtutor.plots import SIGNED, Figure, described
-from advtutor.widgets.base import Explorer, as_bytes, chance, exact, handed_over
+from advtutor.widgets.base import Explorer, chance, exact, handed_over
 from advtutor.widgets.still import bars, image
 
 ATTACKS: dict[str, Callable[..., Tensor]] = {
@@ -21,9 +21,8 @@ ATTACKS: dict[str, Callable[..., Tensor]] = {
 
 def eps_explorer(model: nn.Module, x: Tensor, y: Tensor, eps: float = 0.1) -> Explorer:
     """Digits `x` `[N, 1, H, W]` of classes `y` `[N]` under FGSM, PGD and noise while eps moves."""
-    given = {**handed_over(x, y), "chance": as_bytes(chance(x))}
     draw = partial(picture, model, x[:1], y[:1], eps)
-    return Explorer("eps", draw, {"": model}, **given, start={"digit": 0, "eps": eps})
+    return Explorer("eps", draw, {"": model}, **handed_over(x, y), start={"digit": 0, "eps": eps})
 
 
 def picture(model: nn.Module, x: Tensor, y: Tensor, eps: float) -> Figure:

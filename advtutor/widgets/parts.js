@@ -127,6 +127,13 @@ const inPercent = (error) => `${Math.round(100 * error)} %`;
 const canvas = ([, height, width], className = "picture") =>
   make("canvas", { width, height, className, role: "img" });
 
+// A picture with its name and words below it.
+function named(name, picture) {
+  const words = make("span"), head = make("strong", { textContent: name });
+  const figure = make("figure", {}, picture, make("figcaption", {}, head, make("br"), words));
+  return { picture, words, figure };
+}
+
 // What is to be seen, in a sentence; screen readers read it out when it has changed.
 const caption = () => make("p", { className: "words", role: "status" });
 

@@ -16,10 +16,9 @@ const photoExplorer = {
     const eps = slider(root, "eps", { max: readings.length - 1, value: start.place,
       write: (place) => readings[place].eps.toFixed(3) });
     const said = caption(), views = ["the photo", "the step, magnified", "the sum"].map((name) => {
-      const picture = canvas(shape, "picture photo"), words = make("span");
+      const picture = canvas(shape, "picture photo");
       picture.ariaLabel = name;
-      return { picture, words, figure: make("figure", {}, picture,
-        make("figcaption", {}, make("strong", { textContent: name }), make("br"), words)) };
+      return named(name, picture);
     });
     const [photo, step, sum] = views, floating = Float32Array.from(pixels, (level) => level / 255);
     root.append(make("div", { className: "columns" }, ...views.map(({ figure }) => figure)), said);

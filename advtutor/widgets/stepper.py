@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from advtutor import attacks
 from advtutor.evaluation import predict
 from advtutor.plots import BLUE, ORANGE, Figure, described
-from advtutor.widgets.base import Explorer, as_bytes, chance, exact, handed_over
+from advtutor.widgets.base import Explorer, chance, exact, handed_over
 from advtutor.widgets.still import image, short
 
 
@@ -18,7 +18,7 @@ def attack_stepper(model: nn.Module, x: Tensor, y: Tensor, steps: int = 12) -> E
 
     It opens at the last of its `steps`; before the first there is the start, a random point.
     """
-    given = {**handed_over(x, y), "chance": as_bytes(chance(x)), "steps": steps}
+    given = {**handed_over(x, y), "steps": steps}
     draw = partial(picture, model, x[:1], y[:1], 0.1, steps, steps)
     start = {"digit": 0, "eps": 0.1, "step": steps}
     return Explorer("stepper", draw, {"": model}, **given, start=start)

@@ -92,8 +92,8 @@ def stored(path: Path) -> NotebookNode:
 
 
 def linked(page: str, suffix: str) -> str:
-    """`page` with its links from notebook to notebook leading to their twins of that suffix."""
-    return re.sub(r'(href="[^":/]+)\.ipynb(["#])', rf"\g<1>{suffix}\2", page)
+    """`page` with its links from notebook to notebook leading to their twins: 03.html and so on."""
+    return re.sub(r'href="(\d\d)_[^":/]+\.ipynb(["#])', rf'href="\g<1>{suffix}\2', page)
 
 
 def _of_markdown(source: str) -> Iterator[Block]:

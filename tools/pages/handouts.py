@@ -80,8 +80,6 @@ def main(arguments: list[str] | None = None) -> int:
         for path in paths:
             target = chosen.output / f"{path.name[:2]}.pdf"
             page = page_of(path.stem, list(blocks(stored(path))))
-            for other in chosen.notebooks.glob("[0-9][0-9]_*.ipynb"):
-                page = page.replace(f'href="{other.stem}.pdf', f'href="{other.name[:2]}.pdf')
             print_pdf(page, target, chromium)
             print(f"wrote {target}")
     except HandoutError as fault:

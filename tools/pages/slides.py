@@ -196,10 +196,7 @@ def main(arguments: list[str] | None = None) -> int:
     widgets.files(chosen.output, kinds)
     for path, notebook in made.items():
         page = chosen.output / f"{path.name[:2]}.html"
-        text = page_of(path.stem, notebook)
-        for other in chosen.notebooks.glob("[0-9][0-9]_*.ipynb"):
-            text = text.replace(f'href="{other.stem}.html', f'href="{other.name[:2]}.html')
-        page.write_text(text, encoding="utf-8")
+        page.write_text(page_of(path.stem, notebook), encoding="utf-8")
         print(f"wrote {page}")
     return 0
 
