@@ -1,6 +1,7 @@
 """`make wheelhouse`: what it does with what it finds, without its minutes."""
 
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -48,3 +49,24 @@ def test_a_broken_collection_keeps_the_last_one(monkeypatch, tmp_path) -> None:
     with pytest.raises(subprocess.CalledProcessError):
         wheelhouse.collect()
     assert (folder / "INSTALL.txt").read_text(encoding="utf-8") == "the last one"
+
+
+@pytest.mark.parametrize("missing", [0, 1])
+def test_all_notebooks_have_to_come_out_of_the_wheel(monkeypatch, tmp_path, missing) -> None:
+    """Catches a wheel that lacks a notebook, and a count that the course has outgrown."""
+    monkeypatch.setattr(wheelhouse, "FOLDER", tmp_path)
+    ours = [path.name for path in (wheelhouse.ROOT / "notebooks").rglob("[0-9]*.ipynb")]
+
+    def run(command: tuple[object, ...], cwd: str, **_: object) -> None:
+        if "-c" in command:
+            for i, name in enumerate(ours[missing:]):
+                path = Path(cwd, "notebooks", str(i), name)
+                path.parent.mkdir(parents=True)
+                path.touch()
+
+    monkeypatch.setattr(subprocess, "run", run)
+    if missing:
+        with pytest.raises(SystemExit, match=f"{len(ours) - 1} notebooks .* not {len(ours)}"):
+            wheelhouse.check()
+    else:
+        wheelhouse.check()
