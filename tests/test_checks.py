@@ -896,6 +896,21 @@ def test_what_another_thread_prints_is_not_lost(capsys: pytest.CaptureFixture[st
     )
 
 
+def loss(model, x, y):  # type: ignore[no-untyped-def]
+    return F.cross_entropy(model(x).softmax(dim=1), y)
+
+
+def downhill(model, x, y, eps):  # type: ignore[no-untyped-def]
+    copy = x.clone().requires_grad_()
+    loss = F.cross_entropy(model(copy), y)
+    return (x - eps * torch.autograd.grad(loss, copy)[0].sign()).clamp(0, 1)
+
+
+def test_a_variable_is_not_taken_for_a_function_of_its_name() -> None:
+    """Catches a diagnosis by the code of a function that the answer never calls."""
+    assert checks.fgsm.judge(downhill).fault == "minus"
+
+
 def test_dots_in_an_index_are_no_stub() -> None:
     """Catches a right answer taken for an open one because it indexes with dots."""
 

@@ -30,7 +30,10 @@ class Code:
             if tree is None or one in found:
                 continue
             found[one] = tree
-            named = (around.get(n.id) for n in ast.walk(tree) if isinstance(n, ast.Name))
+            names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+            own = {name.id for name in names if isinstance(name.ctx, ast.Store)}  # its variables
+            own |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+            named = (around.get(name.id) for name in names if name.id not in own)
             todo += [
                 other
                 for other in map(_innermost, named)
