@@ -484,7 +484,7 @@ training.fit(
 sizes = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5]
 tried = {
     "hardened, one step": fgsm,
-    "BIM, ten steps": methods["BIM, ten steps"],
+    "hardened, ten steps": methods["BIM, ten steps"],
     "hardened, noise": coins,
 }
 patients = {

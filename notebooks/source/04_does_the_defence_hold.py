@@ -3,7 +3,7 @@
 #
 # **Put the hardened network to the test, look into it, and learn to judge a defence.**
 #
-# *65 minutes. You need [adversarial training](03_adversarial_training.ipynb). After this notebook you can*
+# *60 minutes. You need [adversarial training](03_adversarial_training.ipynb). After this notebook you can*
 #
 # - *recognise a masked gradient;*
 # - *name what separates two kinds of networks that nearly the same training produces;*
@@ -23,7 +23,7 @@ from advtutor.data import mnist
 from advtutor.evaluation import evaluate
 from advtutor.predictions import predict
 
-warnings.simplefilter("ignore", attacks.AttackWarning)  # they would say what section 6 is about
+warnings.simplefilter("ignore", attacks.AttackWarning)  # they would say what section 5 is about
 digits = mnist()
 x, y = digits.test
 few, few_labels = x[:500], y[:500]
@@ -109,12 +109,6 @@ claim("robust-pgd", by_pgd["PGD"], 0.08, 0.45, unit="%", statement="PGD error of
 # ## 2. What does a masked gradient look like?
 #
 # FGSM looks at the gradient once, at the digit, and then goes 0.25 along its sign. Walk there slowly instead, and note the loss of 500 digits on the way.
-#
-# **Your prediction.** Take the network trained on the paper's objective, the *hardened* one. On what share of the digits is its loss highest somewhere *before* the end of the walk?
-
-# %%
-surface_guess = predict("surface", low=0, high=1, unit="%")
-surface_guess
 
 # %%
 sizes = torch.linspace(0, 0.25, 11)
@@ -145,7 +139,6 @@ plots.curves(
 # %%
 end = len(sizes) - 1
 early = {name: (each.argmax(dim=0) < end).float().mean() for name, each in losses.items()}
-surface_guess.compare(early["paper"], unit="%")
 claim(
     "peak-hardened",
     early["paper"],
@@ -204,17 +197,9 @@ claim(
     unit="%",
     statement="that, above the share that a network trained as usual reads, in points",
 )
-without_label = attacks.fgsm(hardened, few, hardened(few).argmax(dim=1), eps)
-claim(
-    "leak",
-    1 - read_rightly(hardened, without_label) - evaluate(hardened, few, few_labels, fgsm).error,
-    high=0.04,
-    unit="%",
-    statement="how much more FGSM breaks when it takes the network's own answer for the label",
-)
 
 # %% [markdown]
-# **What it shows.** The hardened network reads shadows that no gradient made, and reads more of them than a usual one. In training each shadow came with its digit's label, and it has learnt to read them, too. It is often said that such a network reads the *label* off the step, which was computed with it (*label leaking*). A step made with the network's own answer for the label breaks hardly more; but that answer is the label on nearly every digit, so this decides little.
+# **What it shows.** The hardened network reads shadows that no gradient made, and reads more of them than a usual one. In training each shadow came with its digit's label, so the network could learn to read the label off the step (*label leaking*).
 #
 # **What it does not show.** How much of the low FGSM error comes from reading shadows.
 
@@ -295,34 +280,9 @@ claim(
 # **What it does not show.** What the authors did: their recipe may differ in more than this, and one number above another by 1.7 points is one network's. Nor that the way decides alone: in [the ledger](08_the_paper_in_numbers.ipynb) some networks trained with dropout on are of the masked kind, too.
 
 # %% [markdown]
-# ## 5. What does a blind attack find?
+# ## 5. First defence: logits that are very sure
 #
-# *Blind queries* are random squares painted on the picture and kept where they help: an attack that sees the logits and no gradient. FGSM, which knows the whole network, breaks few of the hardened network's digits.
-#
-# **Your prediction.** Of 200 digits, what share do 200 blind queries for each digit break?
-
-# %%
-blind_guess = predict("blind-queries", low=0, high=1, unit="%")
-blind_guess
-
-# %%
-blind = evaluate(hardened, x[:200], y[:200], partial(attacks.square, eps=eps, queries=200))
-blind_guess.compare(blind.error, unit="%")
-claim(
-    "blind-above-fgsm",
-    blind.error - evaluate(hardened, x[:200], y[:200], fgsm).error,
-    low=0.2,
-    unit="%",
-    statement="how much more 200 blind queries break than FGSM does (200 digits)",
-)
-
-# %% [markdown]
-# **What it shows.** An attack that sees nothing but logits breaks far more than FGSM with all it knows. That alone is enough to throw FGSM's verdict away. [Notebook 09](09_your_own_network.ipynb) asks this and other questions of any network.
-
-# %% [markdown]
-# ## 6. First defence: logits that are very sure
-#
-# Now break three defences yourself. For each you hand in an attack. The check runs it on a defended network of its own, on test digits that you have not chosen, and judges it by what comes back: pictures inside the ball and inside [0, 1] that the defended network misreads. A few broken digits do not count. If your attack falls short, the check says why, or how far a real one gets.
+# Now break three defences yourself. For each you hand in an attack. The check runs it on a defended network and test digits of its own, and counts the pictures inside the ball and inside [0, 1] that this network misreads. If they are too few, it says why, or how far a real attack gets.
 #
 # The first defence multiplies the logits by 400. Nothing else: the answers stay the same. Ten steps up the cross-entropy, as before:
 
@@ -400,7 +360,7 @@ claim(
 # **What it shows.** The logits were never a defence: they blinded one loss. Whoever measures with that loss alone reports a robust network.
 
 # %% [markdown]
-# ## 7. Second defence: a staircase
+# ## 6. Second defence: a staircase
 #
 # The second rounds the pixels to eighths before the network sees them. A staircase is flat wherever it has a derivative, so no gradient gets through, with any loss.
 
@@ -472,7 +432,7 @@ claim(
 # **What it shows.** The staircase hid the gradient and nothing else. Whoever may look inside has an even shorter way: use the gradient of the network *behind* the stairs, as if they were not there. The check accepts that, too: a break is judged by the pictures, not by the way to them.
 
 # %% [markdown]
-# ## 8. Third defence: two locks
+# ## 7. Third defence: two locks
 #
 # The third is the hardened network with its logits multiplied by 400. You have seen each of the two locks opened: the hardened network by several steps up the *cross-entropy*, the sure logits up the margin. So try either key: PGD as in section 1, and one step up your margin.
 
@@ -518,9 +478,9 @@ claim("locked-broken", unlocked.error, low=0.6, unit="%", statement="error under
 # **What it shows.** Two locks that each stop one attack do not add up to a defence: an attack that avoids what either of them needs walks through both. "We tried PGD and FGSM" is no evaluation.
 
 # %% [markdown]
-# ## 9. Which attack is the judge?
+# ## 8. Which attack is the judge?
 #
-# Which attack should judge a network nobody has broken yet? All of them: for each example it is enough that *one* attack finds a mistake. Below, `errs[a, i]` says whether attack `a` breaks digit `i`; `errs.any(dim=0)` says whether any does. Its mean is the error in the *worst case*. On 300 digits:
+# Which attack should judge a network nobody has broken yet? All of them: for each example it is enough that *one* attack finds a mistake. Below, `errs[a, i]` says whether attack `a` breaks digit `i`; `errs.any(dim=0)` says whether any does. Its mean is the error in the *worst case*. One of the four asks for no gradient: *blind queries* paint random squares on the picture and keep what helps, seeing the logits only. On 300 digits:
 
 # %%
 tried = {
@@ -556,11 +516,18 @@ claim(
     unit="%",
     statement="broken digits that FGSM misses on the hardened network",
 )
+claim(
+    "blind-above-fgsm",
+    single[0, 3] - single[0, 0],
+    low=0.2,
+    unit="%",
+    statement="how much more 200 blind queries a digit break than FGSM does, on the hardened network",
+)
 claim("missed-robust", missed[2], high=0.25, unit="%", statement="the same, PGD-trained")
 claim("worst-robust", single[2, 4], 0.08, 0.45, unit="%", statement="worst case, PGD-trained")
 
 # %% [markdown]
-# **What it shows.** Read along the rows. Only the last column is a verdict, and it is a lower bound: a fifth attack can only raise it. On the hardened network FGSM misses most of what the four together break; on the PGD-trained one it misses less.
+# **What it shows.** Read along the rows. Only the last column is a verdict, and it is a lower bound: a fifth attack can only raise it. On the hardened network FGSM misses most of what the four together break, and queries that see nothing but logits break far more than FGSM with all it knows; on the PGD-trained one it misses less.
 #
 # Now let the networks face each other, digit by digit. The curves are those of the first 100, measured beforehand, which takes some seconds.
 
@@ -578,7 +545,7 @@ widgets.defence_explorer(shown, x[:100], y[:100])
 # - A masked gradient often betrays itself in one of several ways: noise beats the attack, more eps breaks less, examples do not move, blind queries do better. One question answered well proves nothing.
 # - The verdict is the worst case per example over different attacks, and still only a lower bound.
 #
-# **Misconceptions.** *"The gradient is zero, so the network is robust."* Sections 6 and 7. *"It survives FGSM, so it is robust."* Sections 1 and 4. *"It stops every attack that was tried."* Section 8: none of them was made for this defence. *"The best attack gives the error."* Section 9: take the worst case per example.
+# **Misconceptions.** *"The gradient is zero, so the network is robust."* Sections 5 and 6. *"It survives FGSM, so it is robust."* Sections 1 and 4. *"It stops every attack that was tried."* Section 7: none of them was made for this defence. *"The best attack gives the error."* Section 8: take the worst case per example.
 #
 # **Further reading.** Athalye, Carlini, Wagner, *Obfuscated Gradients Give a False Sense of Security* (2018, arXiv 1802.00420). Carlini and others, *On Evaluating Adversarial Robustness* (2019, arXiv 1902.06705). Wong, Rice, Kolter, *Fast is better than free* (2020, arXiv 2001.03994), section 5, for catastrophic overfitting. Kurakin, Goodfellow, Bengio, *Adversarial Machine Learning at Scale* (2017, arXiv 1611.01236), section 4, for label leaking. Croce, Hein, *Reliable Evaluation of Adversarial Robustness with an Ensemble of Diverse Parameter-free Attacks* (2020, arXiv 2003.01690).
 #
