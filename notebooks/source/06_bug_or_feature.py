@@ -3,7 +3,7 @@
 #
 # **Is what fools a network noise, or something that it learnt? You will train a network on wrong answers only, and see.**
 #
-# *40 minutes. You need [why examples transfer](05_why_examples_transfer.ipynb). After this notebook you can*
+# *45 minutes. You need [why examples transfer](05_why_examples_transfer.ipynb). After this notebook you can*
 #
 # - *move a picture by a given length towards a class;*
 # - *build a control that differs from the experiment in one thing;*
