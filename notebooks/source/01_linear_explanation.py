@@ -190,7 +190,7 @@ plots.images(
 )
 
 # %% [markdown]
-# **What it shows.** You still read the digits; the model reads the attacked ones as the other. The step throws the structure of the weights away and keeps their signs, because each pixel has the same limit, whether its weight is large or small. Each score moved by the same amount, $\epsilon\lVert w\rVert_1$, whatever the picture was: for a linear model the worst step depends on the picture only through its label.
+# **What it shows.** You still read the digits; the model reads the attacked ones as the other. The step throws the structure of the weights away and keeps their signs, because each pixel has the same limit, whether its weight is large or small. Each score moved by the same amount, $\epsilon\lVert w\rVert_1$, whatever the picture was: for a linear model of two classes the worst step depends on the picture only through its label.
 #
 # **What it does not show.** The attacked pictures leave $[0, 1]$: the formula holds without clipping. [Notebook 02](02_gradient_sign_crafting.ipynb) clips, and measures the difference on a network.
 
@@ -297,7 +297,7 @@ def worst_case_loss(w, b, x, y, eps):
 worst_case_loss = checks.worst_case_loss(worst_case_loss)
 
 # %% [markdown]
-# Check it against an attack that knows nothing of linear models, the *fast gradient sign method* (FGSM): one step of $\epsilon$ along the sign of the loss's gradient in the picture, which automatic differentiation gives for any model.
+# Check it against an attack that knows nothing of linear models, the *fast gradient sign method* (FGSM): one step of $\epsilon$ along the sign of the loss's gradient in the picture, which automatic differentiation gives for any differentiable model.
 
 # %%
 x_adv = attacks.fgsm(logistic, x, class_test, eps, clip=None)
@@ -314,7 +314,7 @@ claim(
 # %% [markdown]
 # ## 5. Does one step fool a network that is not linear?
 #
-# A network bends: its ReLUs switch. Train three models on all 60,000 digits: softmax regression, which is linear; a small convolutional network; and an RBF network (radial basis functions), which measures the distance of the picture from a learnt prototype of each class. The training takes about 20 seconds.
+# A network bends: its ReLUs switch. Train three models on all 60,000 digits: softmax regression, which is linear; a small convolutional network (*usual* in the figures); and an RBF network (radial basis functions), which measures the distance of the picture from a learnt prototype of each class. The training takes about 20 seconds.
 
 # %%
 softmax, network, rbf = models.SoftmaxRegression(), models.ConvNet(), models.RBF()
@@ -670,7 +670,7 @@ claim(
 # ## What you take with you
 #
 # - A step that is tiny in each of $n$ pixels adds up to $\epsilon\lVert w\rVert_1$ when its signs agree with the weights. A coin's step of the same size does about $\sqrt n$ times less.
-# - For a linear model the worst score and the worst loss have a closed form. One step of 0.1 broke most digits of a convolutional network, whose logits along it are nearly straight.
+# - For a linear model of two classes the worst score and the worst loss have a closed form. One step of 0.1 broke most digits of a convolutional network, whose logits along it are nearly straight.
 # - Linear does not mean equally vulnerable: what counts is $\epsilon\lVert w\rVert_1$ against the score $y\,(w^\top x + b)$. In section 3 more pixels raised both.
 #
 # **Misconceptions.** *"Adversarial steps are a kind of noise."* Sections 1, 3 and 5: noise of the same size did far less to those models. *"They exploit how wildly non-linear networks are."* Section 2: a model with no non-linearity falls to them completely. *"All linear models are equally doomed."* Section 7: at $\epsilon = 0.1$ the difference of means errs on about a fifth, the trained weights on nearly all.

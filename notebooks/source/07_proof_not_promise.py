@@ -26,7 +26,7 @@ x, y = digits.test
 # %% [markdown]
 # ## 1. When is a failed attack a proof?
 #
-# An attack that fails shows that *this attack* fails. A better one may come. For one kind of model no better one can come: for a linear one, where you know the worst step in closed form.
+# An attack that fails shows that *this attack* fails. A better one may come. For a linear model no better one can come: you know its worst step in closed form.
 #
 # Take the threes and sevens again. The model is right where $y\,(w^\top x + b) > 0$, with $y = -1$ for a three and $y = +1$ for a seven. The worst step within $\epsilon$ lowers this score by $\epsilon\lVert w\rVert_1$, and no step lowers it by more ([notebook 01](01_linear_explanation.ipynb)). So, as long as nothing is clipped, there is a smallest $\epsilon$ that flips a digit. Call it the digit's **radius**: below it, no attack can succeed. A number that comes with such a proof is a **certificate**.
 #
@@ -123,7 +123,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** The first bar holds the digits that the model misreads as they are, and those that it only just reads right. For the others the formula and the attacks just inside and outside agree, and so does a search on the first 500. Here a failed attack *is* a proof, because it was the best one possible. Clipping makes the radii larger: a black pixel cannot get darker, so the others have to go further.
+# **What it shows.** The bars at 0 hold the digits that the model misreads as they are, and those that it only just reads right. For the others the formula and the attacks just inside and outside agree, and so does a search on the first 500. Here a failed attack *is* a proof, because it was the best one possible. Clipping makes the radii larger: a black pixel cannot get darker, so the others have to go further.
 #
 # **What it does not show.** Anything about a network. There no formula gives the best attack, and the rest of this notebook replaces it by something that can be computed.
 
@@ -419,14 +419,14 @@ claim(
 claim("loose-usual", looseness(usual, 0.01), low=6, statement=f"{fall}, eps=0.01)")
 
 # %% [markdown]
-# **What it shows.** At $\epsilon = 0.01$ the sandwich is true and useless: nearly everything lies between the two sides. On this digit the bounds are much looser than those of the small network: each layer takes every number of the box before it as free to choose its own end, and this network has more layers.
+# **What it shows.** At $\epsilon = 0.01$ the sandwich is true and useless: nearly everything lies between the two sides. On this digit the bounds are much looser than those of the small network. Each layer takes every number of the box before it as free to choose its own end.
 #
 # **What it does not show.** That the network is easily broken at 0.01. Nor that it is safe: PGD failed, which proves nothing.
 
 # %% [markdown]
 # ## 5. Can a network be trained to be provable?
 #
-# The bounds are differentiable: sums, absolute weights and ReLUs. So train on them. Put the greatest leads in the place of the logits, with 0 for the true class, and call them $\overline z$. No lead in the box is larger, so their cross-entropy is at least the loss of every picture in the box. The objective adds it to the usual loss $J$,
+# The bounds are differentiable: sums, absolute weights and ReLUs. So train on them. Put the greatest leads in place of the logits, with 0 for the true class, and call them $\overline z$. No lead in the box is larger, so their cross-entropy is at least the loss of every picture in the box. The objective adds it to the usual loss $J$,
 #
 # $$\kappa\,J(z, y) + (1 - \kappa)\,J(\overline z, y), \qquad \kappa = \tfrac12 ,$$
 #
@@ -507,7 +507,7 @@ claim("loose-provable", looseness(provable, 0.1), high=3, statement=f"{fall}, ep
 #
 # It says: *these* pictures, *this* norm, *this* $\epsilon$.
 #
-# **A slightly larger $\epsilon$.** The network was trained for 0.1. **Your prediction:** the share not proved at 0.15.
+# **A larger $\epsilon$.** The network was trained for 0.1. **Your prediction:** the share not proved at 0.15.
 
 # %%
 larger_guess = predict("larger-eps", low=0, high=1, unit="%")
@@ -609,7 +609,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** A certificate is as narrow as it is firm. For a proved digit nothing can happen inside its $\epsilon$ and its norm; outside it promises nothing. Against this move it does not help: the usual network misreads about as many. Training for the proof costs clean error here, also where nobody attacks.
+# **What it shows.** For a proved digit nothing can happen inside its $\epsilon$ and its norm; outside it promises nothing. Against this move it does not help: the usual network misreads about as many. Training for the proof costs clean error here, also where nobody attacks.
 #
 # **What it does not show.** Anything about pictures that were not tested. The certified error is measured on test digits, as any error is; for a new picture you compute a new proof. And what a proof gives you there is that the answer does not *change* within $\epsilon$. Whether it is right, only a label can say.
 
@@ -620,7 +620,7 @@ claim(
 # - Bounds pushed through a network prove digits right. An attack bounds the true error from below, a certificate from above.
 # - The gap between them depends on network, bound and attack. Training for the bound narrows it, at a price in clean error.
 #
-# **Misconceptions.** *"No attack has succeeded, so it is robust."* Sections 3 and 4: an attack gives the lower side only. *"Not proved means breakable."* Section 4: at 0.01 next to nothing is proved, and little is broken. *"Certified means safe."* Section 6: a little more $\epsilon$, or three pixels to the right, and the proof is void.
+# **Misconceptions.** *"No attack has succeeded, so it is robust."* Sections 3 and 4: an attack gives the lower side only. *"Not proved means breakable."* Section 4: at 0.01 next to nothing is proved, and little is broken. *"Certified means safe."* Section 6: at half as much $\epsilon$ again, or three pixels to the right, the proof says nothing.
 #
 # **Further reading.** Gowal and others, *On the Effectiveness of Interval Bound Propagation for Training Verifiably Robust Models* (2018, arXiv 1810.12715), section 3, for the rules and the objective. Wong, Kolter, *Provable Defenses against Adversarial Examples via the Convex Outer Adversarial Polytope* (2018, arXiv 1711.00851), section 3, for tighter bounds. Tjeng, Xiao, Tedrake, *Evaluating Robustness of Neural Networks with Mixed Integer Programming* (2019, arXiv 1711.07356), section 4, for exact answers. Jia, Rinard, *Exploiting Verified Neural Networks via Floating Point Numerical Error* (2020, arXiv 2003.03021), section 1, for what happens when a proof forgets rounding.
 #
