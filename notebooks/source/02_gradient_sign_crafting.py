@@ -61,7 +61,7 @@ claim(
 #
 # $$x_{\mathrm{adv}} = \mathrm{clip}_{[0,1]}\bigl(x + \epsilon\,\mathrm{sign}(\nabla_x J(x, y))\bigr).$$
 #
-# **Exercise.** Write it. `torch.autograd.grad(loss, x)` gives a tuple with one entry, the gradient with respect to `x`, and leaves those of the weights as they were. The check tries your function on models and pictures it has never seen, and names your mistake; `checks.fgsm.hint()` helps one step at a time.
+# **Exercise.** Write it. `torch.autograd.grad(loss, x)` gives a tuple with one entry, the gradient with respect to `x`, and leaves those of the weights as they were, as an attack should. The check tries your function on models and pictures it has never seen, and names the usual mistakes; `checks.fgsm.hint()` helps one step at a time.
 
 
 # %%
@@ -240,7 +240,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** Between 0.05 and 0.2, short steps find mistakes that one long step misses. The curves come together where there is little left to find. The third curve is **projected gradient descent** (PGD): BIM, but from a random point of the ball instead of the picture. On this network it finds about as much as BIM.
+# **What it shows.** Between 0.05 and 0.2, short steps find mistakes that one long step misses. At 0.2 they come together: there is little left to find. The third curve is **projected gradient descent** (PGD): BIM, but from a random point of the ball instead of the picture. On this network it finds about as much as BIM.
 #
 # Follow PGD step by step. The middle panel shows two of the 784 pixels. The walls are the ends of the ball, or of $[0, 1]$ where they are nearer; where a step would leave, the projection puts it on the wall.
 
@@ -297,7 +297,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** Half of the digits fall to a change of about a tenth of the range or less: some 20 grey levels. The photo of [the first notebook](00_start_here.ipynb) fell to fewer than two. (The bar at 0 holds the digits that are misread untouched.) `attacks.minimal_epsilon` searches for the smallest $\epsilon$ of each picture more finely.
+# **What it shows.** Half of the digits fall to a change of about a tenth of the range or less, 25 grey levels. The photo of [the first notebook](00_start_here.ipynb) fell to fewer than two. (The bar at 0 holds the digits that are misread untouched.) `attacks.minimal_epsilon` searches for the smallest $\epsilon$ of each picture more finely.
 #
 # ## 6. Can you choose the mistake?
 #
@@ -380,7 +380,7 @@ target_guess.compare("nearly any class")
 #
 # ## 7. What breaks an attack?
 #
-# A badly written attack can fail silently: you still get pictures and an error rate, and can trust neither. Here are four mistakes that people really make, each of them run on the first 1,000 test digits. Two are yours to find; the lines at fault are folded away at the end of the section.
+# A badly written attack can fail silently: you still get pictures and an error rate, and can trust neither. Here are four mistakes, each of them run on the first 1,000 test digits. Two are yours to find; the lines at fault are folded away at the end of the section.
 
 
 # %%

@@ -278,14 +278,14 @@ plots.matrix(
 )
 
 # %% [markdown]
-# **What it shows.** Softmax regression repeats maxout's very mistake on more than half of the examples that both misread, far above the control. The RBF network, with bells instead of planes, agrees less: the paper's order. This holds for maxout's examples only. conv and conv 2, the same network trained twice, agree on most.
+# **What it shows.** Softmax regression repeats maxout's very mistake on more than half of the examples that both misread, far above the control. The RBF network agrees less than softmax regression does: the paper's order. On other models' examples it does not fall behind like that. conv and conv 2, the same network trained twice, agree on most.
 #
-# **What it does not show.** The paper's numbers. Our softmax regression misreads nearly all of maxout's examples, the paper's about two thirds, so for it counting only common mistakes changes little here and much there.
+# **What it does not show.** The paper's numbers. Our softmax regression misreads nearly all of maxout's examples, the paper's about two thirds (0.546 / 0.846), so for it counting only common mistakes changes little here and much there.
 
 # %% [markdown]
 # ## 3. What do they share?
 #
-# The paper's answer: a direction. Models that learn the same task from different digits end up with nearly the same weights, and so with the same worst step. Test it where weights can be compared: two softmax regressions, with different seeds, on *disjoint* halves of the training digits. No picture is seen by both.
+# The paper's answer: a direction. Networks resemble the linear classifier of their task, and that one ends up with nearly the same weights whatever digits it learns from. Test it where weights can be compared: two softmax regressions, with different seeds, on *disjoint* halves of the training digits. No picture is seen by both.
 #
 # The measure is the cosine: 1 for the same direction, 0 for a right angle.
 
@@ -301,7 +301,7 @@ halves_names = [f"digit {digit}, {half} half" for digit in (3, 7) for half in ("
 plots.weights(w, halves_names, columns=4, title="weights learnt from disjoint halves")
 
 # %% [markdown]
-# How alike are they, in one number? The claim says it. Networks have no such weights to compare, but each has a gradient $\nabla_x J(x, y)$ at every picture, so you need the cosine for whole batches.
+# How alike are they, in one number? A claim below says it. Networks have no such weights to compare, but each has a gradient $\nabla_x J(x, y)$ at every picture, so you need the cosine for whole batches.
 #
 # **Exercise.** Write it. Each picture is one vector, whatever its channels, height and width.
 
@@ -559,7 +559,7 @@ plots.curves(
     ylabel="victim's error on 5,000 digits",
     percent=True,
     log="x",
-    title="a black-box attack against its number of queries",
+    title="a black-box attack, by its number of queries",
 )
 
 # %%
