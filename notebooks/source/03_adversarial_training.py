@@ -6,7 +6,7 @@
 # *60 minutes. You need [crafting with the gradient's sign](02_gradient_sign_crafting.ipynb). After this notebook you can*
 #
 # - *write the paper's training objective and a training step;*
-# - *say what they do to the clean and the adversarial error, with controls and several seeds;*
+# - *say what they do to the clean and the adversarial error, with controls;*
 # - *say where adversarial training of a linear model differs from L1 weight decay;*
 # - *name what is still broken afterwards.*
 
@@ -54,7 +54,7 @@ adversarial_loss = checks.adversarial_loss(adversarial_loss)
 #
 # **Exercise.** Write one training step with your objective. Three things are easy to forget: put the model into train mode, clear the old gradients, and return a plain number.
 #
-# In train mode dropout is on, also while you take the gradient for the examples (`attacks.fgsm` would switch it off). [Notebook 02](02_gradient_sign_crafting.ipynb) called that a mistake, and for *measuring* it is one. For *training* it is a choice, which the paper does not mention; [notebook 04](04_does_the_defence_hold.ipynb) shows what depends on it.
+# In train mode dropout is on (where a network has it; those below have none), also while you take the gradient for the examples (`attacks.fgsm` would switch it off). [Notebook 02](02_gradient_sign_crafting.ipynb) called that a mistake, and for *measuring* it is one. For *training* it is a choice, which the paper does not mention; [notebook 04](04_does_the_defence_hold.ipynb) shows what depends on it.
 
 
 # %%
@@ -237,7 +237,7 @@ claim(
 #
 # The paper reports a second effect: adversarial training *regularised* its network, that is, made it read unseen clean digits better. The clean error went from 0.94 % to 0.84 %: ten digits of 10,000. For a larger network it went from 1.14 % to 0.782 %, the latter a mean of five seeds with early stopping.
 #
-# What do ten digits mean? The paper does not say how many digits only one of its networks misread. If there were 100 or more, the spread is at least ten: no smaller than the gain.
+# What do ten digits mean? The paper does not say how many digits only one of its networks misread. If there were 100 or more, the spread is at least ten: no smaller than the gain. For the larger network the gain is 36 digits and the spread at most 14, since both together misread at most 192; but there one usual run stands against five.
 #
 # Try it on a small network: three seeds, each once as usual and once with adversarial examples of $\epsilon = 0.1$, on the network with one hidden layer, which trains in seconds.
 #
@@ -482,7 +482,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** With the same number, decay leaves a model that gives one answer to everything: no pull at $w = 0$ reaches 0.25, so the weights stay near it. The price inside the softplus begins at half of that, and it shrinks for examples that are safely right. The two are not in the same units, so "the same number" is no fair match: with a tenth of the strength, decay reads clean digits better than adversarial training does and withstands small steps better, as the figure shows up to 0.15. The paper met this on its maxout network, where a decay of 0.0025 was already too strong.
+# **What it shows.** With the same number, decay leaves a model that gives one answer to everything: no pull at $w = 0$ reaches 0.25, so the weights stay near it. The price inside the softplus begins at half of that, and it shrinks for examples that are safely right. The two are not in the same units, so "the same number" is no fair match: with a tenth of the strength, decay reads clean digits better than adversarial training does and withstands small steps better, as the figure shows up to 0.15. The paper met something like it: on the first layer of its maxout network a decay of 0.0025 was already too strong.
 #
 # **What it does not show.** That decay can replace adversarial training of a network, where no such formula ties the two together.
 

@@ -90,8 +90,9 @@ def of_one_teacher(seed: int) -> Iterator[Row]:
     misled = student(after, labels, seed)
     yield "the steps", seed, len(after), "right", right(misled)
     yield row("no steps", before, labels)
-    coins = 0.6 * draw(0, 2, before.shape, seed) - 0.3
-    yield row("noise of the same length", matched_noise(before, after, coins), labels)
+    noisy = matched_noise(before, after, 0.6 * draw(0, 2, before.shape, seed) - 0.3)
+    yield row("noise of the same length", noisy, labels)
+    yield row("linear student of the noise", noisy, labels, SoftmaxRegression)
     other = torch.randperm(len(before), generator=torch.Generator().manual_seed(seed))
     wrong = labels[other] != y[kept]
     elsewhere = (before + (after - before)[other]).clamp(0, 1)
@@ -101,6 +102,10 @@ def of_one_teacher(seed: int) -> Iterator[Row]:
     for who, model in (("student", marked), ("teacher", teacher)):
         reads = share(read(model, elsewhere[wrong]) == moved_labels)
         yield name, seed, len(moved_labels), f"the {who} reads the label", reads
+    rest = 3 * len(moved_labels) // 4
+    early = student(elsewhere[wrong][:rest], moved_labels[:rest], seed)
+    reads = share(read(early, elsewhere[wrong][rest:]) == moved_labels[rest:])
+    yield name, seed, rest, "a student of three quarters reads the label in the last", reads
     yield row("dense student", after, labels, MLP)
     yield row("linear student", after, labels, SoftmaxRegression)
     yield row("all 20,000 pictures", x_adv, t)
@@ -117,6 +122,8 @@ def of_one_teacher(seed: int) -> Iterator[Row]:
         rows = fooled(teacher, x, x_new, y, targets)
         model = student(x_new[rows], targets[rows], seed)
         yield name, seed, int(rows.sum()), "right", right(model)
+        if name == "steps half as long":
+            yield row("as few, no steps", x[rows], t[rows])
         if name == "labels shifted by one":
             shifted = share(read(model, x_test) == (y_test + 1) % 10)
             yield name, seed, int(rows.sum()), "read as the next class", shifted
