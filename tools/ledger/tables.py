@@ -79,6 +79,8 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, help="a folder of finished runs")
     folder = parser.parse_args().runs
     more = finished(folder) if folder else []
+    if folder and not more:
+        parser.error(f"{folder} holds no finished run: name the folder `runs` below --out")
     results = of_today([*ledger.shipped(), *more])
     for path, text in texts(results).items():
         path.write_text(text, encoding="utf-8")
