@@ -1,4 +1,4 @@
-"""The verdict on a row of the ledger: the rule, fixed before the runs that it judges."""
+"""The verdict on a row of the ledger, by one rule for all rows."""
 
 import itertools
 import math

@@ -6,7 +6,7 @@
 # *18 minutes. You need Python and a little PyTorch. After this notebook you can*
 #
 # - *change a photo by less than two grey levels and make an ImageNet network misread it;*
-# - *show that the same amount of noise leaves its answer as it was;*
+# - *test whether the same amount of noise does the same;*
 # - *use the course's predictions, exercises and claims.*
 #
 # Everything runs on this computer. Nothing is downloaded.
@@ -118,7 +118,7 @@ claim(
 # %% [markdown]
 # Change `"goldfish"` and run both cells again. Some classes are not reached, or less surely, and then the claim stops you.
 #
-# **What it shows.** Left and right look the same to you; this network reads the right one as a goldfish. The paper that this course follows (Goodfellow, Shlens and Szegedy, 2015) turns a panda into a gibbon with one step of this size, on another network.
+# **What it shows.** Left and right look the same to you; this network reads the right one as a goldfish. The paper that this course follows (Goodfellow, Shlens and Szegedy, 2015) turns a panda into a gibbon with one step of one grey level, on another network.
 #
 # **What it does not show.** That *any* tiny change would do it. Perhaps the network is nervous, and every change upsets it.
 

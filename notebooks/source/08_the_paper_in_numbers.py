@@ -5,8 +5,8 @@
 #
 # *30 minutes. You need the notebooks [01](01_linear_explanation.ipynb) to [05](05_why_examples_transfer.ipynb). After this notebook you can*
 #
-# - *read a reproduction: a number with its n, its spread, and a rule that was written down first;*
-# - *re-measure five rows of the ledger on your own machine;*
+# - *read a reproduction: a number with its n, its spread, and a rule;*
+# - *re-measure two rows of the ledger on your own machine, and three on networks of a shorter training;*
 # - *say what a paper leaves open, and what that does to its numbers.*
 
 # %%
@@ -33,7 +33,7 @@ fgsm = partial(attacks.fgsm, eps=eps, clip=None)
 # %% [markdown]
 # ## 1. When is a number reproduced?
 #
-# The paper makes over forty claims that can be measured. Each is two things: a **statement** ("random noise does not help as training") and often a **number** (86.2 %). The statement becomes a *band*: the values for which it would be true. One rule judges all rows, and it was fixed before the runs that it judges. (An earlier one let few seeds, and scattered ones, pass more easily.)
+# The paper makes over forty claims that can be measured. Each is two things: a **statement** ("random noise does not help as training") and often a **number** (86.2 %). The statement becomes a *band*: the values for which it would be true. One rule judges all rows. It was fixed before the runs of the networks of 240 maxout units; most of the others were there already. (An earlier one let few seeds, and scattered ones, pass more easily.)
 
 # %%
 Markdown(ledger.RULE)
@@ -77,7 +77,7 @@ share = sum(row.verdict in ("reproduced", "one run, near") for row in judged) / 
 claim("met", share, 0.4, 0.7, unit="%", statement="judged rows whose number is met too")
 
 # %% [markdown]
-# The same as a picture, for the claims whose number is a share. The line is the distance in points; the rule compares odds, so near 0 and 100 % a number can miss with a short line.
+# The same as a picture, for the claims whose number is a share. The line is the distance in points (two lines where the runs fall into two kinds); the rule compares odds, so near 0 and 100 % a number can miss with a short line.
 
 # %%
 with_number = [row for row in measured if row.claim.target is not None and row.claim.target >= 0]
@@ -90,7 +90,7 @@ plots.ledger(
 )
 
 # %% [markdown]
-# **What it shows.** In nearly every row that is judged our mean lies in the band; the bands are often wide. In about half of these rows the number is met as well, or the paper gives none. Some rows are not compared: they depend on something that we do not have from the paper. Among these is adversarial training's gain on *clean* digits, to which section 4 comes back.
+# **What it shows.** In nearly every row that is judged our mean lies in the band; the bands are often wide. In about half of these rows the number is met as well, or the paper gives none. Some rows are not compared, and the remark says why. Among these is adversarial training's gain on *clean* digits, to which section 4 comes back.
 #
 # **What it does not show.** That a row which is reproduced has the paper's explanation. A number can agree for another reason.
 
@@ -258,7 +258,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** In each network whose FGSM error is low, transfer lies level with it or above it; in all others far below. The clipped step, which is weaker, breaks more than the full one in the low kind. Both are marks of a masked gradient. The paper's two numbers lie on that side: 19.6 above 17.9. So its 17.9 % may say little about what the network withstands. The network of section 3 is of the low kind, and PGD breaks nearly all of it.
+# **What it shows.** In each network whose FGSM error is low, transfer lies level with it or above it; in all others far below. The clipped step, which is weaker, breaks more than the full one in the low kind. Both are marks of a masked gradient. The paper's two numbers lie on that side: 19.6 above 17.9. So its 17.9 % may say little about what the network withstands. The network of section 3 is of the low kind; PGD breaks nearly all of it, as it does of the other kind.
 #
 # **What it does not show.** What the authors' network was; nor that a training with dropout on always ends in one of the two kinds.
 #
@@ -419,7 +419,7 @@ claim("printed-1", gap[-1], high=-1, statement="the printed loss minus the worst
 #
 # | left open | what it touches (sections of the paper) | what we took |
 # |---|---|---|
-# | optimiser, rate, length of training | every confidence, adversarial training | for maxout SGD as in the published example of the library pylearn2, with a rate of 0.3; the rest is in docs/ledger.md, under *The recipe* |
+# | optimiser, rate, length of training | every confidence, adversarial training | for maxout SGD as in the published example of the library pylearn2, but with a rate of 0.3; the rest is in docs/ledger.md, under *The recipe* |
 # | dropout rates, pieces of the maxout units, first weights | the maxout rows | 0.2 and 0.5, five pieces (linear sums for a unit), uniform within ±0.005, unscaled pixels, from the same example |
 # | dropout on or off while examples are made | adversarial training | on, with a new mask for the pass that learns from them (notebook 04, section 4) |
 # | the RBF network's matrix and training | section 7, section 8 | diagonal; ten yes-or-no answers |
@@ -428,14 +428,14 @@ claim("printed-1", gap[-1], high=-1, statement="the printed loss minus the worst
 # | the loss that attacks the ensemble | section 9 | cross-entropy of the mean probability |
 # | whether examples are clipped | all of eps = 0.25 | not clipped |
 #
-# The rows on CIFAR-10 need its files, which do not come with the package; with an internet connection, `advtutor reproduce --only S4-cifar-error` fetches them. One row, the MP-DBM, is another paper's generative model and is left out.
+# The rows on CIFAR-10 need its files, which do not come with the package; with an internet connection, `advtutor reproduce --only S4-cifar-error` fetches them and trains for hours. One row, the MP-DBM, is another paper's generative model and is left out.
 
 # %% [markdown]
 # ## What you take with you
 #
 # - A number is reproduced by a rule and over seeds, and some cannot be compared at all.
 # - Most of the paper's statements hold; several of its numbers may belong to its networks and their training.
-# - A confidence depends on the length of the training: softmax regression's grows with it, RBF's falls.
+# - A confidence on mistakes depends on the length of the training: softmax regression's grows with it, RBF's falls.
 # - One recipe can lead to two kinds of networks, and a low FGSM error may be the mark of the worse one.
 #
 # **Misconceptions.** *"If a number does not come back, the paper is wrong."* Section 4: the number comes with a training that was not written down. *"Code that follows the formula is right."* Section 5. *"One run is a result."* The spread in section 2.

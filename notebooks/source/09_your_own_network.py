@@ -73,7 +73,7 @@ fraud_guess
 # %% [markdown]
 # ## 2. What does an audit ask that the offer left out?
 #
-# `audit.audit(model, x, y, eps)` runs attacks that know different things: noise knows nothing; *blind queries* and *transfer* know the network's logits only (transfer trains a network of its own on them, and attacks that); FGSM and PGD know the gradient (PGD of the cross-entropy, of the margin, and *harder*, with more steps and starts). Choose one of the three and audit it. The budget is a tenth of the usual one, to take seconds instead of minutes.
+# `audit.audit(model, x, y, eps)` runs attacks that know different things: noise knows nothing; *blind queries* and *transfer* know the network's logits only (transfer trains a network of its own on them, and attacks that); FGSM and PGD know the gradient (PGD of the cross-entropy, of the margin, and *harder*, with twice the steps and both losses). Choose one of the three and audit it. The budget is a tenth of the usual one, to save time.
 
 # %%
 chosen = "cedar"  # or "ash", or "birch"
@@ -173,12 +173,12 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** Birch is a network without any defence. The audit said that its numbers were worthless, and was right; its own worst case was still far too low. That is why a finding does not end with a better number: it says what to do next; here you removed the decoy and attacked what was left. **What it does not show.** That every fraud shows itself. The audit looks for twelve known faults.
+# **What it shows.** Birch is a network without any defence. The audit said not to rely on FGSM and PGD alone, and was right; its own worst case was still far too low. That is why a finding does not end with a better number: it says what to do next; here you removed the decoy and attacked what was left. **What it does not show.** That every fraud shows itself. The audit looks for twelve known faults.
 
 # %% [markdown]
 # ## 4. And yours?
 #
-# Put your network and your pictures into the cell below. Any `torch.nn.Module` will do that takes a batch of pictures and returns logits, and any pictures of one size, with pixels from 0 to 1 and the normalisation inside the network. For a large network take few pictures and a small budget: the audit announces how long it will take. As it stands, the cell audits a linear one.
+# Put your network and your pictures into the cell below. Any `torch.nn.Module` will do that takes a batch of pictures and returns logits, and any pictures of one size, with pixels from 0 to 1 and the normalisation inside the network. For a large network take few pictures and a small budget: with `progress=True` the audit announces how long it will take. As it stands, the cell audits a linear one.
 #
 # For the ImageNet network of notebook 00 and its photos, with the network's own answers as labels:
 #
@@ -239,7 +239,7 @@ for point, sentence in limitations.items():
 # ## What you take with you
 #
 # - Order the attacks by what they know. Where one that knows less breaks more, do not believe the other.
-# - A number under attack is a lower bound. A finding says that the bound is loose, not where the truth lies.
+# - A number under attack is a lower bound. A finding says that the number is not to be relied on, not where the truth lies.
 # - A limitation that you name is worth more than a decimal.
 #
 # **Misconceptions.** *"The network with the lowest PGD error is the most robust."* Section 1: birch has it. *"The audit's worst case is the truth."* Section 3: an attack made for the network broke more. *"No finding, so it is robust."* Section 3: twelve known faults, no more.
