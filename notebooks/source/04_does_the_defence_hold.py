@@ -149,7 +149,7 @@ claim(
 claim("peak-robust", early["PGD"], high=0.05, unit="%", statement="the same, PGD-trained network")
 
 # %% [markdown]
-# **What it shows.** On many digits the hardened network's loss has a ridge on the way and is lower behind it: a step of 0.25 jumps over it. A gradient that leads an attack astray is called *masked*. The PGD-trained network has hardly any. On how many digits the hardened one has them differs from one training to the next, and so does whether the mean shows it.
+# **What it shows.** On many digits the hardened network's loss has a ridge on the way and is lower behind it: a step of 0.25 jumps over it. A gradient that leads an attack astray is called *masked*. The PGD-trained network has hardly any. On how many digits the hardened one has them differs from one training to the next.
 #
 # **What it does not show.** Every kind of masking. The random-start network's curve looks like the PGD-trained one's, and yet PGD breaks more of its digits: a picture like this finds one kind of fault.
 
@@ -429,7 +429,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** The staircase hid the gradient and nothing else. Whoever may look inside has an even shorter way: use the gradient of the network *behind* the stairs, as if they were not there. The check accepts that, too: a break is judged by the pictures, not by the way to them.
+# **What it shows.** The staircase hid the gradient and nothing else. Whoever may look inside has an even shorter way: use the gradient of the network *behind* the stairs, as if they were not there. The check accepts that, too.
 
 # %% [markdown]
 # ## 7. Third defence: two locks
@@ -547,7 +547,7 @@ widgets.defence_explorer(shown, x[:100], y[:100])
 #
 # **Misconceptions.** *"The gradient is zero, so the network is robust."* Sections 5 and 6. *"It survives FGSM, so it is robust."* Sections 1 and 4. *"It stops every attack that was tried."* Section 7: none of them was made for this defence. *"The best attack gives the error."* Section 8: take the worst case per example.
 #
-# **Further reading.** Athalye, Carlini, Wagner, *Obfuscated Gradients Give a False Sense of Security* (2018, arXiv 1802.00420). Carlini and others, *On Evaluating Adversarial Robustness* (2019, arXiv 1902.06705). Wong, Rice, Kolter, *Fast is better than free* (2020, arXiv 2001.03994), section 5, for catastrophic overfitting. Kurakin, Goodfellow, Bengio, *Adversarial Machine Learning at Scale* (2017, arXiv 1611.01236), section 4, for label leaking. Croce, Hein, *Reliable Evaluation of Adversarial Robustness with an Ensemble of Diverse Parameter-free Attacks* (2020, arXiv 2003.01690).
+# **Further reading.** Athalye, Carlini, Wagner, *Obfuscated Gradients Give a False Sense of Security* (2018, arXiv 1802.00420). Wong, Rice, Kolter, *Fast is better than free* (2020, arXiv 2001.03994), section 5, for catastrophic overfitting. Kurakin, Goodfellow, Bengio, *Adversarial Machine Learning at Scale* (2017, arXiv 1611.01236), section 4, for label leaking. Croce, Hein, *Reliable Evaluation of Adversarial Robustness with an Ensemble of Diverse Parameter-free Attacks* (2020, arXiv 2003.01690).
 #
 # Next: [Why does one example fool many models?](05_why_examples_transfer.ipynb)
 
