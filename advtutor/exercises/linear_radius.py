@@ -11,8 +11,8 @@ def linear_radius(w, b, x, y):
     return margin.clamp(min=0) / w.abs().sum()
 
 
-def radius_input(batch: int, inputs: int) -> tuple[Tensor, ...]:
-    w, x = torch.randn(inputs), torch.rand(batch, inputs)
+def radius_input(batch: int, inputs: int, size: float = 1) -> tuple[Tensor, ...]:
+    w, x = size * torch.randn(inputs), torch.rand(batch, inputs)
     y = (1 - 2 * (torch.arange(batch) % 2)).to(w.dtype)
     wish = y * (0.5 + torch.rand(batch))  # the score each example is given
     wish[1:2] *= 40  # one that more than a whole range has to move
@@ -29,7 +29,7 @@ EXERCISE = Exercise(
         radius_input,
         (41, 6, 9),
         (42, 1, 50),
-        (43, 9, 4),
+        (43, 9, 4, 0.1),
     ),
     mistakes={
         "no-bias": {" + b": ""},
@@ -42,6 +42,7 @@ EXERCISE = Exercise(
         "l2-norm": {"w.abs().sum()": "w.norm()"},
         "largest-weight": {"sum()": "max()"},
         "mean-weight": {"sum()": "mean()"},
+        "norm-at-least-one": {"w.abs().sum()": "w.abs().sum().clamp(min=1)"},
         "signed-sum": {"w.abs()": "w"},
         "cut-at-one": {
             "return margin.clamp(min=0) / w.abs().sum()": (
@@ -67,6 +68,8 @@ EXERCISE = Exercise(
         "all may, at once",
         "mean-weight": "this divides by the mean of |w_i|: every pixel moves by eps, so it is "
         "their sum",
+        "norm-at-least-one": "||w||_1 is kept from falling below 1: divide by it as it is, however "
+        "small",
         "signed-sum": "the weights are added with their signs and cancel: the step takes each "
         "weight's sign, so each contributes |w_i|",
         "cut-at-one": "a radius is cut off at 1: without clipping, a pixel may move as far as it "

@@ -86,10 +86,8 @@ plots.curves(
 hardened, fast, robust = nets.values()
 on_paper, honest = (evaluate(hardened, x[:2000], y[:2000], a).error for a in (fgsm, pgd))
 watch_guess.compare(honest, unit="%")
-claim(
-    "hardened-fgsm", on_paper, high=0.3, unit="%", statement="FGSM error of the first, 2,000 digits"
-)
-claim("hardened-pgd", honest, low=0.8, unit="%", statement="PGD error of the first, 2,000 digits")
+claim("hardened-fgsm", on_paper, high=0.3, unit="%", statement="hardened: FGSM error, 2,000 digits")
+claim("hardened-pgd", honest, low=0.8, unit="%", statement="hardened: PGD error, 2,000 digits")
 by_pgd = {name: history["PGD error"][-1] for name, history in histories.items()}
 claim(
     "start-helps",
@@ -149,7 +147,7 @@ claim(
 claim("peak-robust", early["PGD"], high=0.05, unit="%", statement="the same, PGD-trained network")
 
 # %% [markdown]
-# **What it shows.** On many digits the hardened network's loss has a ridge on the way and is lower behind it: a step of 0.25 jumps over it. A gradient that leads an attack astray is called *masked*. The PGD-trained network has hardly any. On how many digits the hardened one has them differs from one training to the next.
+# **What it shows.** On many digits the hardened network's loss has a ridge on the way and is lower behind it: a step of 0.25 jumps over it. A gradient that leads an attack astray is called *masked*. The PGD-trained network has hardly any ridges.
 #
 # **What it does not show.** Every kind of masking. The random-start network's curve looks like the PGD-trained one's, and yet PGD breaks more of its digits: a picture like this finds one kind of fault.
 
@@ -206,11 +204,11 @@ claim(
 # %% [markdown]
 # ## 4. Why does one recipe give two kinds of networks?
 #
-# The paper's network has 240 maxout units a layer (each the largest of several linear sums) and is trained with dropout. Trained again and again by the paper's recipe, such networks come in two kinds. The recipe does not say whether dropout is on or off while the training examples are made. Here are three ways, everything else alike: *dropout off*; *dropout on*, with a new random mask for the pass that learns from the examples, as the course does it; and on with the *same mask* in both passes. A run takes some ten minutes, so these were **measured elsewhere and ship with the course**: two seeds each, 50,000 digits, 12 epochs, $\epsilon = 0.25$ unclipped as in the paper, each epoch measured on 2,000 digits that were held out (PGD on 500 of them).
+# The paper's first network has 240 maxout units a layer (each the largest of several linear sums) and is trained with dropout. Trained again and again by the paper's recipe, such networks come in two kinds. The recipe does not say whether dropout is on or off while the training examples are made. Here are three ways, everything else alike: *dropout off*; *dropout on*, with a new random mask for the pass that learns from the examples, as the course does it; and on with the *same mask* in both passes. A run takes some ten minutes, so these were **measured elsewhere and ship with the course**: two seeds each, 50,000 digits, 12 epochs, $\epsilon = 0.25$ unclipped as in the paper, each epoch measured on 2,000 digits that were held out (PGD on 500 of them).
 #
 # Three errors are of interest: FGSM's; PGD's; and *transfer*, the error on FGSM examples that were made for another, usual network, without a look at this one.
 #
-# **Your prediction.** An attack that knows the network should break more than one that does not. For which ways does transfer break *more* than FGSM?
+# **Your prediction.** An attack that knows the network should break more than one that does not. For which ways does transfer break *more* than FGSM, after the last epoch?
 
 # %%
 ways = ["in none of the three", "with dropout off only", "off and same mask", "in all three"]
@@ -271,20 +269,20 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** With dropout off, and with the same mask, FGSM's error falls lowest, and examples made for *another* network break more than the network's own: an attack without its gradients beats one with them, and the gradient is masked. PGD breaks nearly all of these networks' digits. In training FGSM's error falls while PGD's ends near 100 %: akin to the **catastrophic overfitting** of Wong, Rice and Kolter, to the attack and not to the digits. With the same mask a step of 0.1 even breaks more than one of 0.25.
+# **What it shows.** With dropout off, and with the same mask, FGSM's error falls lowest, and examples made for *another* network break more than the network's own: an attack without its gradients beats one with them, and the gradient is masked. PGD breaks nearly all of these networks' digits. In training FGSM's error falls while PGD's ends near 100 %: akin to the **catastrophic overfitting** of Wong, Rice and Kolter: an overfitting to the attack, not to the digits. With the same mask a step of 0.1 even breaks more than one of 0.25.
 #
-# Dropout as such is not what helps: it is on with the same mask, too. What helps is that the examples are made with a mask of their own. FGSM's error then stays higher, and is the more honest for it; PGD still breaks 90 %. So the course leaves dropout on in its maxout networks, with a new mask.
+# Dropout as such is not what helps: it is on with the same mask, too. What helped here is that the examples are made with a mask of their own. FGSM's error then stays higher, and is the more honest for it; PGD still breaks 90 %. So the course leaves dropout on in its maxout networks, with a new mask.
 #
 # The paper prints 17.9 % for FGSM and 19.6 % for transfer, for a larger network. These numbers lie on the masked side.
 #
-# **What it does not show.** What the authors did: their recipe may differ in more than this, and one number above another by 1.7 points is one network's. Nor that the way decides alone: in [the ledger](08_the_paper_in_numbers.ipynb) some networks trained with dropout on are of the masked kind, too.
+# **What it does not show.** What the authors did: their recipe may differ in more than this, and a gap of 1.7 points comes from one network. Nor that the way decides alone: in [the ledger](08_the_paper_in_numbers.ipynb) some networks trained with dropout on are of the masked kind, too.
 
 # %% [markdown]
 # ## 5. First defence: logits that are very sure
 #
 # Now break three defences yourself. For each you hand in an attack. The check runs it on a defended network and test digits of its own, and counts the pictures inside the ball and inside [0, 1] that this network misreads. If they are too few, it says why, or how far a real attack gets.
 #
-# The first defence multiplies the logits by 400. Nothing else: the answers stay the same. Ten steps up the cross-entropy, as before:
+# The first defence multiplies the logits by 400. Nothing else: the answers stay the same. Ten steps up the cross-entropy (BIM):
 
 
 # %%
@@ -384,7 +382,7 @@ claim("stairs-unmoved", blocked.unmoved / 500, low=1, unit="%", statement="digit
 #
 # $$g = \frac1D\sum_{d=1}^{D}\frac{L(x + h v_d) - L(x - h v_d)}{2h}\,v_d .$$
 #
-# **Exercise.** Write this estimate. `loss` takes a batch of pictures and returns one number for each. (Below, $h = 0.1$: a step shorter than half a stair, $1/16$, mostly stays on the same stair on both sides.)
+# **Exercise.** Write this estimate. `loss` takes a batch of pictures and returns one number for each. (Take $h = 0.1$: a step shorter than half a stair, $1/16$, mostly stays on the same stair on both sides.)
 
 
 # %%
@@ -453,7 +451,7 @@ claim(
 claim("locked-step", keys["margin"].error, high=0.3, unit="%", statement="error of one margin step")
 
 # %% [markdown]
-# Neither key opens it. On most digits the cross-entropy has no gradient, and little more than PGD's random start is left of it. And one step of $\epsilon$ lands where this network was trained to be right.
+# Neither key opens it. Little more than its random start is left of PGD. And one step of $\epsilon$ lands where this network was trained to be right.
 #
 # **Exercise.** Break both locks with one attack.
 
@@ -516,6 +514,7 @@ claim(
     unit="%",
     statement="broken digits that FGSM misses on the hardened network",
 )
+claim("missed-robust", missed[2], high=0.25, unit="%", statement="the same, PGD-trained")
 claim(
     "blind-above-fgsm",
     single[0, 3] - single[0, 0],
@@ -523,7 +522,6 @@ claim(
     unit="%",
     statement="how much more 200 blind queries a digit break than FGSM does, on the hardened network",
 )
-claim("missed-robust", missed[2], high=0.25, unit="%", statement="the same, PGD-trained")
 claim("worst-robust", single[2, 4], 0.08, 0.45, unit="%", statement="worst case, PGD-trained")
 
 # %% [markdown]
@@ -542,7 +540,7 @@ widgets.defence_explorer(shown, x[:100], y[:100])
 # ## What you take with you
 #
 # - A low error under the attack that a network was trained on may mean only that it masks its gradient. Measure each epoch with a stronger one.
-# - A masked gradient often betrays itself in one of several ways: noise beats the attack, more eps breaks less, examples do not move, blind queries do better. One question answered well proves nothing.
+# - A masked gradient often betrays itself in one of several ways: noise or another network's examples beat the attack, more eps breaks less, examples do not move, blind queries do better. One sign that is missing proves nothing.
 # - The verdict is the worst case per example over different attacks, and still only a lower bound.
 #
 # **Misconceptions.** *"The gradient is zero, so the network is robust."* Sections 5 and 6. *"It survives FGSM, so it is robust."* Sections 1 and 4. *"It stops every attack that was tried."* Section 7: none of them was made for this defence. *"The best attack gives the error."* Section 8: take the worst case per example.

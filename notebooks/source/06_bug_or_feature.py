@@ -319,7 +319,7 @@ claim(
 # %% [markdown]
 # **What it shows.** On other pictures the same steps (cut off where a pixel would leave [0, 1]) with the same labels teach little about clean digits. Yet they are marks: of such pictures that it has not seen, a student reads nearly all as labelled (99 %, in the file). A mark alone does not teach digits.
 #
-# Dense and even linear students learn most of it. A part of that is the choice of the pictures, since a linear student of the noisy ones still reads 33 to 40 %; the rest is a sum over pixels that the steps carry, and the linear explanation of [notebook 01](01_linear_explanation.ipynb) is not refuted. With random targets about a third of the labels or more are right, and the student is no better for it. With targets shifted by one the digit's own shape predicts the label, and the student wavers between the shape and the step (31 to 41 % of the digits it reads as the next class). Short steps succeed on a few hundred digits only, which teach about as much, but more than half of that without any step (48 to 51 % beside 80 to 85 %); long ones succeed on most and teach less, and so do sign steps, which bound each pixel instead of the length; adding the digits on which the step failed does harm.
+# Dense and even linear students learn most of it. A part of that is the choice of the pictures, since a linear student of the noisy ones still reads 33 to 40 %; the rest may be a sum over pixels that the steps carry, and the linear explanation of [notebook 01](01_linear_explanation.ipynb) is not refuted. With random targets about a third of the labels or more are right, and the student is no better for it. With targets shifted by one the digit's own shape predicts the label, and the student wavers between the shape and the step (31 to 41 % of the digits it reads as the next class). Short steps succeed on a few hundred digits only, which teach about as much, but more than half of that without any step (48 to 51 % beside 80 to 85 %); long ones succeed on most and teach less, and sign steps, which bound each pixel instead of the length, teach less, too; adding the digits that were left out does harm.
 #
 # And the last row: digits that a linear network misreads, with its mistakes as their labels and **no steps at all**, teach as much. So the result is not peculiar to adversarial steps: a network's confusions show how it reads.
 
@@ -345,14 +345,14 @@ heart_guess.compare(heart["test digits that the student reads as the teacher"], 
 for measure, value in heart.items():
     print(f"{value:6.1%}  {measure}")
 again = {key[1]: values for key, values in shipped.items() if key[0] == "the teacher's mistakes"}
-print("the teacher's mistakes of section 2, seed by seed:")
+print("a teacher's mistakes, as in section 2, seed by seed:")
 for measure, values in again.items():
     print(*(f"{value:6.1%}" for value in values), "", measure)
 
 # %% [markdown]
 # **What it shows.** With the steps the student reads as its teacher more than twice as often as without them, and there is nothing true to learn. So steps do pass on how their network reads, right or wrong. The student of section 2 speaks for the other side: it repeats its teacher's mistakes, but less often than another network that learnt from right labels (the last lines, seed by seed).
 #
-# **What it does not show.** How much of section 2 is the digits, how much the teacher. The teacher reads nearly all digits rightly, so the two agree there. "Feature" means no more than this: a pattern that the teacher uses, and that serves on clean digits.
+# **What it does not show.** How much of section 2 is the digits, how much the teacher. The teacher reads nearly all digits rightly, so both explanations say the same there. "Feature" means no more than this: a pattern that the teacher uses, and that serves on clean digits.
 
 # %% [markdown]
 # ## 6. What does it say about transfer?
@@ -386,13 +386,13 @@ claim(
 # %% [markdown]
 # ## What you take with you
 #
-# - A network can learn to read clean digits from the steps that fool another, with wrong labels only; from noise of the same length it did not.
+# - A network can learn to read clean digits from the steps that fool another, with wrong labels only; from noise of the same length a convolutional one did not.
 # - A control differs in one thing.
 # - A linear network's mistakes teach as much, without a step. Whose features those are stays open.
 #
 # **Misconceptions.** *"Adversarial steps are noise."* Section 3. *"Wrong labels teach wrong answers."* Section 2. *"Then the linear explanation is refuted."* Section 4. *"The features are in the data, whoever makes the steps."* Section 5.
 #
-# **What we could not reproduce.** The paper also makes *robustified* pictures, which hold only what a hardened network sees, and training on them makes its networks more robust. Our small attempt (5,000 digits, 40 steps, one seed; in the file) did not: its student fell to PGD more often than one trained on the digits.
+# **What we could not reproduce.** The paper also makes *robustified* pictures, which hold only what a hardened network sees, and training on them makes its networks more robust. Our small attempt (5,000 digits, one seed; in the file) did not: its student fell to PGD more often than one trained on the digits.
 #
 # **Further reading.** Ilyas and others, *Adversarial Examples Are Not Bugs, They Are Features* (2019, arXiv 1905.02175), section 3. Engstrom and others, *A Discussion* of it (Distill, 2019), with Nakkiran's steps that are no features, and Wallace's networks that learn from mistakes alone.
 #

@@ -66,6 +66,10 @@ def wrong_mean_weight(w, b, x, y):
     return margin(w, b, x, y).relu() / w.abs().mean()
 
 
+def wrong_norm_at_least_one(w, b, x, y):
+    return margin(w, b, x, y).relu() / w.abs().sum().clamp(min=1)
+
+
 def wrong_signed_sum(w, b, x, y):
     return margin(w, b, x, y).relu() / sum(w)
 
