@@ -20,6 +20,7 @@ from rich.console import Console
 from short_run import ShortTask
 from typer.testing import CliRunner
 
+import advtutor
 from advtutor import training
 from advtutor.claims import command, executors, ledger, paper, paper_claims, runs, trained, verdict
 from advtutor.claims.executors import Place
@@ -31,6 +32,7 @@ from advtutor.course.cli import app
 from advtutor.data import Split
 from tools.ledger.tables import of_today
 from tools.ledger.tables import texts as ledger_texts
+from tools.notebooks.source import read_source, source_path
 
 HERE = Place(executors.Inline, lambda message: None)
 
@@ -814,3 +816,26 @@ def test_the_bars_follow_the_runs() -> None:
         assert whole.finished
     lines = written.getvalue()
     assert "done  maxout, seed 0  61 s" in lines and "failed  growth, seed 0" in lines
+
+
+@pytest.mark.parametrize(
+    ("experiment", "measure", "quoted"),
+    [
+        ("linear student of the noise", "right", "still reads {} to {} %"),
+        ("as few, no steps", "right", "without any step ({} to {} % beside"),
+        ("steps half as long", "right", "% beside {} to {} %)"),
+        ("labels shifted by one", "read as the next class", "({} to {} % of the digits it reads"),
+    ],
+)
+def test_notebook_06_quotes_what_ships(experiment: str, measure: str, quoted: str) -> None:
+    """Catches a range in its prose that is not that of the shipped measurements."""
+    assets = Path(advtutor.__file__).parent / "assets"
+    with (assets / "bug_or_feature.csv").open(encoding="utf-8") as file:
+        values = [
+            round(100 * float(row["value"]))
+            for row in csv.DictReader(file)
+            if (row["experiment"], row["measure"]) == (experiment, measure)
+        ]
+    assert len(values) == 3
+    text = read_source(source_path("06_bug_or_feature"))
+    assert quoted.format(min(values), max(values)) in text
