@@ -16,6 +16,7 @@ import sys
 import threading
 import types
 from collections.abc import Callable
+from random import choice
 from typing import Any
 
 import jupytext
@@ -23,6 +24,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from numpy.random import randint as numpys_randint
 
 from advtutor import attacks, certify, checks, models
 from advtutor.checks import defences, engine, sandbox
@@ -840,7 +842,30 @@ def drawing(model, x, y, eps):  # type: ignore[no-untyped-def]
     return right_fgsm(model, x + 0 * torch.rand_like(F.dropout(x)), y, eps)
 
 
-@pytest.mark.parametrize("answer", [copy_of(right_fgsm), drawing])
+def drawing_by_name(model, x, y, eps):  # type: ignore[no-untyped-def]
+    torch.manual_seed(choice(range(3)) + numpys_randint(3))
+    return drawing(model, x, y, eps)
+
+
+helper = types.ModuleType("helper")
+exec("from random import choice\n\ndef pick(): return choice(range(3))", vars(helper))
+pick = helper.pick
+
+
+def drawing_elsewhere(model, x, y, eps):  # type: ignore[no-untyped-def]
+    return right_fgsm(model, x + 0 * (pick() + helper.pick()), y, eps)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        copy_of(right_fgsm),
+        drawing,
+        drawing_by_name,
+        functools.partial(drawing_by_name),
+        drawing_elsewhere,
+    ],
+)
 def test_another_thread_draws_what_it_would_without_a_check(answer: Callable[..., Any]) -> None:
     """Catches a check that reseeds or winds back what a training in another thread draws from."""
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
@@ -174,6 +175,41 @@ def test_an_endless_notebook_is_ended() -> None:
     found = grades(cells, "levels_to_eps", "fgsm", seconds=limit)
     assert found["levels_to_eps"].startswith("✓")
     assert found["fgsm"] == f"✗ fgsm: its notebook was still running after {limit} s"
+
+
+BEATS = """import time
+from collections.abc import Callable
+from pathlib import Path
+while True:
+    Path({path!r}).write_text(str(time.monotonic()))
+    time.sleep(0.05)"""
+
+
+def test_a_notebook_ends_with_its_grader(tmp_path: Path) -> None:
+    """Catches a submission that runs on, with nobody to end it, once its grader was killed."""
+    beat = tmp_path / "beat"
+    code = "from advtutor.checks import grading\n"
+    code += f"grading.grade_cells([{BEATS.format(path=str(beat))!r}], ['fgsm'])"
+    grader = subprocess.Popen([sys.executable, "-c", code])
+    try:
+        wait_until(beat.exists)
+    finally:
+        grader.kill()
+        grader.wait()
+
+    def still() -> bool:
+        before = beat.read_bytes()
+        time.sleep(1)
+        return beat.read_bytes() == before != b""
+
+    wait_until(still)
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.1)
 
 
 # --- the command ---

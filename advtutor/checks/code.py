@@ -20,7 +20,7 @@ class Code:
     @classmethod
     def of(cls, function: Function) -> "Code":
         """The code of `function`; without trees where Python does not know its source."""
-        function = _innermost(function)
+        function = innermost(function)
         around = getattr(function, "__globals__", {})
         found: dict[Any, ast.AST] = {}
         todo = [function]
@@ -36,7 +36,7 @@ class Code:
             named = (around.get(name.id) for name in names if name.id not in own)
             todo += [
                 other
-                for other in map(_innermost, named)
+                for other in map(innermost, named)
                 if inspect.isfunction(other) and other.__globals__ is around
             ]
         return cls(tuple(found.values()))
@@ -104,13 +104,13 @@ def leftover(function: Function) -> int | None:
 def tree_of(function: Function) -> ast.AST | None:
     """The definition of a function as a tree; of a lambda, the statement that it stands in."""
     try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(_innermost(function))))
+        tree = ast.parse(textwrap.dedent(inspect.getsource(innermost(function))))
     except (OSError, TypeError, SyntaxError, ValueError):
         return None
     return tree.body[0] if tree.body else None
 
 
-def _innermost(function: Any) -> Any:
+def innermost(function: Any) -> Any:
     """What a `partial` or a decorated function was made of."""
     while isinstance(function, functools.partial):
         function = function.func

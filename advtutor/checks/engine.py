@@ -269,7 +269,7 @@ class Exercise:
             runs.extend(self.observe(function))
             self.decide(runs, function)
 
-        verdict = self.verdict(search)
+        verdict = self.verdict(search, function)
         for watch in watchers:
             watch(self.name, runs, verdict)
         line = leftover(function) if verdict.fault != "stub" else None
@@ -278,12 +278,12 @@ class Exercise:
         more = f"; the `...` in its line {line} is left over, and can go"
         return Verdict(verdict.mark, verdict.fault, verdict.text + more)
 
-    def verdict(self, search: Callable[[], None]) -> Verdict:
-        """What a search for faults ends in, with everything put back that an answer can change."""
+    def verdict(self, search: Callable[[], None], function: Any = None) -> Verdict:
+        """What a search for faults ends in, with everything put back that `function` can change."""
         if _turn.held_here():
             raise CheckedInside
         try:
-            with _turn.taken(), restored(), quiet():
+            with _turn.taken(), restored(function), quiet():
                 search()
         except Found as found:
             mark = "○" if found.fault in ("stub", "busy") else "✗"

@@ -172,7 +172,7 @@ def _finished(
         command,
         cwd=folder,
         env=environment,
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,  # nothing is written: it ends with this process, and so do they
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
@@ -187,7 +187,7 @@ def _finished(
                 os.killpg(process.pid, signal.SIGKILL)
         else:
             process.kill()
-        process.wait()
+        process.communicate()
 
 
 def mark(notebook: Any) -> None:

@@ -7,7 +7,10 @@ process, the parent has the inputs, the course's answers and the last word.
 """
 
 import json
+import os
+import signal
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,7 @@ from advtutor.checks import engine
 
 def main() -> None:
     """Run the cells of the first file, and write what was observed into the second."""
+    end_with_the_parent()
     cells, out = Path(sys.argv[1]), Path(sys.argv[2])
     asked = json.loads(cells.read_text(encoding="utf-8"))
     record = Record(out)
@@ -32,6 +36,23 @@ def main() -> None:
             exercise.judge(answer)  # defined, and never checked
     record.ended = True
     record.write()
+
+
+def end_with_the_parent() -> None:
+    """End this process, and those it starts, once nobody holds the other end of its input.
+
+    For the cells there is nothing to read.
+    """
+    parent, nothing = os.dup(0), os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+
+    def wait() -> None:
+        os.read(parent, 1)
+        if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
+            os.killpg(0, signal.SIGKILL)
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def run(cells: list[str]) -> dict[str, Any]:

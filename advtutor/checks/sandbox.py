@@ -1,13 +1,13 @@
 """Runs a function that may do anything, and leaves the notebook as it was.
 
 Random numbers of torch, NumPy and Python come from generators of its own: the shared ones are
-neither read nor moved, whoever draws from them meanwhile. Only a function of NumPy or Python that
-the notebook has imported by its own name, `from random import choice`, still draws from those.
+neither read nor moved, whoever draws from them meanwhile.
 """
 
 import contextlib
 import ctypes
 import functools
+import inspect
 import io
 import random
 import signal
@@ -21,6 +21,8 @@ from typing import Any, TextIO
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
+
+from advtutor.checks.code import innermost
 
 AGAIN = 0.2  # seconds until the next try, where a bare `except:` has swallowed the first
 
@@ -121,8 +123,8 @@ class _Muted(io.StringIO):
 
 
 @contextlib.contextmanager
-def restored() -> Iterator[None]:
-    """Put back, after the block, what a function can change behind its caller's back.
+def restored(function: Any = None) -> Iterator[None]:
+    """Put back, after the block, what `function` can change behind its caller's back.
 
     That is torch's default dtype, whether it records gradients, and the random states of GPUs. The
     block runs with torch's own defaults, on the CPU, recording gradients.
@@ -135,7 +137,7 @@ def restored() -> Iterator[None]:
             torch.inference_mode(False),
             torch.enable_grad(),
             _on_the_cpu(),
-            _generators_by_thread(),
+            _generators_by_thread(function),
         ):
             yield
     finally:
@@ -247,22 +249,41 @@ class _ByThread:
 
 
 @contextlib.contextmanager
-def _generators_by_thread() -> Iterator[None]:
-    """Let what draws without being told from where ask in which thread it is."""
-    places: list[tuple[Any, str, Callable[[_Own], Any]]]
-    places = [(torch.random, "default_generator", lambda own: own.torchs)]
-    places += [(random, name, attrgetter(f"python.{name}")) for name in _functions(random)]
-    if numpy := sys.modules.get("numpy"):
-        drawing = _functions(numpy.random)
-        places += [(numpy.random, name, attrgetter(f"numpy.{name}")) for name in drawing]
-    shared = [getattr(module, name) for module, name, _ in places]
+def _generators_by_thread(function: Any) -> Iterator[None]:
+    """Let what draws without being told from where ask in which thread it is.
+
+    Under whatever name `function` finds it: random.choice, or choice alone.
+    """
+    own: dict[int, tuple[Any, Callable[[_Own], Any]]] = {}
+    for module, whose in ((random, "python"), (sys.modules.get("numpy.random"), "numpy")):
+        for name in _functions(module) if module else ():
+            one = getattr(module, name)
+            own[id(one)] = one, attrgetter(f"{whose}.{name}")
+    shared = [
+        (names, name, one)
+        for names in _namespaces(function)
+        for name, one in [*names.items()]
+        if id(one) in own
+    ]
+    for names, name, one in shared:
+        names[name] = _ByThread(*own[id(one)])
+    torchs = torch.random.default_generator
+    torch.random.default_generator = _ByThread(torchs, attrgetter("torchs"))
     try:
-        for (module, name, own), one in zip(places, shared, strict=True):
-            setattr(module, name, _ByThread(one, own))
         yield
     finally:
-        for (module, name, _), one in zip(places, shared, strict=True):
-            setattr(module, name, one)
+        torch.random.default_generator = torchs
+        for names, name, one in shared:
+            names[name] = one
+
+
+def _namespaces(function: Any) -> list[dict[str, Any]]:
+    """Where a function, and what it calls, finds what draws; each once."""
+    around = getattr(innermost(function), "__globals__", {})
+    found = [vars(module) for module in (random, sys.modules.get("numpy.random")) if module]
+    found += [around, *(vars(one) for one in [*around.values()] if inspect.ismodule(one))]
+    found += [one.__globals__ for one in [*around.values()] if inspect.isfunction(one)]
+    return [*{id(names): names for names in found}.values()]
 
 
 def _functions(module: Any) -> set[str]:
