@@ -289,7 +289,7 @@ function drawControls() {
   element("attack-eps-value").textContent = state.eps.toFixed(3);
   element("attack-eps").setAttribute("aria-valuetext",
     `${state.eps.toFixed(3)}, that is ${Math.round(255 * state.eps)} of 255 grey levels`);
-  page.style.setProperty("--eps", state.eps / LARGEST);
+  element("attack-eps").style.setProperty("--eps", state.eps / LARGEST);
   for (const radio of element("attack-picks").querySelectorAll("input"))
     radio.checked = !state.drawing && Number(radio.value) === state.digit;
   page.classList.toggle("is-empty", subject.fault !== undefined);
