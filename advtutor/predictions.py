@@ -14,8 +14,14 @@ _ANSWERS: dict[str, Any] = {}  # answers by name, so that a cell run again keeps
 class Prediction(W.VBox):
     """A question with choices or a bounded number; never required, never right or wrong."""
 
-    def __init__(self, name: str, control: W.ValueWidget, offers: list[str]) -> None:
-        self._name, self._offers = name, offers
+    def __init__(
+        self,
+        name: str,
+        control: W.ValueWidget,
+        offers: list[str],
+        bounds: dict[str, object] | None = None,
+    ) -> None:
+        self._name, self._offers, self._bounds = name, offers, bounds or {}
         self._value = _ANSWERS.get(name)
         control.observe(self._remember, names="value")
         super().__init__([W.HTML("<b>Your prediction</b>"), control])
@@ -46,15 +52,19 @@ class Prediction(W.VBox):
         else:
             gap = _shown(float(self.value) - float(measured), unit)
             lines.append(f"you predicted {_shown(float(self.value), unit)}, off by {gap}")
-        here = {"came out": None if hidden else lines[0], "predicted": self.value}
+        came_out = measured if a_choice else float(measured)
+        here = {"came out": None, "measured": None, "predicted": self.value}
+        if not hidden:
+            here |= {"came out": lines[0], "measured": came_out}
         tell("\n".join(lines), {"prediction": self._name}, here)
 
     def __repr__(self) -> str:
         return f"Your prediction: {' / '.join(self._offers)}"
 
-    def _repr_mimebundle_(self, **kwargs: object) -> dict[str, object]:
+    def _repr_mimebundle_(self, **kwargs: object) -> tuple[dict[str, object], dict[str, object]]:
         told = {"prediction": self._name, "offers": self._offers}
-        return {**super()._repr_mimebundle_(**kwargs), TOLD: told, "text/plain": repr(self)}
+        data = {**super()._repr_mimebundle_(**kwargs), TOLD: told, "text/plain": repr(self)}
+        return data, {TOLD: self._bounds}
 
 
 def predict(
@@ -87,7 +97,7 @@ def predict(
     start = float(_ANSWERS.get(name, low))
     control = Number(start, low, high, percent=unit == "%")
     offer = f"a number from {_shown(low, unit)} to {_shown(high, unit)}"
-    return Prediction(name, control, [offer])
+    return Prediction(name, control, [offer], {"low": low, "high": high, "unit": unit})
 
 
 def _shown(value: float, unit: str) -> str:

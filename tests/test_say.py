@@ -20,6 +20,8 @@ CELLS = (
     "guess = predict('guess', ['up', 'down'])\nguess",
     "guess.compare('up')",
     "guess.compare('up', reveal=False)",
+    "share = predict('share', low=0, high=1, unit='%')\nshare",
+    "share.compare(0.193, unit='%')",
 )
 
 
@@ -54,13 +56,24 @@ def test_a_notebook_keeps_words_and_data(outputs: list[list[NotebookNode]]) -> N
 
 
 def test_a_prediction_keeps_what_it_offers(outputs: list[list[NotebookNode]]) -> None:
-    """Catches offers that a page would have to read out of a sentence."""
-    assert outputs[2][0].data[TOLD] == {"prediction": "guess", "offers": ["up", "down"]}
-    assert outputs[3][0].data[TOLD] == {"prediction": "guess"}
-    assert outputs[3][0].metadata[TOLD] == {"came out": "it came out: up", "predicted": None}
+    """Catches offers, bounds and numbers that a page would have to read out of a sentence."""
+    (asked,), (told,) = outputs[2:4]
+    assert asked.data[TOLD] == {"prediction": "guess", "offers": ["up", "down"]}
+    assert asked.metadata[TOLD] == {}
+    assert told.data[TOLD] == {"prediction": "guess"}
+    assert told.metadata[TOLD] == {
+        "came out": "it came out: up",
+        "measured": "up",
+        "predicted": None,
+    }
+    (asked,), (told,) = outputs[5:]
+    assert asked.data[TOLD]["offers"] == ["a number from 0.0 % to 100.0 %"]
+    assert asked.metadata[TOLD] == {"low": 0, "high": 1, "unit": "%"}
+    assert told.metadata[TOLD]["measured"] == 0.193
 
 
 def test_a_riddle_keeps_its_answer(outputs: list[list[NotebookNode]]) -> None:
     """Catches an answer that is hidden in the words and stored in the data."""
-    assert outputs[4][0].metadata[TOLD]["came out"] is None
+    metadata = outputs[4][0].metadata[TOLD]
+    assert metadata["came out"] is None and metadata["measured"] is None
     assert "up" not in str(outputs[4][0].data)
