@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -438,30 +438,37 @@ def toys(monkeypatch: pytest.MonkeyPatch) -> dict[str, Experiment]:
     return made
 
 
-class Slow(Executor):
-    """Ends what it is given one by one, and looks at what stands beside it."""
+class Watched(ThreadPoolExecutor):
+    """Two workers, and for each run that is begun the runs that have not ended."""
 
     def __init__(self) -> None:
-        self.under_way: list[tuple[Task, Future]] = []
+        super().__init__(2)
+        self.under_way: dict[Task, Future] = {}
         self.together: list[set[Task]] = []
 
     def submit(self, fn, task, *rest) -> Future:
-        future: Future = Future()
-        threading.Timer(0.3, lambda: future.set_result(fn(task, *rest))).start()
-        self.under_way = [(t, f) for t, f in self.under_way if not f.done()] + [(task, future)]
-        self.together.append({t for t, _ in self.under_way})
-        return future
+        self.under_way = {t: f for t, f in self.under_way.items() if not f.done()}
+        self.under_way[task] = super().submit(fn, task, *rest)
+        self.together.append(set(self.under_way))
+        return self.under_way[task]
 
 
 def test_two_workers_do_not_train_the_same_network(toys, tmp_path: Path, monkeypatch) -> None:
-    """Catches two runs side by side that need the same network, and runs that wait for nothing."""
+    """Catches two runs side by side that need the same network, and runs that wait for nothing.
+
+    The two seeds of "one" end only when both are under way.
+    """
+    both = threading.Barrier(2)
+    meet = measure("seed")(lambda run: 0.0 * both.wait(timeout=60))
+    monkeypatch.setitem(toys, "one", replace(toys["one"], parts={"it": [(meet,)]}))
     for name in ("one", "two"):
         monkeypatch.setitem(toys, name, replace(toys[name], networks={"it": TOY}))
-    executor = Slow()
+    executor = Watched()
     todo = [Task("one", 0), Task("two", 0), Task("one", 1)]
-    run_all(todo, Kept(tmp_path), Place(lambda: executor, HERE.tell, threads=1))
-    assert not any({Task("one", 0), Task("two", 0)} <= group for group in executor.together)
-    assert {Task("one", 0), Task("one", 1)} in executor.together
+    made = run_all(todo, Kept(tmp_path), Place(lambda: executor, HERE.tell, threads=1))
+    assert not [r.failure for r in made if r.failure]
+    assert executor.together[:2] == [{todo[0]}, {todo[0], todo[2]}]
+    assert len(executor.together) == 3 and todo[0] not in executor.together[2]
 
 
 def test_a_failure_costs_only_itself(toys, tmp_path: Path) -> None:
