@@ -3,12 +3,14 @@
 import csv
 import io
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import replace
 from importlib import import_module
@@ -17,7 +19,7 @@ from pathlib import Path
 import pytest
 import torch
 from rich.console import Console
-from short_run import ShortTask
+from short_run import ShortTask, waiting
 from typer.testing import CliRunner
 
 import advtutor
@@ -573,16 +575,9 @@ def test_a_long_experiment_has_few_seeds() -> None:
 # ---------------------------------------------------------------------------------------------
 # Real processes, and a real Dask scheduler.
 
-SHORT = [ShortTask("logistic", seed) for seed in range(3)]
-
-
-@pytest.fixture(scope="module")
-def inline_numbers(tmp_path_factory: pytest.TempPathFactory) -> dict:
-    threads = torch.get_num_threads()
-    try:
-        return results_of(SHORT, tmp_path_factory.mktemp("inline"), HERE._replace(threads=1))
-    finally:
-        torch.set_num_threads(threads)
+WITH_TESTS = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+WAITS = waiting(None, 3)[1:]
+WAITED = {("waits", seed): {"it": {"seed": float(seed)}} for seed in (1, 2)}
 
 
 def numbers(made: list[Result]) -> dict[tuple[str, int], dict]:
@@ -590,52 +585,63 @@ def numbers(made: list[Result]) -> dict[tuple[str, int], dict]:
     return {(r.experiment, r.seed): r.numbers for r in made}
 
 
-def test_processes_give_what_one_process_gives(inline_numbers, tmp_path: Path) -> None:
+def test_processes_give_what_one_process_gives(tmp_path: Path) -> None:
     """Catches numbers that depend on where they were computed, and a silent run."""
+    todo = [ShortTask("logistic", seed) for seed in range(2)]
+    threads = torch.get_num_threads()
+    try:
+        inline = results_of(todo, tmp_path / "inline", HERE._replace(threads=1))
+    finally:
+        torch.set_num_threads(threads)
     heard: list[tuple[str, float, str]] = []
     with executors.processes(2, heard.append) as place:
-        made = run_all(SHORT, Kept(tmp_path), place)
-    assert numbers(made) == inline_numbers
+        made = run_all(todo, Kept(tmp_path), place)
+    assert numbers(made) == inline
     assert {r.threads for r in made} == {1}
-    assert {name for name, _, _ in heard} == {task.name for task in SHORT}
+    assert {name for name, _, _ in heard} == {task.name for task in todo}
     assert any(0 < share < 1 for _, share, _ in heard)
 
 
-def test_a_worker_process_that_dies_costs_only_its_run(inline_numbers, tmp_path: Path) -> None:
-    """Catches a killed process (out of memory, say) that ends the whole."""
-    import multiprocessing
-
+def when_both_are_under_way(folder: Path, kill: Callable[[], None]) -> Callable[..., None]:
+    """A listener that kills when it has heard of two runs, and then lets runs end."""
     under_way: set[str] = set()
-    killed: list[int] = []
+
+    def listen(message: executors.Message) -> None:
+        under_way.add(message[0])
+        if len(under_way) == 2 and not (folder / "go").exists():
+            kill()
+            (folder / "go").touch()
+
+    return listen
+
+
+def test_a_worker_process_that_dies_costs_only_its_run(tmp_path: Path) -> None:
+    """Catches a killed process (out of memory, say) that ends the whole."""
     spared: set[int] = set()
     pools: list[Executor] = []
 
-    def kill_one(message: executors.Message) -> None:
-        under_way.add(message[0])
-        busy = [c.pid for c in multiprocessing.active_children() if c.pid not in spared]
-        if len(under_way) == 2 and busy and not killed:
-            killed.append(busy[0])
-            os.kill(busy[0], signal.SIGKILL)
+    def kill_one() -> None:
+        at_work = {child.pid for child in multiprocessing.active_children()} - spared
+        os.kill(at_work.pop(), signal.SIGKILL)
 
-    with executors.processes(2, kill_one) as place:
+    with executors.processes(2, when_both_are_under_way(tmp_path, kill_one)) as place:
         spared |= {child.pid for child in multiprocessing.active_children()}
 
         def counted() -> Executor:
             pools.append(place.make_executor())
             return pools[-1]
 
-        made = run_all(SHORT, Kept(tmp_path), place._replace(make_executor=counted))
-    assert killed and len(pools) > 1, "nobody was killed at work"
-    assert numbers(made) == inline_numbers
+        made = run_all(WAITS, Kept(tmp_path), place._replace(make_executor=counted))
+    assert len(pools) == 2, "nobody was killed at work"
+    assert numbers(made) == WAITED
 
 
 @pytest.fixture
 def cluster(tmp_path: Path):
     """A scheduler and two workers, each a process of its own, on loopback."""
     dask = [sys.executable, "-m", "dask"]
-    path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    quiet["env"] = os.environ | {"PYTHONPATH": path}
+    quiet["env"] = os.environ | {"PYTHONPATH": WITH_TESTS}
     here = ["--host", "127.0.0.1", "--no-dashboard"]
     where = tmp_path / "scheduler.json"
     scheduler = ["scheduler", *here, "--port", "0", "--scheduler-file", str(where)]
@@ -654,22 +660,14 @@ def cluster(tmp_path: Path):
         process.wait()
 
 
-def test_a_dask_cluster_repeats_what_a_killed_worker_had(
-    cluster, inline_numbers, tmp_path: Path
-) -> None:
-    """Catches other numbers than inline, and a lost worker that takes its run with it."""
+def test_a_dask_cluster_repeats_what_a_killed_worker_had(cluster, tmp_path: Path) -> None:
+    """Catches a lost worker that takes its run with it."""
     address, workers = cluster
-    under_way: set[str] = set()
-
-    def kill_one(message: tuple[str, float, str]) -> None:
-        under_way.add(message[0])
-        if len(under_way) == 2 and workers[0].poll() is None:
-            workers[0].kill()
-
-    with executors.dask(address, 2, kill_one) as place:
-        made = run_all(SHORT, Kept(tmp_path), place)
+    listener = when_both_are_under_way(tmp_path, workers[0].kill)
+    with executors.dask(address, 2, listener) as place:
+        made = run_all(WAITS, Kept(tmp_path), place)
     assert workers[0].poll() is not None, "nobody was killed"
-    assert numbers(made) == inline_numbers
+    assert numbers(made) == WAITED
 
 
 def test_a_scheduler_that_does_not_answer_is_told_in_seconds(tmp_path: Path) -> None:
@@ -681,16 +679,34 @@ def test_a_scheduler_that_does_not_answer_is_told_in_seconds(tmp_path: Path) -> 
     assert time.monotonic() - start < 30
 
 
-def test_ctrl_c_keeps_what_has_finished_and_leaves_no_process(tmp_path: Path) -> None:
-    """Catches lost results, workers that go on, and another exit status than 130."""
-    command = [sys.executable, "-m", "advtutor", "reproduce", "--only", "logistic"]
-    command += ["--seeds", "4", "--jobs", "2", "--out", str(tmp_path)]
+COMMAND = """
+from advtutor.claims import command
+from advtutor.course.cli import app
+from short_run import waiting
+
+command.tasks = waiting
+app()
+"""
+
+
+def test_ctrl_c_keeps_what_has_finished_and_leaves_no_process(tmp_path: Path, monkeypatch) -> None:
+    """Catches lost results, workers that go on, and another exit status than 130.
+
+    The first of four runs ends, and the next two are under way until they are told to end.
+    """
+    arguments = ["--only", "growth", "--seeds", "4", "--out", str(tmp_path)]
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True, text=True
+        [sys.executable, "-c", COMMAND, "reproduce", *arguments, "--jobs", "2"],
+        env=os.environ | {"PYTHONPATH": WITH_TESTS},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        text=True,
     )
-    deadline = time.monotonic() + 400
-    while not list((tmp_path / "runs").glob("*.json")) and time.monotonic() < deadline:
-        time.sleep(0.2)
+    deadline = time.monotonic() + 100
+    wanted = ("runs/*.json", "begun-1", "begun-2")
+    while not all(map(list, map(tmp_path.glob, wanted))) and time.monotonic() < deadline:
+        time.sleep(0.1)
     os.killpg(process.pid, signal.SIGINT)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 130, output
@@ -699,11 +715,12 @@ def test_ctrl_c_keeps_what_has_finished_and_leaves_no_process(tmp_path: Path) ->
         for _ in range(50):
             os.killpg(process.pid, 0)
             time.sleep(0.2)
-    kept = len(list((tmp_path / "runs").glob("*.json")))
-    assert 1 <= kept < 4
-    again = run("--only", "logistic", "--seeds", "4", "--jobs", "1", "--out", str(tmp_path))
+    (tmp_path / "go").touch()
+    monkeypatch.setattr(command, "tasks", waiting)
+    monkeypatch.setitem(EXPERIMENTS, "waits", WAITS[0].definition)  # its kept runs count
+    again = run(*arguments, "--jobs", "1")
     assert again.exit_code == 0
-    assert f"{4 - kept} runs, {kept} more are in" in " ".join(again.output.split())
+    assert "3 runs, 1 more are in" in " ".join(again.output.split())
 
 
 # ---------------------------------------------------------------------------------------------
