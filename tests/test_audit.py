@@ -371,12 +371,7 @@ def test_the_command_measures_and_writes_the_page(outside: Path) -> None:
     ("code", "words"),
     [
         ("import torch\nmodel = (", "line 2, does not run: SyntaxError"),
-        ("import nothing_of_this_name", "line 1, does not run: ModuleNotFoundError"),
         ("raise SystemExit(3)", "line 1, does not run: SystemExit"),
-        ("x = 1", "has no network; name one"),
-        (NETWORK + "class Other(Net): pass", "has Net, Other; name one"),
-        ("model = 3", "is a int; it must be a torch.nn.Module"),
-        ("def model():\n    return 1 / 0", "does not build: ZeroDivisionError"),
         ("import os\nos._exit(7)", "ended the process (status 7)"),
         ("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)", "ended the process (SIGSEGV)"),
         (NETWORK.replace("784", "100"), "cannot read pictures [1, 28, 28]"),
@@ -386,17 +381,31 @@ def test_the_command_measures_and_writes_the_page(outside: Path) -> None:
 def test_a_broken_file_gets_one_sentence(outside: Path, code: str, words: str) -> None:
     """Catches a traceback, a command that dies with the file, and one that waits for ever."""
     (outside / "net.py").write_text(code)
-    more = {"--minutes": "0.2"} if "sleep" in code else {}
+    more = {"--minutes": "0.05"} if "sleep" in code else {}
     status, said = run(outside, **more)
     assert status == 2 and words in said and "Traceback" not in said, said
     (line,) = [line for line in said.splitlines() if line.startswith("advtutor audit:")]
     assert not (outside / "audit").exists(), line
 
 
-def test_a_name_that_is_not_there(outside: Path) -> None:
-    """Catches a missing class that becomes an AttributeError."""
-    with pytest.raises(AuditError, match=r"has no 'Nett'; it has Net"):
-        files.network(outside / "net.py", "Nett")
+@pytest.mark.parametrize(
+    ("code", "name", "words"),
+    [
+        ("import nothing_of_this_name", "", "line 1, does not run: ModuleNotFoundError"),
+        ("x = 1", "", "has no network; name one"),
+        (NETWORK + "class Other(Net): pass", "", "has Net, Other; name one"),
+        ("model = 3", "", "is a int; it must be a torch.nn.Module"),
+        ("def model():\n    return 1 / 0", "", "does not build: ZeroDivisionError"),
+        (NETWORK, "Nett", "has no 'Nett'; it has Net"),
+    ],
+)
+def test_a_file_without_its_network_is_refused(
+    tmp_path: Path, code: str, name: str, words: str
+) -> None:
+    """Catches an error of Python's own, such as AttributeError, and a wrong network taken."""
+    (tmp_path / "net.py").write_text(code)
+    with pytest.raises(AuditError, match=words):
+        files.network(tmp_path / "net.py", name)
 
 
 @pytest.mark.parametrize("name", ["net.safetensors", "net.pt"])
@@ -497,18 +506,8 @@ def test_ctrl_c_ends_the_command_with_a_report(outside: Path) -> None:
     """Catches a Ctrl-C that leaves the other process running, or no page."""
     slow = NETWORK.replace("return self", "import time; time.sleep(0.01); return self")
     (outside / "net.py").write_text(slow)
-    arguments = [
-        "audit",
-        "net.py",
-        "--images",
-        "pictures",
-        "--eps",
-        "0.1",
-        "--weights",
-        "net.pt",
-        "--budget",
-        "1",
-    ]
+    options = "--images pictures --eps 0.1 --weights net.pt --budget 1"
+    arguments = ["audit", "net.py", *options.split()]
     process = subprocess.Popen(
         [sys.executable, "-m", "advtutor", *arguments],
         cwd=outside,

@@ -3,7 +3,6 @@
 import math
 import threading
 import warnings
-from collections import OrderedDict
 from functools import partial
 
 import numpy as np
@@ -750,9 +749,7 @@ def test_predict_reads_what_evaluate_measures() -> None:
     MODEL.eval()
 
 
-def test_checkpoints_loaded_as_a_model_are_named() -> None:
-    """Catches the commonest slip: the dict of weights in the model's place."""
-    with pytest.raises(TypeError, match="load_state_dict"):
-        evaluate(OrderedDict(MODEL.state_dict()), X, Y)
+def test_a_list_of_models_is_refused() -> None:
+    """Catches a matrix whose rows have no names."""
     with pytest.raises(TypeError, match="models is a list; give a dict"):
         transfer_matrix([MODEL], X, Y, FGSM)

@@ -1,7 +1,6 @@
 """Grading: the verdict is that of the notebook, and nothing that a submission does betters it."""
 
 import csv
-import json
 import os
 import subprocess
 import sys
@@ -170,7 +169,7 @@ def test_an_endless_notebook_is_ended() -> None:
     cells = ["levels_to_eps = checks.levels_to_eps(lambda n: n / 255)"]
     began = time.monotonic()
     grades(cells, "levels_to_eps")
-    limit = 5 + round(3 * (time.monotonic() - began))  # as slow as this machine is now
+    limit = 1 + round(3 * (time.monotonic() - began))  # as slow as this machine is now
     cells += ["import time\nwhile True:\n    time.sleep(0.1)", EXITS]
     found = grades(cells, "levels_to_eps", "fgsm", seconds=limit)
     assert found["levels_to_eps"].startswith("✓")
@@ -257,14 +256,3 @@ def test_it_grades_in_any_locale_and_from_wherever_the_package_comes(handed_in: 
         encoding="latin-1",
     )
     assert ran.returncode == 0 and "1 of 1 right" in ran.stdout, ran.stdout + ran.stderr
-
-
-def test_the_inputs_and_the_verdict_stay_with_the_parent(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Catches a parent that trusts the other process about what is right."""
-
-    def lying(cells: list[str], names: list[str], seconds: float) -> tuple[dict, dict, str]:
-        said = {"mark": "✓", "text": "right", "runs": json.loads("[]")}
-        return dict.fromkeys(names, said), {}, ""
-
-    monkeypatch.setattr(grading, "replayed", lying)
-    assert [one.right for one in grading.grade_cells([], ["fgsm", "bim"])] == [False, False]

@@ -113,7 +113,8 @@ def function_from(text: str, exercise: Exercise) -> Callable[..., Any]:
 def behaviour(exercise: Exercise, function: Callable[..., Any]) -> Iterator[tuple[Any, ...]]:
     """What a function returns, changes or raises on inputs that the check does not use."""
     small_first = sorted(exercise.cases, key=lambda case: case.batch)
-    for offset in range(1000, 1000 + round(OTHER_SEEDS / exercise.patience)):
+    # A break is seen by what becomes of all its digits: one seed says as much.
+    for offset in range(1000, 1000 + (1 if isinstance(exercise, Break) else OTHER_SEEDS)):
         for case in small_first:
             case = dataclasses.replace(case, seed=case.seed + offset)
             with restored(), quiet():

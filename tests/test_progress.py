@@ -1,10 +1,6 @@
 """Progress: what is kept, where, and what happens where nothing can be kept."""
 
 import json
-import os
-import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -144,19 +140,3 @@ def test_without_a_home_a_check_goes_on(
     assert list(tmp_path.iterdir()) == []
     shown = CliRunner().invoke(app, ["progress"])
     assert shown.exit_code == 0 and "kept nowhere: there is no home folder" in shown.output
-
-
-def test_narrow_output_gets_words_for_marks(tmp_path: Path) -> None:
-    """Catches a traceback, or a mark that could be any other, where the output is ASCII only."""
-    code = (
-        "from advtutor import progress\n"
-        "progress.record('bim')\n"
-        "progress.show('02_gradient_sign_crafting')\n"
-    )
-    narrow = {"PYTHONIOENCODING": "ascii", "ADVTUTOR_PROGRESS": str(tmp_path / "progress.json")}
-    for command in (["-c", code], ["-m", "advtutor", "progress"]):
-        ran = subprocess.run(
-            [sys.executable, *command], env=os.environ | narrow, capture_output=True, text=True
-        )
-        assert ran.returncode == 0, ran.stderr
-        assert re.search("open fgsm +open project_linf +ok bim", ran.stdout)

@@ -234,14 +234,6 @@ def test_rows_of_the_same_networks_are_marked() -> None:
     assert len(digests) == len({recipe.name for recipe in used}), "two networks under one name"
 
 
-def test_what_cannot_be_compared_says_why() -> None:
-    """Catches a row whose verdict is withheld without a reason, and a reason that is not shown."""
-    for r in ledger.ledger(ledger.shipped()):
-        if r.verdict == "not comparable":
-            assert len(r.remark.split()) >= 6, r.claim.id
-        assert r.remark.count(". ") <= 1, f"{r.claim.id}: two sentences at most"
-
-
 def test_ours_is_printed_with_its_spread() -> None:
     """Catches a share that is not in per cent, and a spread that is rounded away."""
     assert row("S4-maxout-error", 0.88, 0.89, 0.9).ours == "89.0 ± 2.5"
@@ -279,10 +271,11 @@ def test_each_tool_of_the_ledger_finds_what_it_imports(tool: str) -> None:
 
 
 def test_rows_that_differ_say_why() -> None:
-    """Catches a row that is not reproduced, or not run, and leaves the reader alone with it."""
+    """Catches a row whose verdict is withheld, or not "reproduced", without a reason in short."""
     for r in ledger.ledger(ledger.shipped()):
-        if r.verdict != "reproduced":
-            assert r.remark, r.claim.id
+        least = {"reproduced": 0, "not comparable": 6}.get(r.verdict, 1)
+        assert len(r.remark.split()) >= least, r.claim.id
+        assert r.remark.count(". ") <= 1, f"{r.claim.id}: two sentences at most"
 
 
 def test_a_quick_run_pronounces_no_verdicts(tmp_path: Path) -> None:
@@ -484,6 +477,21 @@ def test_a_failure_costs_only_itself(toys, tmp_path: Path) -> None:
     assert kept.load(todo[0]) is None and kept.load(todo[1]) == one
 
 
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (float("nan"), "seed of it"),
+        ((0.0, 1.0), "ValueError"),  # more numbers than it has declared
+    ],
+)
+def test_what_no_claim_can_use_is_a_failure(toys, tmp_path: Path, monkeypatch, value, words):
+    """Catches a NaN in the ledger, and numbers that no claim can name."""
+    odd = measure("seed")(lambda run: value)
+    monkeypatch.setitem(toys, "one", replace(toys["one"], parts={"it": [(odd,)]}))
+    (made,) = run_all([Task("one", 0)], Kept(tmp_path), HERE)
+    assert words in made.failure and not made.numbers
+
+
 def test_data_that_cannot_be_had_leave_a_row_out(tmp_path: Path, monkeypatch) -> None:
     """Catches CIFAR-10's rows that fail the whole, or say nothing, where there is no network."""
     monkeypatch.setenv("ADVTUTOR_CACHE", str(tmp_path / "cache"))
@@ -495,14 +503,6 @@ def test_data_that_cannot_be_had_leave_a_row_out(tmp_path: Path, monkeypatch) ->
     rows = json.loads((tmp_path / "paper.json").read_text(encoding="utf-8"))["rows"]
     (cifar,) = [r for r in rows if r["id"] == "S4-cifar-error"]
     assert cifar["verdict"] == "not run" and "CIFAR" in cifar["remark"]
-
-
-def test_what_is_no_number_is_a_failure(toys, tmp_path: Path, monkeypatch) -> None:
-    """Catches a NaN in the ledger."""
-    nan = measure("seed")(lambda run: float("nan"))
-    monkeypatch.setitem(toys, "one", replace(toys["one"], parts={"it": [(nan,)]}))
-    (made,) = run_all([Task("one", 0)], Kept(tmp_path), HERE)
-    assert "seed of it" in made.failure and not made.numbers
 
 
 def test_a_changed_recipe_does_not_reuse_old_results(toys, tmp_path: Path, monkeypatch) -> None:
@@ -525,14 +525,6 @@ def test_a_changed_number_does_not_reuse_old_results(toys, tmp_path: Path, monke
     assert Kept(tmp_path).load(Task("one", 0))
     file.write_text("{ half", encoding="utf-8")
     assert Kept(tmp_path).load(Task("one", 0)) is None
-
-
-def test_what_was_not_announced_is_a_failure(toys, tmp_path: Path, monkeypatch) -> None:
-    """Catches numbers that no claim can name, because the experiment does not declare them."""
-    two = measure("seed")(lambda run: (0.0, 1.0))
-    monkeypatch.setitem(toys, "one", replace(toys["one"], parts={"it": [(two,)]}))
-    (made,) = run_all([Task("one", 0)], Kept(tmp_path), HERE)
-    assert "ValueError" in made.failure and not made.numbers
 
 
 def test_a_disk_that_fills_is_told_and_stops_nothing(toys, tmp_path: Path, monkeypatch) -> None:
@@ -773,12 +765,19 @@ def test_a_run_writes_json_csv_and_markdown(tmp_path: Path) -> None:
     assert "reproduced" in (tmp_path / "paper.md").read_text(encoding="utf-8")
 
 
-def test_the_ledger_passes_over_runs_of_old_recipes(tmp_path: Path) -> None:
-    """Catches a seed that counts twice because a run of an older recipe lies beside the new one."""
-    result = next(r for r in ledger.shipped() if r.experiment == "RBF")
+def test_the_ledger_takes_each_run_once_and_as_it_is_today() -> None:
+    """Catches a seed that counts twice, runs of an old recipe or of an experiment that is gone,
+    and n = 5 for one number because more seeds were once run."""
+    shipped = ledger.shipped()
+    result = next(r for r in shipped if r.experiment == "RBF")
     older = replace(result, recipe={**result.recipe, "settings": {"eps": 0.3}})
-    assert of_today([older, result]) == [result]
-    assert of_today([result, older]) == [result]
+    gone = replace(result, experiment="renamed")
+    assert of_today([older, gone, result]) == of_today([result, gone, older]) == [result]
+    again = replace(result, seconds=1.5)  # a new run takes the place of the shipped one
+    merged = of_today([*shipped, again])
+    assert len(merged) == len(shipped) and again in merged and result not in merged
+    (fixed,) = [r for r in shipped if r.experiment == "imagenet"]  # nothing in it is random
+    assert [r.seed for r in of_today([replace(fixed, seed=seed) for seed in range(3)])] == [0]
 
 
 @pytest.mark.parametrize("names", [["growth", "S6-at-fgms"], ["growth,S6-at-fgms"]])
@@ -786,28 +785,6 @@ def test_several_ids_may_follow_one_only(names: list[str], tmp_path: Path) -> No
     """Catches a second id that is refused for its place, or passed over: here it is misspelt."""
     answer = run("--only", *names, "--out", str(tmp_path))
     assert answer.exit_code == 2 and "S6-at-fgsm" in answer.output
-
-
-def test_a_new_run_takes_the_place_of_the_shipped_one() -> None:
-    """Catches a seed that counts twice, or keeps its old numbers, when it is run again."""
-    shipped = ledger.shipped()
-    again = replace(shipped[0], seconds=1.5)
-    merged = of_today([*shipped, again])
-    assert len(merged) == len(shipped)
-    assert again in merged and shipped[0] not in merged
-
-
-def test_an_experiment_that_is_gone_leaves_the_ledger() -> None:
-    """Catches a crash over a run whose experiment was renamed, and its numbers kept for ever."""
-    result = ledger.shipped()[0]
-    assert of_today([replace(result, experiment="renamed"), result]) == [result]
-
-
-def test_the_ledger_takes_one_run_of_what_is_not_random() -> None:
-    """Catches n = 5 for one number, because more seeds were once run."""
-    (result,) = [r for r in ledger.shipped() if r.experiment == "imagenet"]
-    results = [replace(result, seed=seed) for seed in range(3)]
-    assert [r.seed for r in of_today(results)] == [0]
 
 
 # ---------------------------------------------------------------------------------------------

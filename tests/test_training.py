@@ -251,12 +251,6 @@ def test_settings_out_of_range_are_refused(changes, words):
         fit(small(), X, Y, **settings(**changes))
 
 
-def test_data_that_do_not_fit_are_refused():
-    """Catches labels of another split."""
-    with pytest.raises(ValueError, match="one label for each"):
-        fit(small(), X, Y[:5], **settings())
-
-
 # --- early stopping, checkpoints, constraints ---
 
 
