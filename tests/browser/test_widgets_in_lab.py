@@ -188,13 +188,6 @@ def test_what_cannot_be_shown_is_told(page):
         assert not box.locator("input").count()
 
 
-def test_axe_finds_nothing_serious(page):
-    """Catches missing names, too little contrast, and roles that are none."""
-    if not AXE.exists():
-        pytest.skip("axe-core is not installed: make browser-test installs it with npm")
-    assert not serious_faults(page)
-
-
 @pytest.mark.parametrize("name", EXPLORERS)
 def test_zoomed_to_200_percent(page, name):
     """Catches a picture or a slider that leaves a screen of half the width."""
