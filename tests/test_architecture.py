@@ -24,7 +24,8 @@ PUBLIC = {
         matched_noise mean_cosine project_l2 project_linf targeted_fgsm targeted_step
         worst_case_linear worst_case_loss""",
     "claims": "ClaimError PaperClaim claim known_claim paper_claims",
-    "data": "CIFAR10 DataError MNIST PHOTOS Split cache_dir cifar10 imagenet_classes mnist photo",
+    "data": """CIFAR10 DataError MNIST PHOTOS Split cache_dir cifar10 cifar10_jpeg
+        imagenet_classes mnist photo""",
     "evaluation": """Report Transfer attack_report evaluate predict robustness_curve
         transfer_matrix""",
     "linearity": """Gain Growth Straightness activation_growth aligned_change first_order_gain

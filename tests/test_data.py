@@ -287,6 +287,59 @@ def test_cifar10_archive_with_a_wrong_sum_is_refused(cache, no_network, cifar, p
     assert left_in(cache) == {CIFAR_ARCHIVE}
 
 
+CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
+
+@pytest.fixture
+def copy(cache, monkeypatch):
+    """A JPEG copy with a picture for each class: of that class's grey, with a red corner."""
+    monkeypatch.setattr(data, "_CIFAR10_COUNTS", {"train": 10, "test": 10})
+    for split in "train", "test":
+        for number, name in enumerate(CLASSES):
+            pixels = np.full((32, 32, 3), 20 * number, dtype=np.uint8)
+            pixels[:16, 16:] = 255, 0, 0
+            folder = cache / "CIFAR-10-images" / split / name
+            folder.mkdir(parents=True)
+            Image.fromarray(pixels).save(folder / "0000.jpg", quality=95)
+    return cache / "CIFAR-10-images"
+
+
+def test_a_jpeg_copy_of_cifar10_is_read_as_the_original_is_numbered(copy):
+    """Catches classes in another order, mixed channels, and rows taken for columns."""
+    for split in data.cifar10_jpeg():
+        assert split.y.tolist() == list(range(10)) and split.x.shape == (10, 3, 32, 32)
+        grey = torch.arange(10)[:, None] * 20 / 255
+        assert (split.x[:, :, 28, 4] - grey).abs().max() < 0.05
+        assert (split.x[:, :, 4, 28] - torch.tensor([1.0, 0, 0])).abs().max() < 0.15
+
+
+def test_a_jpeg_copy_that_is_not_whole_is_refused(copy):
+    """Catches results on some of the pictures."""
+    (copy / "train" / "frog" / "0000.jpg").rename(copy / "frog.jpg")
+    with pytest.raises(data.DataError, match=r"JPEG copy.*Clone https://"):
+        data.cifar10_jpeg()
+    (copy / "frog.jpg").rename(copy / "train" / "frog" / "0000.jpg")
+    (copy / "test" / "cat" / "0000.jpg").write_bytes(b"no picture")
+    with pytest.raises(data.DataError, match=r"JPEG copy.*Clone https://"):
+        data.cifar10_jpeg()
+
+
+def test_a_jpeg_copy_never_passes_for_the_original(copy, no_network):
+    """Catches results of the copy under the original's name, also if it is packed as that is."""
+    with pytest.raises(data.DataError, match="Cannot get CIFAR-10"):
+        data.cifar10()
+    split = data.cifar10_jpeg().train
+    pixels = (split.x * 255).round().byte().flatten(1)
+    records = torch.cat([split.y.byte()[:, None], pixels], dim=1).numpy().tobytes()
+    with tarfile.open(copy.parent / CIFAR_ARCHIVE, "w:gz") as tar:
+        for name in CIFAR_NAMES:
+            member = tarfile.TarInfo(f"{CIFAR_FOLDER}/{name}")
+            member.size = len(records)
+            tar.addfile(member, io.BytesIO(records))
+    with pytest.raises(data.DataError, match="its MD5 sum is not"):
+        data.cifar10()
+
+
 def test_cifar10_that_breaks_off_while_writing_leaves_no_half_file(cache, served, monkeypatch):
     """Catches half a file under the real name, or a temporary one that stays."""
 

@@ -57,8 +57,9 @@ def test_each_claim_names_an_experiment_that_there_is() -> None:
     named = {claim.experiment for claim in paper_claims().values() if claim.experiment}
     assert named <= set(EXPERIMENTS)
     # They explain rows, and fill none.
-    explain = {"shorter", "brighter", "stopping", "retrained", "large-stopping", "RBF-forms"}
-    assert set(EXPERIMENTS) - named == {*explain, "sizes", "PGD"}
+    explain = {"shorter", "brighter", "stopping", "retrained", "RBF-forms", "sizes", "PGD"}
+    explain |= {"large-stopping", "large-longer"}
+    assert set(EXPERIMENTS) - named == {*explain, "cifar"}  # its rows are filled by a copy's
 
 
 def claims_row(**changes: str) -> dict[str, str]:
@@ -464,6 +465,13 @@ def test_two_workers_do_not_train_the_same_network(toys, tmp_path: Path, monkeyp
     assert not [r.failure for r in made if r.failure]
     assert executor.together[:2] == [{todo[0]}, {todo[0], todo[2]}]
     assert len(executor.together) == 3 and todo[0] not in executor.together[2]
+
+
+def test_what_fills_no_row_is_shown(toys, tmp_path: Path) -> None:
+    """Catches a run of some hours that ends with nothing on the screen."""
+    answer = run("--only", "one", "--seeds", "2", "--jobs", "1", "--out", str(tmp_path))
+    lines = [line.split() for line in answer.output.splitlines()]
+    assert any({"one", "1", "it", "seed", "1.0"} <= set(line) for line in lines), answer.output
 
 
 def test_a_failure_costs_only_itself(toys, tmp_path: Path) -> None:

@@ -54,7 +54,11 @@ def reproduce(
         made = run_all(todo, kept, place, device=device, finished=watch.end)
     rows = ledger.ledger([*results.values(), *made])
     names = {task.experiment for task in asked}
-    console.print(_table([row for row in rows if row.claim.experiment in names], quick))
+    shown = [row for row in rows if row.claim.experiment in names]
+    if shown:
+        console.print(_table(shown, quick))
+    if rest := names - {row.claim.experiment for row in rows}:
+        console.print(_numbers([r for r in (*results.values(), *made) if r.experiment in rest]))
     without = [result for result in made if result.failure]
     for result in without:
         words = escape(f"{result.experiment}, seed {result.seed}: {result.failure}")
@@ -144,6 +148,17 @@ class _Watch(Progress):
 
 def _minutes(todo: Sequence[Task]) -> float:
     return sum(task.definition.minutes for task in todo)
+
+
+def _numbers(results: Sequence[Result]) -> Table:
+    """What experiments measured that fill no row."""
+    table = Table("experiment", "seed", "of", "number", "value", title="Numbers without a row")
+    for result in results:
+        for of, group in result.numbers.items():
+            for name, value in group.items():
+                cells = result.experiment, str(result.seed), of, name, str(value)
+                table.add_row(*map(escape, cells))
+    return table
 
 
 def _table(rows: Sequence[ledger.Row], quick: bool) -> Table:

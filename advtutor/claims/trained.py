@@ -30,7 +30,7 @@ class Recipe:
     objective: a key of `OBJECTIVES`, which takes `eps` and `penalty` from here.
     examples: on how many of the training images it is trained; `held_out` more, from the end of
         them, choose the epoch (early stopping on the error named in `stop_on`).
-    data: "mnist" or "cifar10".
+    data: the function of `advtutor.data` that gives the images.
     classes: the digits it tells apart, which become the classes 0, 1, …; all of them if None.
     """
 

@@ -204,7 +204,7 @@ claim(
 # %% [markdown]
 # ## 4. Why does one recipe give two kinds of networks?
 #
-# The paper's first network has 240 maxout units a layer (each the largest of several linear sums) and is trained with dropout. Trained again and again by the paper's recipe, such networks come in two kinds. The recipe does not say whether dropout is on or off while the training examples are made. Here are three ways, everything else alike: *dropout off*; *dropout on*, with a new random mask for the pass that learns from the examples, as the course does it; and on with the *same mask* in both passes. A run takes some ten minutes, so these were **measured elsewhere and ship with the course**: two seeds each, 50,000 digits, 12 epochs, $\epsilon = 0.25$ unclipped as in the paper, each epoch measured on 2,000 digits that were held out (PGD on 500 of them).
+# The paper's first network has 240 maxout units a layer (each the largest of several linear sums) and is trained with dropout. Trained again and again by the paper's recipe, such networks come in two kinds. The recipe does not say whether dropout is on or off while the training examples are made. Here are three ways, everything else alike: *dropout off*; *dropout on*, with a new random mask for the pass that learns from the examples, as the course does it; and on with the *same mask* in both passes. A run takes some ten minutes, so these were **measured elsewhere and ship with the course**: five seeds each, 50,000 digits, 12 epochs, $\epsilon = 0.25$ unclipped as in the paper, each epoch measured on 2,000 digits that were held out (PGD on 500 of them).
 #
 # Three errors are of interest: FGSM's; PGD's; and *transfer*, the error on FGSM examples that were made for another, usual network, without a look at this one.
 #
@@ -234,7 +234,7 @@ plots.curves(
     xlabel="epoch",
     ylabel="error on 2,000 held-out digits",
     percent=True,
-    title="maxout networks, hardened in three ways (bands: two seeds)",
+    title="maxout networks, hardened in three ways (bands: five seeds)",
 )
 
 # %%
@@ -258,14 +258,14 @@ claim(
     min(lead["dropout off"] + lead["same mask"]),
     low=0.03,
     unit="%",
-    statement="shipped runs, dropout off or same mask: transfer minus FGSM, least of four",
+    statement="shipped runs, dropout off or same mask: transfer minus FGSM, least of ten",
 )
 claim(
     "kind-on",
     max(lead["dropout on"]),
     high=-0.03,
     unit="%",
-    statement="shipped runs, dropout on with a new mask: the same, most of two",
+    statement="shipped runs, dropout on with a new mask: the same, most of five",
 )
 
 # %% [markdown]
@@ -273,7 +273,7 @@ claim(
 #
 # Dropout as such is not what helps: it is on with the same mask, too. What helped here is that the examples are made with a mask of their own. FGSM's error then stays higher, and is the more honest for it; PGD still breaks 90 %. So the course leaves dropout on in its maxout networks, with a new mask.
 #
-# The paper prints 17.9 % for FGSM and 19.6 % for transfer, for a larger network. These numbers lie on the masked side.
+# The paper prints 17.9 % for FGSM and 19.6 % for transfer. These numbers lie on the masked side.
 #
 # **What it does not show.** What the authors did: their recipe may differ in more than this, and a gap of 1.7 points comes from one network. Nor that the way decides alone: in [the ledger](08_the_paper_in_numbers.ipynb) some networks trained with dropout on are of the masked kind, too.
 

@@ -26,10 +26,13 @@ class Run:
     device: str = "cpu"
     report: Report = lambda share, words: None
     _made: dict[tuple[str, int], Trained] = field(default_factory=dict)
+    _read: dict[str, data.MNIST | data.CIFAR10] = field(default_factory=dict)
 
-    @cached_property
-    def _mnist(self) -> data.MNIST:
-        return data.mnist()
+    def read(self, source: str) -> data.MNIST | data.CIFAR10:
+        """What the function `source` of `advtutor.data` gives, asked for once."""
+        if source not in self._read:
+            self._read[source] = getattr(data, source)()
+        return self._read[source]
 
     def here(self, split: Split) -> Split:
         """The same images on the run's device."""
@@ -38,12 +41,12 @@ class Run:
     @cached_property
     def test(self) -> Split:
         """The 10,000 test digits, on the run's device."""
-        return self.here(self._mnist.test)
+        return self.here(self.read("mnist").test)
 
     @cached_property
     def train(self) -> Split:
         """The 60,000 training digits, on the run's device."""
-        return self.here(self._mnist.train)
+        return self.here(self.read("mnist").train)
 
     def trained(self, name: str, seed: int | None = None) -> Trained:
         """The network called `name` in this experiment, of this run's seed unless told."""
@@ -56,7 +59,7 @@ class Run:
                 self.report(done + part / share, f"{name}, {words}")
 
             recipe = self.networks[name]
-            train = self._mnist.train if recipe.data == "mnist" else data.cifar10().train
+            train = self.read(recipe.data).train
             self._made[name, seed] = trained(
                 recipe, seed, train, store=self.store, device=self.device, report=report
             )
