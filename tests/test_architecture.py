@@ -18,6 +18,7 @@ PUBLIC = {
     "certify": """Interval IntervalBound certified certified_error interval interval_linear
         linear_epsilon margin_bounds""",
     "audit": "AuditError AuditReport audit supplied",
+    "contest": "Contest ContestError Result board judge new",
     "checks": """adversarial_loss adversarial_step agreement bim bim_until_fooled break_hardened
         break_staircase break_sure ensemble_fgsm estimated_gradient fgsm interval_linear
         interval_relu l1_decay_loss levels_to_eps linear_radius margin_bound margin_loss

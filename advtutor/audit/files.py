@@ -156,21 +156,27 @@ def _picture(file: Path) -> Tensor:
 
 
 def _arrays(path: Path) -> tuple[Tensor, Tensor]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            size = sum(entry.file_size for entry in archive.infolist())
-        if size > BYTES:
-            raise AuditError(f"{path} unpacks to {size:,} bytes; at most {BYTES:,} are read")
-        with np.load(path, allow_pickle=False) as arrays:
-            if not {"x", "y"} <= set(arrays.files):
-                raise AuditError(f"{path} holds {_list(arrays.files)}; it must hold x and y")
-            x, y = torch.from_numpy(arrays["x"]), torch.from_numpy(arrays["y"])
-    except AuditError:
-        raise
-    except Exception as error:
-        raise AuditError(f"{path} is no .npz that can be read: {first_line(error)}") from error
+    x, y = map(torch.from_numpy, arrays(path, "x", "y", limit=BYTES))
     if x.dim() == 3:
         x = x[:, None]
     elif x.dim() == 4 and x.shape[1] not in (1, 3) and x.shape[3] in (1, 3):
         x = x.permute(0, 3, 1, 2)
     return (x.float() / 255 if x.dtype == torch.uint8 else x.float()), y
+
+
+def arrays(path: Path, *names: str, limit: int) -> list[np.ndarray]:
+    """The arrays `names` of an .npz that unpacks to `limit` bytes at most; no pickle is read."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+        if size > limit:
+            raise AuditError(f"{path} unpacks to {size:,} bytes; at most {limit:,} are read")
+        with np.load(path, allow_pickle=False) as found:
+            if not set(names) <= set(found.files):
+                wanted = " and ".join(names)
+                raise AuditError(f"{path} holds {_list(found.files)}; it must hold {wanted}")
+            return [found[name] for name in names]
+    except AuditError:
+        raise
+    except Exception as error:
+        raise AuditError(f"{path} is no .npz that can be read: {first_line(error)}") from error

@@ -20,6 +20,14 @@ ASSETS = files("advtutor").joinpath("assets")
 WORDS: dict[str, Any] = tomllib.loads(ASSETS.joinpath("audit.toml").read_text(encoding="utf-8"))
 
 
+def page(name: str, **values: object) -> str:
+    """The template `assets/NAME` with `values` in its places; in HTML they are no markup."""
+    house = jinja2.Environment(
+        autoescape=name.endswith(".html"), trim_blocks=True, keep_trailing_newline=True
+    )
+    return house.from_string(ASSETS.joinpath(name).read_text(encoding="utf-8")).render(values)
+
+
 @dataclass(frozen=True)
 class Finding:
     """What makes the numbers worthless: the evidence has the numbers, the remedy what to do."""
@@ -106,13 +114,9 @@ class AuditReport:
 
     def _page(self, name: str, **more: object) -> str:
         """`assets/NAME` with the report in its places; its rows go by how much an attack knows."""
-        house = jinja2.Environment(
-            autoescape=name.endswith(".html"), trim_blocks=True, keep_trailing_newline=True
-        )
-        page = house.from_string(ASSETS.joinpath(name).read_text(encoding="utf-8"))
         known = {each.name: each for each in self.measured}
         rows = [(known[name], knows) for name, knows in WORDS["attacks"].items() if name in known]
-        return page.render(report=self, rows=rows, words=WORDS, **more)
+        return page(name, report=self, rows=rows, words=WORDS, **more)
 
     def _figures(self) -> Iterator[tuple[str, "plots.Figure"]]:
         """Those that there is something to draw for, each after its caption's name."""

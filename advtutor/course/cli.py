@@ -4,6 +4,7 @@ import contextlib
 import io
 import sys
 from collections.abc import Iterator
+from enum import StrEnum, auto
 from pathlib import Path
 from typing import Annotated
 
@@ -202,3 +203,45 @@ def reproduce(
 
 
 app.command()(audit)
+
+
+class _Step(StrEnum):
+    new, judge, board = auto(), auto(), auto()
+
+
+@app.command()
+def contest(
+    step: Annotated[
+        _Step,
+        typer.Argument(
+            help="new: write what to hand out; judge: score what the teams have handed in; board: "
+            "write the page for the projector.",
+        ),
+    ],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The contest's folder.")],
+    eps: Annotated[float, typer.Option(help="new: how far a pixel may be moved.")] = 0.1,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=2**32 - 1,
+            help="new: what the hidden network follows from; keep it secret.",
+            show_default="drawn",
+        ),
+    ] = None,
+) -> None:
+    """Hold a contest in a class, offline: attack a hidden network, defend one of your own."""
+    from advtutor import contest
+
+    with _refusing("contest", contest.ContestError):
+        if step == "new":
+            contest.new(folder, eps, seed)
+            say(f"hand out {folder / 'handout'}, and keep {folder / 'hidden'} to yourself")
+        elif step == "judge":
+            for name, table in contest.judge(folder).items():
+                say(name)
+                for each in table:
+                    score = each.refused or f"{each.score:.1%}, {each.tie:.4f}"
+                    say(f"{each.rank or '-':>4}  {each.team}: {score}")
+        else:
+            say(f"show {contest.board(folder)} in a browser, full screen")

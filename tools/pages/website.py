@@ -43,6 +43,7 @@ MODULES = (
     "linearity",
     "certify",
     "audit",
+    "contest",
     "plots",
     "widgets",
     "live",

@@ -21,7 +21,7 @@ FLOORS = (
     ("training", "evaluation"),
     ("attack_report", "linearity", "certify"),
     ("plots",),
-    ("exercises", "checks", "claims", "widgets", "predictions", "audit", "live"),
+    ("exercises", "checks", "claims", "widgets", "predictions", "audit", "contest", "live"),
     ("course", "__main__"),
 )
 STYLE = (
