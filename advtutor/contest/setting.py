@@ -70,9 +70,8 @@ def new(folder: Path, eps: float = 0.1, seed: int | None = None) -> None:
     digits, opened, hidden = data.mnist(), supplied("cedar"), models.ConvNet(seed=seed)
     rows = torch.randperm(len(digits.train.x), generator=torch.Generator().manual_seed(seed))
     x, y = (part[rows[:30_000]] for part in digits.train)
-    if training.fit(
-        hidden, x, y, objective=training.clean, epochs=2, lr=3e-3, seed=seed
-    ).interrupted:
+    history = training.fit(hidden, x, y, objective=training.clean, epochs=2, lr=3e-3, seed=seed)
+    if history.interrupted:
         raise ContestError("interrupted before the hidden network was trained; nothing is written")
     x, y = _read_by_both(digits.test, opened, hidden)
     example = folder / HANDOUT / "example"
