@@ -20,12 +20,12 @@ NO_NETWORK = ROOT / "tests" / "no_network"
 MOST_WORKERS = 4  # each takes some 2 GB, with the kernel of its notebook
 # Test files that take longer than ten seconds. What is begun last has to be short.
 SECONDS = {
-    "test_audit_zoo": 75,
     "test_checks": 60,
-    "test_reproduce": 50,
-    "test_mutants": 45,
+    "test_audit_zoo": 50,
+    "test_reproduce": 35,
+    "test_mutants": 40,
     "test_live": 40,
-    "test_audit": 35,
+    "test_audit": 25,
     "test_peers": 30,
     "test_grading": 30,
     "test_nbgrader": 25,

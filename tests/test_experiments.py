@@ -39,17 +39,8 @@ class Given(Run):
         return self.digits or Split(*(part[:40] for part in data.mnist().test))
 
 
-def a_run(**networks: nn.Module) -> Given:
-    """A run with these networks; a name with commas is given by `with_names`."""
-    return with_names(networks)
-
-
-def on(digits: Split, **networks: nn.Module) -> Given:
-    """The same on these digits."""
-    return with_names(networks, digits)
-
-
-def with_names(networks: Mapping[str, nn.Module], digits: Split | None = None) -> Given:
+def a_run(networks: Mapping[str, nn.Module], digits: Split | None = None) -> Given:
+    """A run with these networks, on these digits."""
     recipes = {
         name: Recipe(type(model).__name__, 1, 0.1, objective="yes or no" if _sure(model) else "")
         for name, model in networks.items()
@@ -81,7 +72,7 @@ class Sure(nn.Module):
 
 def test_rubbish_counts_what_is_taken_for_a_digit_with_more_than_half() -> None:
     """Catches a threshold that is not a half, and a mean over the pictures that were not taken."""
-    run = a_run(sure=Sure(0.9), not_sure=Sure(0.4))
+    run = a_run({"sure": Sure(0.9), "not_sure": Sure(0.4)})
     assert digits.rubbish(run, "sure") == {
         "rubbish_error": 1.0,
         "rubbish_confidence": pytest.approx(0.9, abs=1e-5),
@@ -92,7 +83,7 @@ def test_rubbish_counts_what_is_taken_for_a_digit_with_more_than_half() -> None:
 def test_each_network_is_attacked_by_way_of_its_own_loss() -> None:
     """Catches sigmoids under a softmax's loss, and a network measured under another's name."""
     inner = models.MLP((16,), seed=1)
-    run = a_run(plain=inner, sigmoids=models.Sigmoids(inner))
+    run = a_run({"plain": inner, "sigmoids": models.Sigmoids(inner)})
     found = {name: digits.errors(run, name) for name in run.given}
     own = attacks.fgsm(
         run.given["sigmoids"], *run.test, 0.25, clip=None, loss=models.binary_cross_entropy
@@ -119,14 +110,14 @@ def test_the_ensemble_averages_probabilities() -> None:
 def test_a_wrong_class_that_stays_is_counted() -> None:
     """Catches a line that bends by itself, or a class that counts as wrong when it is right."""
     x = torch.rand(4, 1, 28, 28, generator=torch.Generator().manual_seed(0))
-    run = on(Split(x, torch.tensor([0, 1, 2, 3])), linear=models.SoftmaxRegression())
+    run = a_run({"linear": models.SoftmaxRegression()}, Split(x, torch.tensor([0, 1, 2, 3])))
     assert section_8.line(run, "linear") == {"one_wrong_class": 1.0}
 
     class Loyal(nn.Module):  # whoever it attacks, it goes on seeing the true class
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return 0 * x.flatten(1)[:, :10] + torch.eye(10)[0] * 9
 
-    run = on(Split(x, torch.zeros(4, dtype=torch.int64)), loyal=Loyal())
+    run = a_run({"loyal": Loyal()}, Split(x, torch.zeros(4, dtype=torch.int64)))
     with pytest.warns(UserWarning):  # no gradient arrives
         assert section_8.line(run, "loyal") == {"one_wrong_class": 0.0}
 
@@ -135,7 +126,7 @@ def test_straightness_tells_a_line_from_a_curve() -> None:
     """Catches a row that cannot fail: what bends within the step is not straight."""
     test = Split(torch.rand(4, 1, 28, 28), torch.tensor([0, 1, 2, 3]))
     linear = models.SoftmaxRegression()
-    found = section_8.straight(on(test, linear=linear), "linear")
+    found = section_8.straight(a_run({"linear": linear}, test), "linear")
     assert found["r2"] == pytest.approx(1, abs=1e-4)
 
     class Bent(nn.Module):  # turns back in the middle of the step
@@ -144,7 +135,7 @@ def test_straightness_tells_a_line_from_a_curve() -> None:
             return logits - 8 * (x - test.x[:1]).square().mean(dim=(1, 2, 3))[:, None] * 30
 
     one = Split(test.x[:1], test.y[:1])
-    assert section_8.straight(on(one, bent=Bent()), "bent")["r2"] < 0.95
+    assert section_8.straight(a_run({"bent": Bent()}, one), "bent")["r2"] < 0.95
 
 
 def test_concentration_is_that_of_the_strongest_tenth() -> None:
@@ -157,7 +148,7 @@ def test_concentration_is_that_of_the_strongest_tenth() -> None:
 
 def test_growth_knows_the_two_exponents() -> None:
     """Catches exponents that are exchanged, and an identity that does not hold."""
-    units = section_3.growth(a_run())
+    units = section_3.growth(a_run({}))
     assert units["aligned_exponent"] == pytest.approx(1, abs=0.01)
     assert units["random_exponent"] == pytest.approx(0.5, abs=0.02)
     assert units["deviation"] < 1e-12
@@ -224,7 +215,7 @@ def known(networks: Mapping[str, list[int]]) -> Given:
     x = torch.zeros(8, 1, 28, 28)
     x[:, 0, 0, 0] = 100 * torch.arange(8)
     readers = {name: Reads(read) for name, read in networks.items()}
-    return on(Split(x, torch.zeros(8, dtype=torch.int64)), **readers)
+    return a_run(readers, Split(x, torch.zeros(8, dtype=torch.int64)))
 
 
 MAXOUT = [1, 1, 1, 1, 1, 2, 0, 0]  # errs on six of eight
@@ -256,7 +247,7 @@ def test_the_forms_of_the_rbf_network_are_read_one_by_one() -> None:
 def test_the_forms_own_examples_climb_ten_answers() -> None:
     """Catches a form attacked by way of the softmax that it does not have."""
     rbf = models.RBF(seed=3)
-    run = with_names({"maxout": models.MLP((8,)), "RBF": rbf})
+    run = a_run({"maxout": models.MLP((8,)), "RBF": rbf})
     own = attacks.fgsm(rbf, *run.test, 0.25, clip=None, loss=models.binary_cross_entropy)
     wrong = (rbf(own).argmax(dim=1) != run.test.y).float().mean().item()
     assert section_7.form(run, "maxout", "RBF")["fgsm_error"] == pytest.approx(wrong)
@@ -268,7 +259,7 @@ def test_a_transfer_is_the_error_of_the_one_that_reads() -> None:
     always_wrong, always_right = Sure(0.9), models.SoftmaxRegression()
     with torch.no_grad():
         always_right.linear.bias[1] = 1e6
-    run = on(test, usual=always_wrong, hardened=always_right)
+    run = a_run({"usual": always_wrong, "hardened": always_right}, test)
     with pytest.warns(UserWarning):  # no gradient arrives
         passed = section_6.transfer(run, "usual", "hardened")
     assert passed == {"made_for_usual_read_by_hardened": 0, "made_for_hardened_read_by_usual": 1}
@@ -277,7 +268,7 @@ def test_a_transfer_is_the_error_of_the_one_that_reads() -> None:
 def test_what_is_added_is_hardened_minus_usual() -> None:
     """Catches a difference the wrong way round, and the usual network's errors as the other's."""
     usual, hardened = models.MLP((16,), seed=0), models.MLP((16,), seed=1)
-    run = with_names({"maxout": usual, "adversarial": hardened})
+    run = a_run({"maxout": usual, "adversarial": hardened})
     x, y = run.test
     clean = [(model(x).argmax(dim=1) != y).float().mean().item() for model in (usual, hardened)]
     assert clean[0] != clean[1]
@@ -296,7 +287,7 @@ def test_the_shorter_trainings_compare_equal_lengths() -> None:
     """Catches a gain in clean error that is the longer training's."""
     names = [*varied.SHORTER, "softmax", "RBF"]
     networks = {name: models.MLP((16,), seed=i) for i, name in enumerate(names)}
-    run = with_names(networks)
+    run = a_run(networks)
     x, y = run.test
     clean = {n: (m(x).argmax(dim=1) != y).float().mean().item() for n, m in networks.items()}
     found = EXPERIMENTS["shorter"].measure(run)
@@ -355,7 +346,7 @@ def test_every_row_of_240_units_follows_the_recipe() -> None:
 def test_decay_adds_what_the_least_of_it_adds() -> None:
     """Catches the wrong coefficient, and a difference the wrong way round."""
     names = ("L1 0.0025", "L1 0.00025", "L1 0.000025", "no decay")
-    run = with_names({name: models.MLP((16,), seed=i) for i, name in enumerate(names, 2)})
+    run = a_run({name: models.MLP((16,), seed=i) for i, name in enumerate(names, 2)})
     object.__setattr__(run, "train", run.test)
     found = EXPERIMENTS["L1-decay"].measure(run)
     least, none = (found[name]["clean_error"] for name in names[2:])

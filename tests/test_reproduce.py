@@ -44,7 +44,11 @@ def run(*arguments: str):
 
 
 def results_of(todo: list[Task], out: Path, place: Place = HERE) -> dict[tuple[str, int], dict]:
-    made = run_all(todo, Kept(out), place)
+    return numbers(run_all(todo, Kept(out), place))
+
+
+def numbers(made: list[Result]) -> dict[tuple[str, int], dict]:
+    assert not [r.failure for r in made if r.failure]
     return {(r.experiment, r.seed): r.numbers for r in made}
 
 
@@ -578,11 +582,6 @@ def test_a_long_experiment_has_few_seeds() -> None:
 WITH_TESTS = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
 WAITS = waiting(None, 3)[1:]
 WAITED = {("waits", seed): {"it": {"seed": float(seed)}} for seed in (1, 2)}
-
-
-def numbers(made: list[Result]) -> dict[tuple[str, int], dict]:
-    assert not [r.failure for r in made if r.failure]
-    return {(r.experiment, r.seed): r.numbers for r in made}
 
 
 def test_processes_give_what_one_process_gives(tmp_path: Path) -> None:

@@ -4,13 +4,6 @@ from advtutor._threads import share_cores
 from advtutor.course import lab
 
 
-def test_waiting_threads_are_told_to_give_way():
-    """Catches notebooks that starve each other on two cores."""
-    environment = {}
-    share_cores(environment)
-    assert environment == {"GOMP_SPINCOUNT": "10000"}
-
-
 def test_a_choice_already_made_stays():
     """Catches a setting of the user's that is overwritten or contradicted."""
     for chosen in ({"GOMP_SPINCOUNT": "5"}, {"OMP_WAIT_POLICY": "active"}):
@@ -20,7 +13,7 @@ def test_a_choice_already_made_stays():
 
 
 def test_the_kernels_of_lab_inherit_it(monkeypatch):
-    """Catches a Lab whose kernels spin."""
+    """Catches notebooks that starve each other on two cores."""
     monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
     monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
     environment = {}
