@@ -19,6 +19,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import torch
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from rich.console import Console
 from typer.testing import CliRunner
@@ -72,10 +73,8 @@ def test_doctor_is_content_with_this_environment() -> None:
 def test_doctor_returns_1_and_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Catches a problem that does not reach the exit status, or comes without its remedy."""
 
-    def broken() -> data.MNIST:
-        raise data.DataError("The file x.gz is damaged. Install it again.")
-
-    monkeypatch.setattr(data, "mnist", broken)
+    damaged = data.DataError("The file x.gz is damaged. Install it again.")
+    monkeypatch.setattr(data, "mnist", refused(damaged))
     shown = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["doctor"])
     assert shown.exit_code == 1
     assert "Install it again." in shown.stdout
@@ -90,12 +89,6 @@ def test_doctor_survives_what_no_check_expects(monkeypatch: pytest.MonkeyPatch) 
 
     (finding,) = doctor._findings(device)
     assert finding.state == "problem" and "libtorch.so" in finding.found and finding.remedy
-
-
-def test_doctor_names_an_old_python(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Catches a Python that the course cannot run on, passing for a sound one."""
-    monkeypatch.setattr(doctor, "OLDEST_PYTHON", (9, 0))
-    assert states(doctor.python) == {"Python": "problem"}
 
 
 def test_doctor_names_missing_and_foreign_packages(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,43 +115,35 @@ def test_doctor_names_missing_and_foreign_packages(monkeypatch: pytest.MonkeyPat
     assert "pip install 'typer>=0.12'" in [finding.remedy for finding in doctor.packages()]
 
 
-def test_doctor_warns_of_missing_operators(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Catches the guard's work going unreported, or being told as a reason not to run."""
-    for loaded, state in ((True, "ok"), (False, "warning")):
-        monkeypatch.setattr(_torchvision, "operators_loaded", loaded)
-        assert states(doctor.operators) == {"torchvision's operators": state}
+def refused(error: Exception) -> Callable[..., None]:
+    def refuse(*_: object) -> None:
+        raise error
+
+    return refuse
 
 
-def test_doctor_warns_of_thread_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Catches OMP_NUM_THREADS=1 on many processors, and threads that starve each other."""
-    import torch
-
+@pytest.mark.parametrize(
+    ("check", "module", "name", "value", "state"),
+    [
+        (doctor.python, doctor, "OLDEST_PYTHON", (9, 0), "problem"),
+        (doctor.operators, _torchvision, "operators_loaded", True, "ok"),
+        (doctor.operators, _torchvision, "operators_loaded", False, "warning"),
+        (doctor.threads, torch, "get_num_threads", lambda: 1, "warning"),  # of four processors
+        (doctor.threads, torch, "get_num_threads", lambda: 4, "ok"),
+        (doctor.threads, torch, "get_num_threads", lambda: 8, "warning"),
+        (doctor.classifier, models, "imagenet_classifier", refused(ImportError("x")), "problem"),
+        (doctor.photo, data, "photo", refused(data.DataError("Install it again")), "problem"),
+        (doctor.disk, doctor, "FREE_GIGABYTES", 1e9, "warning"),
+        (doctor.disk, doctor, "FREE_GIGABYTES", 0, "ok"),
+    ],
+)
+def test_doctor_knows_each_fault(
+    check, module, name: str, value: object, state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Catches a fault that passes for sound, or is told as a reason not to run."""
     monkeypatch.setattr(os, "process_cpu_count", lambda: 4, raising=False)
-    for threads, state in ((1, "warning"), (4, "ok"), (8, "warning")):
-        monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
-        assert states(doctor.threads) == {"threads": state}
-
-
-def test_doctor_names_missing_weights_and_photos(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Catches notebook 00 failing on a machine that doctor called sound."""
-
-    def missing(*_: object) -> None:
-        raise ImportError("Install both: pip install something")
-
-    def no_photo(*_: object) -> None:
-        raise data.DataError("Install scikit-image again")
-
-    monkeypatch.setattr(models, "imagenet_classifier", missing)
-    monkeypatch.setattr(data, "photo", no_photo)
-    assert states(doctor.classifier) == {"ImageNet classifier": "problem"}
-    assert states(doctor.photo) == {"photos": "problem"}
-
-
-def test_doctor_warns_of_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Catches a full disk unnoticed."""
-    assert states(doctor.disk) == {"free disk": "ok"}
-    monkeypatch.setattr(doctor, "FREE_GIGABYTES", 1e9)
-    assert states(doctor.disk) == {"free disk": "warning"}
+    monkeypatch.setattr(module, name, value)
+    assert list(states(check).values()) == [state]
 
 
 def test_doctor_warns_of_a_foreign_kernel(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -170,10 +155,7 @@ def test_doctor_warns_of_a_foreign_kernel(monkeypatch: pytest.MonkeyPatch, tmp_p
     monkeypatch.setattr(KernelSpecManager, "get_kernel_spec", lambda *_: foreign)
     assert states(doctor.kernel) == {"kernel": "warning"}
 
-    def none(*_: object) -> None:
-        raise NoSuchKernel("python3")
-
-    monkeypatch.setattr(KernelSpecManager, "get_kernel_spec", none)
+    monkeypatch.setattr(KernelSpecManager, "get_kernel_spec", refused(NoSuchKernel("python3")))
     assert states(doctor.kernel) == {"kernel": "problem"}
 
 
