@@ -703,7 +703,7 @@ def test_ctrl_c_keeps_what_has_finished_and_leaves_no_process(tmp_path: Path, mo
         text=True,
     )
     deadline = time.monotonic() + 100
-    wanted = ("runs/*.json", "begun-1", "begun-2")
+    wanted = ("runs/waits-*.json", "begun-1", "begun-2")
     while not all(map(list, map(tmp_path.glob, wanted))) and time.monotonic() < deadline:
         time.sleep(0.1)
     os.killpg(process.pid, signal.SIGINT)
