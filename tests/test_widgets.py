@@ -6,6 +6,7 @@ import time
 import pytest
 
 from advtutor import models, predictions, training, widgets
+from advtutor._say import TOLD
 from advtutor.data import mnist
 from advtutor.predictions import predict
 
@@ -119,8 +120,9 @@ def test_a_training_that_fails_is_told_in_a_sentence(digits):
 
 
 def test_without_a_kernel_a_training_shows_a_picture(digits):
-    """Catches a saved page with an empty place, and a picture without its sentence."""
+    """Catches a saved page with an empty picture, and one that passes for a training just run."""
     data, metadata = observer(digits)._repr_mimebundle_()
     assert data["image/png"].startswith(b"\x89PNG")
-    assert metadata["image/png"]["alt"].startswith("Two empty panels: no training has run yet.")
+    assert metadata["image/png"]["alt"].startswith("After 469 batches the loss went from ")
+    assert data[TOLD]["figure"].endswith("of notebook 03, measured elsewhere")
     assert data["text/plain"] == "<TrainingObserver: curves that grow while a network is trained>"

@@ -187,6 +187,12 @@ function plot({ x, y, xticks, yticks, xlabel, ylabel, log = false, showX = short
   return { element, at, draw };
 }
 
+// Round numbers from 0 to `most`, three to six of them.
+function ticksTo(most) {
+  const power = 10 ** Math.floor(Math.log10(most / 2)), step = [5, 2, 1].find((n) => most / (n * power) >= 2) * power;
+  return Array.from({ length: Math.floor(most / step) + 1 }, (_, k) => k * step);
+}
+
 // Marks at places of a plot, as SVG.
 const letters = ([x, y], words, anchor = "start") => `<text x="${x}" y="${y}" text-anchor="${anchor}">${words}</text>`;
 const line = (places, look) => `<polyline class="${look}" points="${places.map(String).join(" ")}"/>`;

@@ -87,7 +87,7 @@ const attackStepper = {
           xlabel: "change of the first pixel", ylabel: "change of the second pixel" });
         const most = Math.max(...path.map(({ loss }) => loss)) || 1;
         curve = plot({ x: [0, steps], y: [0, 1.1 * most], xticks: [0, steps / 2, steps],
-          yticks: [0, most / 2, most], xlabel: "step", ylabel: "loss", width: 200 });
+          yticks: ticksTo(most), xlabel: "step", ylabel: "loss", width: 200 });
         panels.replaceChildren(make("figure", {}, picture, verdict), walls.element, curve.element);
       }
       draw();

@@ -25,9 +25,9 @@ const trainingObserver = {
     const draw = () => {
       hear();
       const { batches, loss, clean, fgsm } = model.get("curves"), last = batches.at(-1) ?? 100;
-      const look = { x: [0, last], xticks: [0, last], xlabel: "batches", width: 270 };
+      const look = { x: [0, last], xticks: ticksTo(last), xlabel: "batches", width: 270 };
       const most = Math.max(...loss, 0.1);
-      const left = plot({ ...look, y: [0, 1.1 * most], yticks: [0, most], ylabel: "loss of the batches" });
+      const left = plot({ ...look, y: [0, 1.1 * most], yticks: ticksTo(most), ylabel: "loss of the batches" });
       const right = plot({ ...look, y: [0, 1], yticks: [0, 0.5, 1], ylabel: "error", showY: inPercent });
       const curve = (field, values, name) => line(values.map((v, k) => field.at([batches[k], v])), name);
       const told = (name, values) => `${name}: ${batches.length ? `${short(values[0])} to ${short(values.at(-1))}` : "none yet"}`;

@@ -42,6 +42,8 @@ def page_of(name: str, notebook: list[Block]) -> str:
     """The notebook as one page to print; its style keeps figures and short cells in one piece."""
     parts = []
     for block in notebook:
+        if block.text.startswith("Next: "):
+            continue  # paper has no links, and the line would have a page of its own
         inside = f"<h2>{block.html}</h2>" if block.kind == "heading" else block.html
         parts.append(f'<div class="block {block.kind}">{inside}</div>')
     template = TEMPLATE.read_text(encoding="utf-8")
