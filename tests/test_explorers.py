@@ -1,13 +1,10 @@
 """The explorers without a browser: the stored picture against what the page computes, in Node."""
 
 import io
-import json
-import os
 import re
-import shutil
-import subprocess
 from functools import partial
 
+import in_node
 import numpy as np
 import pytest
 import torch
@@ -20,14 +17,10 @@ from advtutor.data import mnist
 from advtutor.evaluation import evaluate
 from advtutor.widgets import base, defence, dimension, direction, drawing, eps, stepper
 
-NODE = shutil.which("node")
-READ = """
-    const fs = require("node:fs");
+REVIVE = """
     const revive = (_, value) =>
       value?.base64 === undefined ? value : new DataView(bytesOf(value.base64).buffer);
-    const given = JSON.parse(fs.readFileSync(process.argv[2], "utf8"), revive);
 """
-WRITE = "process.stdout.write(JSON.stringify(%s));"
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +93,7 @@ def test_the_stored_picture_says_what_the_page_says(tmp_path, network, digits, n
     """Catches two answers to one question: the still's, by torch, and the engine's."""
     explorer, states, stills = made(name, network, digits)
     assert explorer._figure.alt == stills[0].alt
-    assert_same(in_node(tmp_path, explorer, states), [still.alt for still in stills])
+    assert_same(said(tmp_path, explorer, states), [still.alt for still in stills])
 
 
 def test_the_stepper_opens_at_a_step(network, digits):
@@ -187,7 +180,7 @@ def test_what_the_controls_do_not_offer_is_refused(network, digits, wrong):
         wrong(network, *digits)
 
 
-def in_node(folder, widget, values):
+def said(folder, widget, values):
     """What `widget` says in the page at each of these `values` of its controls."""
     return run(
         folder,
@@ -198,16 +191,8 @@ def in_node(folder, widget, values):
 
 def run(folder, expression, given):
     """The value of an `expression` of `given`, in the widgets' script."""
-    if NODE is None:
-        if os.environ.get("ADVTUTOR_NODE") == "required":  # in CI nothing is skipped
-            pytest.fail("there is no Node: install nodejs")
-        pytest.skip("there is no Node to run the widgets in: install nodejs")
-    script, path = folder / "widgets.js", folder / "given.json"
-    script.write_text(f"{base.script()}{READ}{WRITE % expression}", encoding="utf-8")
-    path.write_text(json.dumps(given, default=base._in_letters), encoding="utf-8")
-    ran = subprocess.run([NODE, script, path], capture_output=True, text=True, timeout=300)
-    assert ran.returncode == 0, ran.stderr[-2000:]
-    return json.loads(ran.stdout)
+    script = f"{base.script()}{REVIVE}const answer = (given) => {expression};"
+    return in_node.run(folder, script, given, default=base._in_letters)
 
 
 def assert_same(found, wanted, within=0.6):

@@ -3,12 +3,11 @@
 import base64
 import hashlib
 import json
-import os
-import shutil
-import subprocess
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import in_node
 import numpy as np
 import pytest
 import torch
@@ -23,7 +22,6 @@ from advtutor.evaluation import evaluate
 
 ASSETS = Path(live.__file__).parents[1] / "assets"
 PROOF = Path(__file__).parent / "live" / "proof.js"
-NODE = shutil.which("node")
 EPS = 0.25
 # The bands of the notebooks' claims: 02 on its network, 04 on the one trained with PGD.
 BANDS = {
@@ -50,36 +48,13 @@ def shipped() -> dict[str, nn.Module]:
     return networks
 
 
-class Engine:
-    """The engine in Node: does a list of tasks (tests/live/proof.js) and gives their answers."""
-
-    def __init__(self, folder: Path) -> None:
-        self.script = folder / "engine.js"
-        source = live.engine() + PROOF.read_text(encoding="utf-8")
-        source += """
-            const fs = require("node:fs");
-            const tasks = JSON.parse(fs.readFileSync(process.argv[2], "utf8"));
-            fs.writeFileSync(process.argv[3], JSON.stringify(tasks.map(perform)));
-        """
-        self.script.write_text(source, encoding="utf-8")
-
-    def __call__(self, *tasks: dict[str, object]) -> list:
-        given, found = self.script.with_name("given.json"), self.script.with_name("found.json")
-        given.write_text(json.dumps(tasks), encoding="utf-8")
-        ran = subprocess.run(
-            [NODE, self.script, given, found], capture_output=True, text=True, timeout=300
-        )
-        assert ran.returncode == 0, ran.stderr[-2000:]
-        return json.loads(found.read_text(encoding="utf-8"))
-
-
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
-    if NODE is None:
-        if os.environ.get("ADVTUTOR_NODE") == "required":  # in CI nothing is skipped
-            pytest.fail("there is no Node: install nodejs")
-        pytest.skip("there is no Node to run the browser's engine in: install nodejs")
-    return Engine(tmp_path_factory.mktemp("engine"))
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list]:
+    """The engine in Node: does its tasks (tests/live/proof.js) and gives their answers."""
+    script = live.engine() + PROOF.read_text(encoding="utf-8")
+    script += "const revive = undefined, answer = (tasks) => tasks.map(perform);"
+    folder = tmp_path_factory.mktemp("engine")
+    return lambda *tasks: in_node.run(folder, script, tasks)
 
 
 def floats(text: str, *shape: int) -> torch.Tensor:
