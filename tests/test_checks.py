@@ -31,6 +31,7 @@ from advtutor.checks import defences, engine, sandbox
 from advtutor.checks.breaks import Break, Outcome
 from advtutor.checks.engine import Verdict
 from advtutor.checks.said import SAID
+from advtutor.checks.variations import as_if
 from advtutor.data import mnist
 from advtutor.evaluation import transfer_matrix
 from advtutor.exercises.fgsm import fgsm as right_fgsm
@@ -206,6 +207,84 @@ def test_what_the_wrong_answers_are_told_differs(name: str) -> None:
         assert "\n" not in text and len(text) < 300
         told.setdefault(text, set()).add(fault_of(key))
     assert all(len(faults) == 1 for faults in told.values()), told
+
+
+# What is said of answers that are wrong in no known way: an exercise, an edit of its answer, words.
+SAID_IN_GENERAL = [
+    (
+        "bim",
+        {"step_size *": "step_size / 255 *"},
+        "right result with step_size / 255 in the place of",
+    ),
+    (
+        "adversarial_loss",
+        {"eps * grad": "alpha * grad", "alpha * loss + (1 - alpha)": "eps * loss + (1 - eps)"},
+        "the right result with alpha and eps exchanged",
+    ),
+    ("l1_decay_loss", {"+ b)": "- b)"}, "the right result with -b in the place of b"),
+    ("l1_decay_loss", {"-y": "-(2 * y - 1)"}, "the right result with 2 * y - 1 in the place of y"),
+    ("fgsm", {"model(x), y": "-model(x), y"}, "with -model(x) in the place of model(x)"),
+    ("targeted_fgsm", {".clamp(0, 1)": ".clamp(0, 1).round()"}, "with .round() behind it: leave"),
+    ("ensemble_fgsm", {".clamp(0, 1)": ".clamp(max=1)"}, "the right result is .relu() of this one"),
+    ("levels_to_eps", {"levels / 255": "1 - levels / 255"}, "1 minus what it should be"),
+    (
+        "levels_to_eps",
+        {"levels / 255": "min(levels / 255, 0.1)"},
+        "no value is above 0.1, where more",
+    ),
+    (
+        "interval_relu",
+        {"lower.clamp(min=0)": "lower.clamp(min=1)"},
+        "first tensor is wrong: no value is",
+    ),
+    ("mean_cosine", {").sum(dim=1) /": ").mean(dim=1) /"}, "every value is 1 / g[0].numel() times"),
+    ("estimated_gradient", {"(2 * h)": "h ** 2"}, "every value is 2 / h times what it should be"),
+    ("linear_radius", {"w.abs().sum()": "w.abs().sum().sqrt()"}, "another number for each input"),
+    ("worst_case_linear", {"w.sign()": "w.roll(1).sign()"}, " % of the values have the wrong sign"),
+    ("margin_bound", {"amax(dim=1)": "argmax(dim=1).float()"}, "these are whole numbers: places"),
+    (
+        "linear_radius",
+        {"margin.clamp(min=0)": "(1 + margin).mean().expand(len(x))"},
+        "all examples get the same",
+    ),
+    (
+        "interval_linear",
+        {"middle - reach, middle": "(middle - reach).flip(1), middle"},
+        "another order",
+    ),
+    ("targeted_step", {"norm(dim=1)": "std(dim=1)"}, "step from x has the right direction, but 6"),
+    (
+        "linear_radius",
+        {"margin.clamp(min=0)": "margin.clamp(min=0.01)"},
+        "everywhere but where 0 is due",
+    ),
+    (
+        "margin_bound",
+        {"amax(dim=1)": "logsumexp(dim=1)"},
+        "100 % of the values are off: the first at",
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "edits", "words"), SAID_IN_GENERAL)
+def test_what_is_said_of_an_answer_that_is_wrong_in_no_known_way(
+    name: str, edits: dict[str, str], words: str
+) -> None:
+    """Catches a learner who is told no more than how many values are off."""
+    verdict = EXERCISES[name].judge(EXERCISES[name].edited(edits))
+    assert verdict.fault == "values" and words in verdict.text, verdict
+
+
+def test_a_change_of_an_argument_is_told_only_where_it_explains_every_input() -> None:
+    """Catches an explanation that fits the first input by chance."""
+    inputs = [lambda n=n: {"a": n, "b": 3.0} for n in (2.0, 5.0)]
+
+    def due(arguments: dict[str, float]) -> float:
+        return arguments["a"] * arguments["b"]
+
+    assert as_if(due, inputs, [12.0, 30.0]) == "2 * a in the place of a"
+    assert as_if(due, inputs, [9.0, 9.0]) == "b in the place of a"
+    assert as_if(due, inputs, [12.0, 31.0]) is None
 
 
 # --- the inputs are fit to decide ---

@@ -204,7 +204,7 @@ def test_a_notebook_ends_with_its_grader(tmp_path: Path) -> None:
     wait_until(still)
 
 
-def wait_until(true: Callable[[], bool], seconds: float = 60) -> None:
+def wait_until(true: Callable[[], bool], seconds: float = 300) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end

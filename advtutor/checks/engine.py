@@ -24,14 +24,26 @@ from torch import Tensor
 from advtutor import progress
 from advtutor._say import say, tell
 from advtutor.checks.code import Code, is_stub, leftover
-from advtutor.checks.differences import difference, same, tensors
+from advtutor.checks.differences import (
+    Compared,
+    compared_in,
+    difference,
+    same,
+    simple_rule,
+    tensors,
+)
 from advtutor.checks.said import SAID
 from advtutor.checks.sandbox import OwnDraws, TooLong, own_draws, quiet, restored, time_limit
+from advtutor.checks.variations import as_if
 from advtutor.checks.watch import changes, note
 
 SECONDS = 10.0  # for all runs of one answer; a right one takes a fraction of one
 
 CALLS_CHECKS = "it calls a check itself; call the check below it, once"
+OFF_THE_GRAPH = (
+    "the result is right, but its gradient in {name} is not: no .item(), .detach() or no_grad() "
+    "on the way from one to the other"
+)
 GOES_ON = " (the notebook goes on with the course's own function)"
 
 Function = Callable[..., Any]
@@ -497,12 +509,35 @@ class Exercise:
             with self._named_errors(function), time_limit(self._seconds):
                 self._uses_its_arguments(function, code, runs, wanted)
                 self._treats_each_example_by_itself(function, runs, wanted)
-        if self.otherwise and (found := self.otherwise(runs, wanted)):
-            raise Found(*found)
         if any("frozen" in run.changed for run in runs):
             self._leaves_things_alone(runs, wanted)
         pairs = zip(runs, wanted, strict=True)
-        self.fail(*difference([(run.seen, right.seen, run.arguments) for run, right in pairs]))
+        found, place = compared_in([(run.seen, due.seen, run.arguments) for run, due in pairs])
+        if place:
+            name = "the model's weights" if place == "model" else place
+            self.fail("gradient", OFF_THE_GRAPH.format(name=name))
+        if rule := simple_rule(found) or self._another_input(found):
+            self.fail("values", rule)
+        if self.otherwise and (other := self.otherwise(runs, wanted)):
+            raise Found(*other)
+        self.fail("values", difference(found))
+
+    def _another_input(self, found: list[Compared]) -> str | None:
+        """Say for which other input the results would be right, where there is one."""
+
+        def due(arguments: dict[str, Any]) -> Any:
+            with own_draws(1):
+                result = self.reference(*arguments.values())
+            return self.look(result, arguments) if self.look else result
+
+        def arguments(case: Case) -> dict[str, Any]:
+            bound = inspect.signature(self.reference).bind(*case.build())
+            bound.apply_defaults()
+            return bound.arguments
+
+        inputs = [functools.partial(arguments, case) for case in self.cases]
+        words = as_if(due, inputs, [given for given, _, _ in found])
+        return f"this is the right result with {words}" if words else None
 
     def seen(self, run: Run) -> Any:
         """What of a run has to agree with the reference: a result, or results by their names."""

@@ -33,6 +33,18 @@ SAID = {
     "max-norm it is the sign",
     "mean-step": "one mean gradient moves all pixels of an image alike; each pixel has its own "
     "sign",
+    "other-loss": "the gradient is that of another loss, such as the squared error or the margin: "
+    "take F.cross_entropy",
+    "ball-around-zero": "the pixels themselves are clamped to [-eps, eps]; it is their distance to "
+    "x that may be at most eps",
+    "from-x": "each step ends at step_size from x: it starts where the one before it ended, at "
+    "x_adv, and the ball is eps wide",
+    "around-one-end": "the radius is added around one end of the box: it belongs around the middle",
+    "centre-not-halved": "the middle is lower + upper, twice as far out as it is: halve it",
+    "relu": "relu cuts off what softplus rounds: the logistic loss is softplus(z) = log(1 + e^z)",
+    "sigmoid": "this is a probability: the loss is its logarithm, softplus(z) = log(1 + exp(z))",
+    "no-softplus": "this is what softplus is taken of: the loss is softplus of it",
+    "squared": "the weights are squared: take their sizes, w.abs()",
     "eps-255": "eps is divided by 255, but it is in the units of the pixels already: they run "
     "from 0 to 1",
     "eps-twice": "each pixel moves by 2 * eps: eps is applied twice",

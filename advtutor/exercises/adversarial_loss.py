@@ -34,10 +34,16 @@ EXERCISE = Exercise(
             "model(x_adv)": "model(alpha * x + (1 - alpha) * x_adv)",
             "alpha * loss + (1 - alpha) * loss_adv": "loss_adv",
         },
+        "mixed-logits": {
+            "alpha * loss + (1 - alpha) * loss_adv": (
+                "F.cross_entropy(alpha * model(x) + (1 - alpha) * model(x_adv), y)"
+            ),
+        },
         "predicted-label": {"model(x_adv), y": "model(x_adv), model(x).argmax(1)"},
         "plain-sum": {"alpha * loss + (1 - alpha) * loss_adv": "loss + loss_adv"},
         "alpha-swapped": {"alpha * loss + (1 - alpha)": "(1 - alpha) * loss + alpha"},
         "alpha-ignored": {"alpha * loss + (1 - alpha)": "0.5 * loss + 0.5"},
+        "alpha-on-both": {"(1 - alpha)": "alpha"},
         "alpha-unbalanced": {"(1 - alpha) * ": ""},
         "summed": [
             {
@@ -48,7 +54,12 @@ EXERCISE = Exercise(
         ],
         "minus": {"x + eps": "x - eps"},
         "no-sign": {".sign()": ""},
-        "no-clip": {".clamp(0, 1)": ""},
+        "step-alone": {"(x + eps": "(eps"},
+        "no-clip": [
+            {".clamp(0, 1)": ""},
+            {".clamp(0, 1)": ".clamp(max=1)"},
+            {".clamp(0, 1)": ".clamp(min=0)"},
+        ],
         "attack-on-prediction": {
             "grad(loss, x, retain_graph=True)": (
                 "grad(F.cross_entropy(model(x), model(x).argmax(1)), x)"
@@ -69,6 +80,9 @@ EXERCISE = Exercise(
         "belong in it, with weight alpha",
         "mixed-images": "the images are mixed, and then judged once; it is the two losses that "
         "are mixed",
+        "mixed-logits": "the logits are mixed, and then judged once; it is the two losses that are "
+        "mixed",
+        "alpha-on-both": "both losses weigh alpha: the one on x_adv weighs 1 - alpha",
         "predicted-label": "the adversarial examples are judged by what the model predicts: they "
         "still show y, and the model has to learn that",
         "plain-sum": "the two losses are added up as they are: weigh them with alpha and 1 - alpha",

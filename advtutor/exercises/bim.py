@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from advtutor.checks.code import calls
 from advtutor.checks.engine import Exercise, cases
 from advtutor.checks.inputs import attack_cases, attack_input, steep_network
+from advtutor.exercises.fgsm import margin_loss as margin_loss
 from advtutor.exercises.fgsm import off_the_gradient, step_mistakes
 
 
@@ -75,6 +76,7 @@ EXERCISE = Exercise(
                 "x_adv.detach()\n": "highest(model, y, path, each=False).detach()\n",
             },
         ],
+        "from-x": {"x_adv.detach() + step_size": "x + step_size"},
         "accumulated": {
             "x_adv = x.detach().clone()": "x_adv, total = x.detach().clone(), 0",
             "gradient.sign()": "(total := total + gradient).sign()",
@@ -86,8 +88,17 @@ EXERCISE = Exercise(
                 "        x_adv.req"
             ),
         },
-        "no-ball": {"torch.clamp(x_adv, x - eps, x + eps)": "x_adv"},
-        "no-range": {".clamp(0, 1)": ""},
+        "no-ball": [
+            {"torch.clamp(x_adv, x - eps, x + eps)": "x_adv"},
+            {"torch.clamp(x_adv, x - eps, x + eps)": "torch.minimum(x_adv, x + eps)"},
+            {"torch.clamp(x_adv, x - eps, x + eps)": "torch.maximum(x_adv, x - eps)"},
+        ],
+        "ball-around-zero": {"x - eps, x + eps": "-eps, eps"},
+        "no-range": [
+            {".clamp(0, 1)": ""},
+            {".clamp(0, 1)": ".clamp(max=1)"},
+            {".clamp(0, 1)": ".clamp(min=0)"},
+        ],
     },
     when={
         "probability": calls("softmax"),

@@ -75,12 +75,17 @@ EXERCISE = Exercise(
                 "    return torch.where(still_right, x, x_adv).detach()"
             ),
         },
+        "from-x": {"x_adv.detach() + step_size": "x + step_size"},
         "minus": {"x_adv.detach() + step_size": "x_adv.detach() - step_size"},
         "no-sign": {".sign()": ""},
         "eps-steps": {"step_size *": "eps *"},
         "one-step-less": {"range(steps)": "range(steps - 1)"},
         "no-ball": {"torch.clamp(stepped, x - eps, x + eps)": "stepped"},
-        "no-range": {".clamp(0, 1)": ""},
+        "no-range": [
+            {".clamp(0, 1)": ""},
+            {".clamp(0, 1)": ".clamp(max=1)"},
+            {".clamp(0, 1)": ".clamp(min=0)"},
+        ],
     },
     says={
         "never-stops": "a picture that is misread already walks on: it has to stay as it is from "

@@ -77,9 +77,18 @@ EXERCISE = Exercise(
             {"model(x)": "model(x).softmax(1)", ".mean(dim=0)": ".mean(dim=0).log()"},
         ],
         "largest-logits": {"mean(dim=0)": "amax(dim=0)"},
-        "mean-of-steps": {"gradient.sign()": "mean_sign(models, x, y)"},
+        "mean-of-steps": [
+            {"gradient.sign()": "mean_sign(models, x, y)"},
+            {
+                "(x + eps * gradient.sign()).clamp(0, 1)": (
+                    "torch.stack([fgsm(model, x, y, eps) for model in models]).mean(dim=0)"
+                ),
+            },
+        ],
         "vote": {"gradient.sign()": "mean_sign(models, x, y).sign()"},
         "one-after-another": {"(x + eps * gradient.sign())": "in_turn(models, x, y, eps)"},
+        "softmax-twice": {"(logits, y)": "(logits.softmax(1), y)"},
+        "logit": {"cross_entropy": "nll_loss"},
         "wrong-label": {"(logits, y)": "(logits, logits.argmax(1))"},
         "step-alone": {"(x + eps * gradient.sign()).clamp(0, 1)": "(eps * gradient.sign())"},
         "shared-eps": {"eps * gradient": "eps / len(models) * gradient"},

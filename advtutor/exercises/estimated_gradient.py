@@ -21,6 +21,8 @@ def estimate_input(batch: int, shape: tuple[int, int, int], h: float) -> tuple:
         return (weight * (x + x**2 + x**3)).flatten(1).sum(dim=1)
 
     directions = 2.0 * torch.randint(2, (5, *shape)) - 1
+    if batch > 3:  # others than coins
+        directions *= 0.5 + torch.rand(directions.shape)
     return loss, torch.rand(batch, *shape), directions, h
 
 
@@ -47,6 +49,13 @@ EXERCISE = Exercise(
             {"    return total / len(directions)": "        return total"},
             {"    return total": "        return total"},
         ],
+        "no-direction-in-the-points": {"x + h * v": "x + h", "x - h * v": "x - h"},
+        "clamped-points": {
+            "x + h * v": "(x + h * v).clamp(0, 1)",
+            "x - h * v": "(x - h * v).clamp(0, 1)",
+        },
+        "added": {") - loss(": ") + loss("},
+        "direction-divided": {"None] * v": "None] / v"},
         "signs-only": {"slope[:, None, None, None]": "slope.sign()[:, None, None, None]"},
         "batch-mixed": {"slope[:, None, None, None]": "slope.sum()"},
         "no-direction": {"None] * v": "None]"},
@@ -70,6 +79,12 @@ EXERCISE = Exercise(
         "loop?",
         "signs-only": "only the sign of each slope goes in: a direction in which the loss hardly "
         "moves counts as much as the steepest one",
+        "no-direction-in-the-points": "the two points are x + h and x - h for each v: step along "
+        "v, x + h * v",
+        "clamped-points": "the two points are clamped to [0, 1]: then they no longer lie 2*h apart",
+        "added": "the two losses are added: a slope is their difference",
+        "direction-divided": "the slopes are divided by v, which is right for +1 and -1 alone: "
+        "multiply",
         "batch-mixed": "the losses of the batch are added into one number: each example has its "
         "own slope",
         "no-direction": "the slopes are averaged without their directions: each one belongs to "

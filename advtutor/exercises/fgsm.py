@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from advtutor.attacks import margin_loss as margin_loss
 from advtutor.checks.code import calls
 from advtutor.checks.engine import Edits, Exercise, Run
 from advtutor.checks.inputs import attack_cases
@@ -29,6 +30,11 @@ def step_mistakes(x: str, step: str) -> dict[str, Edits | list[Edits]]:
         ],
         "softmax-twice": {f"model({x})": f"model({x}).softmax(1)"},
         "logit": {"cross_entropy": "nll_loss"},
+        "other-loss": [
+            {loss: f"(model({x}) - F.one_hot(y, model({x}).shape[1])).square().sum()"},
+            {loss: f"(model({x}).softmax(1) - F.one_hot(y, model({x}).shape[1])).square().sum()"},
+            {loss: f"margin_loss(model({x}), y).sum()"},
+        ],
         "wrong-label": [
             {f"model({x}), y": f"model({x}), model({x}).argmax(1)"},
             {f"model({x}), y": f"model({x}), model(x).argmax(1)"},

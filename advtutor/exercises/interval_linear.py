@@ -58,7 +58,20 @@ EXERCISE = Exercise(
             },
         ],
         "euclidean-reach": {"half @ weight.abs().T": "(half.square() @ weight.square().T).sqrt()"},
-        "around-the-lower-end": {"middle = centre": "middle = lower"},
+        "around-one-end": [
+            {"middle = centre": "middle = lower"},
+            {"middle = centre": "middle = upper"},
+        ],
+        "minus-lost": {
+            "middle - reach, middle + reach": (
+                "middle - reach + 2 * upper @ (-weight).relu().T, "
+                "middle + reach + 2 * lower @ (-weight).relu().T"
+            ),
+        },
+        "bias-in-one-bound": [
+            {"middle - reach, ": "middle - reach - bias, "},
+            {"middle + reach": "middle + reach - bias"},
+        ],
     },
     says={
         "no-width": "both bounds are the value at the middle: the width of the input has to go "
@@ -76,7 +89,6 @@ EXERCISE = Exercise(
         "bias-in-the-width": "the bias widens the interval: it shifts both bounds alike, so it "
         "goes to the middle only",
         "whole-width": "the bounds are too far apart: the radius is half of upper - lower",
-        "centre-not-halved": "the middle is lower + upper, twice as far out as it is: halve it",
         "largest-radius": "every input is given the widest radius: sound, but not the tightest; "
         "each input has its own",
         "middle-and-reach": "the second tensor is how far the bounds lie from the middle: return "
@@ -85,7 +97,9 @@ EXERCISE = Exercise(
         "such range",
         "euclidean-reach": "the reach is a root of squares: each input may be at its end at once, "
         "so the |weight| * radius add up",
-        "around-the-lower-end": "the radius is added around `lower`: it belongs around the middle",
+        "minus-lost": "the negative weights come in with a plus: take weight.clamp(max=0), or a "
+        "minus before (-weight).relu()",
+        "bias-in-one-bound": "the bias is missing in one of the bounds: it shifts both",
     },
     batched=("lower", "upper"),
     hints=(

@@ -40,6 +40,7 @@ EXERCISE = Exercise(
         "absolute": {".clamp(min=0)": ".abs()"},
         "negative": {".clamp(min=0)": ""},
         "l2-norm": {"w.abs().sum()": "w.norm()"},
+        "squared": {"w.abs()": "w.square()"},
         "largest-weight": {"sum()": "max()"},
         "mean-weight": {"sum()": "mean()"},
         "norm-at-least-one": {"w.abs().sum()": "w.abs().sum().clamp(min=1)"},

@@ -87,6 +87,12 @@ EXERCISE = Exercise(
         "least-rival": {"-torch.inf": "torch.inf", "amax": "amin"},
         "no-bias": {" + bias - bias[y][:, None]": ""},
         "bias-of-y-missing": {" - bias[y][:, None]": ""},
+        "around-one-end": [
+            {"(lower + upper) / 2": "lower"},
+            {"(lower + upper) / 2": "upper"},
+        ],
+        "centre-not-halved": {"(lower + upper) / 2": "lower + upper"},
+        "added": [{"weight - weight": "weight + weight"}, {"bias - bias": "bias + bias"}],
         "whole-width": {"(upper - lower) / 2": "upper - lower"},
     },
     says={
@@ -120,6 +126,7 @@ EXERCISE = Exercise(
         "no-bias": "the bias is missing: the lead begins at bias_j - bias_y",
         "bias-of-y-missing": "the bias of class y is missing: its logit has one as well, and it "
         "is subtracted",
+        "added": "the row of class y, or its bias, is added: the lead is logit_j minus logit_y",
         "whole-width": "the reach is twice what it should be: the radius is half of upper - lower",
     },
     otherwise=masked_with_a_number,

@@ -18,8 +18,8 @@ def logits_input(batch: int, classes: int, low: float = 0.0) -> tuple[Tensor, Te
     logits = 3 * torch.randn(batch, classes)
     if low:  # whole numbers, each but once: that far down a fraction would be rounded
         steps = torch.randperm(3 * batch * classes)[: batch * classes].reshape(batch, -1)
-        logits = 100 * steps + low
-    y = torch.randint(classes, (batch,))
+        logits = 1000 * steps + low
+    y = logits.argmin(dim=1) if low else torch.randint(classes, (batch,))
     y[::2] = logits[::2].argmax(dim=1)  # every other one is read rightly
     return logits.requires_grad_(), y
 
@@ -56,7 +56,7 @@ EXERCISE = Exercise(
         (51, 6, 10),
         (52, 1, 4),
         (53, 5, 3),
-        (54, 3, 4, -20_000.0),  # as large as below, and far apart
+        (54, 3, 4, -60_000.0),  # as large as below, and far apart
     ),
     mistakes={
         "downhill": {"return others": "return -others", "- logits": "+ logits"},
@@ -64,7 +64,10 @@ EXERCISE = Exercise(
         "label-among-rivals": {"return others": "return logits"},
         "rivals-alone": {" - logits.gather(1, y[:, None]).squeeze(1)": ""},
         "label-alone": {"others.amax(dim=1) - ": "-"},
-        "mean-rival": {"-torch.inf": "0.0", "amax(dim=1)": "sum(dim=1) / (logits.shape[1] - 1)"},
+        "mean-rival": [
+            {"-torch.inf": "0.0", "amax(dim=1)": "sum(dim=1) / (logits.shape[1] - 1)"},
+            {"others.amax(dim=1)": "logits.mean(dim=1)"},
+        ],
         "masked-with-0": {"-torch.inf": "0.0"},
         "rival-without-gradient": {"others.amax(dim=1)": "others.amax(dim=1).detach()"},
         "label-without-gradient": {".squeeze(1)": ".squeeze(1).detach()"},

@@ -39,6 +39,7 @@ EXERCISE = Exercise(
         },
         "not-shortened": {" * ratio[:, None, None, None]": ""},
         "step-itself": {"x + change *": "x + step *"},
+        "change-from-x-adv": {".clamp(0, 1) - x": ".clamp(0, 1) - x_adv"},
         "on-top": {"return x + change": "return x_adv + change"},
         "on-x-adv": {"(x + noise)": "(x_adv + noise)"},
         "picture-for-change": {"(x + noise).clamp(0, 1) - x": "(x + noise).clamp(0, 1)"},
@@ -88,6 +89,8 @@ EXERCISE = Exercise(
         "not-shortened": "the noise is as long as it came: bring each change to the length of its "
         "own step",
         "step-itself": "it is the step that is scaled: scale the change that the noise makes",
+        "change-from-x-adv": "the change is counted from x_adv: it is what the noise makes of x, "
+        "minus x",
         "on-top": "the noise is added to x_adv, which still holds the step: the control takes the "
         "noise instead of it",
         "on-x-adv": "the noise is laid on x_adv, which still holds the step: lay it on x",

@@ -44,6 +44,11 @@ EXERCISE = Exercise(
             "(g.norm(dim=1) * h.norm(dim=1))": "(g.norm(dim=1) * h.norm(dim=1)) ** 2"
         },
         "l1-lengths": {"g.norm(dim=1) * h.norm(dim=1)": "g.abs().sum(dim=1) * h.abs().sum(dim=1)"},
+        "sign-agreement": {
+            "(g * h).sum(dim=1) / (g.norm(dim=1) * h.norm(dim=1))": (
+                "(g.sign() == h.sign()).float().mean(dim=1)"
+            ),
+        },
         "signs": {"g.flatten(1), h.flatten(1)": "g.flatten(1).sign(), h.flatten(1).sign()"},
         "centred": {"g.flatten(1), h.flatten(1)": "centred(g), centred(h)"},
         "absolute": {".mean()": ".abs().mean()"},
@@ -77,6 +82,7 @@ EXERCISE = Exercise(
         "their roots",
         "l1-lengths": "the lengths are sums of absolute values; the cosine takes the Euclidean "
         "ones",
+        "sign-agreement": "this is the share of pixels whose signs agree: take the cosine",
         "signs": "this is the cosine of the signs: take the gradients as they are",
         "centred": "the mean is taken out of each gradient, which makes this a correlation: leave "
         "them as they are",

@@ -45,6 +45,11 @@ EXERCISE = Exercise(
         "one-length": {"step.flatten(1).norm(dim=1)": "step.norm().expand(len(x))"},
         "squared-length": {"norm(dim=1)": "square().sum(dim=1)"},
         "l1-length": {"norm(dim=1)": "abs().sum(dim=1)"},
+        "length-of-the-picture": [
+            {"step.flatten(1).norm": "x_adv.flatten(1).norm"},
+            {"step.flatten(1).norm": "x.flatten(1).norm"},
+        ],
+        "ball-around-zero": {".clamp(0, 1)": ".clamp(-eps, eps)"},
         "around-zero": {"step = x_adv - x": "step = x_adv", "(x + step": "(step"},
         "swapped": {"x_adv - x": "x - x_adv"},
         "step-alone": {"(x + step": "(step"},
@@ -88,6 +93,8 @@ EXERCISE = Exercise(
         "one-length": "this is the length of the whole batch taken together: each image has a "
         "step of its own, with its own length",
         "squared-length": "eps is compared with the square of the length: take the root",
+        "length-of-the-picture": "eps is compared with the length of a picture: take that of the "
+        "step, x_adv - x",
         "around-zero": "the image itself is shortened to eps; it is its distance to x that may be "
         "at most eps",
         "swapped": "the step points from x_adv to x: take x_adv - x",

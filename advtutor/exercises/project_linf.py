@@ -43,6 +43,19 @@ EXERCISE = Exercise(
         "no-ball": {"torch.clamp(x_adv, x - eps, x + eps)": "x_adv"},
         "swapped": {"x_adv, x - eps, x + eps": "x, x_adv - eps, x_adv + eps"},
         "ball-around-zero": {"x - eps, x + eps": "-eps, eps"},
+        "turned-round": {
+            "torch.clamp(x_adv, x - eps, x + eps)": "(x - (x_adv - x).clamp(-eps, eps))",
+        },
+        "upwards-only": [
+            {"torch.clamp(x_adv, x - eps, x + eps)": "(x + (x_adv - x).clamp(0, eps))"},
+            {
+                "torch.clamp(x_adv, x - eps, x + eps)": (
+                    "torch.where((x_adv - x).abs() > eps, x + eps, x_adv)"
+                ),
+            },
+            {"torch.clamp(x_adv, x - eps, x + eps)": "(x + (x_adv - x).abs().clamp(max=eps))"},
+        ],
+        "times-eps": {"torch.clamp(x_adv, x - eps, x + eps)": "(x + eps * (x_adv - x))"},
         "delta-alone": {"x_adv, x - eps, x + eps": "x_adv - x, -eps, eps"},
         "to-the-surface": {
             "torch.clamp(x_adv, x - eps, x + eps)": "(x + eps * (x_adv - x).sign())"
@@ -72,8 +85,10 @@ EXERCISE = Exercise(
         "no-ball": "the result is in [0, 1] but further than eps from x: clamp it to [x - eps, x "
         "+ eps] too",
         "swapped": "this projects x into the ball around x_adv; the ball is around x",
-        "ball-around-zero": "the pixels themselves are clamped to [-eps, eps]; it is their "
-        "distance to x that may be at most eps",
+        "turned-round": "the change is turned round: from x it leads to x_adv, x_adv - x",
+        "upwards-only": "no pixel gets darker: one below x - eps goes to x - eps",
+        "times-eps": "the change is multiplied by eps: it is cut off at eps, and stays where it is "
+        "smaller",
         "delta-alone": "this is the change alone, x_adv - x clamped to [-eps, eps]: add x to it "
         "again",
         "to-the-surface": "every pixel is put at distance eps from x; one that is closer has to "

@@ -23,6 +23,7 @@ EXERCISE = Exercise(
         "no-label": {"y[:, None]": "torch.ones(len(y), 1)"},
         "labels-0-1": {"y[:, None]": "(2 * y - 1)[:, None]"},
         "no-sign": {".sign()": ""},
+        "size-for-sign": {"w.sign()": "w.abs()"},
         "divided-by-max": {"w.sign()": "w / w.abs().max()"},
         "divided-by-norm": {"w.sign()": "w / w.norm()"},
         "largest-only": {"w.sign()": "w.sign() * (w.abs() == w.abs().max())"},
@@ -41,6 +42,7 @@ EXERCISE = Exercise(
         "belongs in it",
         "no-sign": "the step follows the weights themselves: an input with a small weight may "
         "move by eps as well, so only the sign of w counts",
+        "size-for-sign": "the weights' sizes are taken, w.abs(): take their signs, w.sign()",
         "divided-by-max": "the weights are divided by the largest of them, so only one input "
         "moves by eps: take their sign",
         "divided-by-norm": "the weights are divided by their length: the worst case of an L2 "

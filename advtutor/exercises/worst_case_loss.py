@@ -32,6 +32,12 @@ EXERCISE = Exercise(
         "no-label": {"- y * (": "- ("},
         "right-side-up": {"- y": "+ y"},
         "l2-norm": {"w.abs().sum()": "w.norm()"},
+        "squared": {"w.abs()": "w.square()"},
+        "clipped": {
+            "eps * w.abs().sum() - y * (x @ w + b)": (
+                "-y * ((x - eps * y[:, None] * w.sign()).clamp(0, 1) @ w + b)"
+            ),
+        },
         "largest-weight": {"sum()": "max()"},
         "plain-sum": {".abs()": ""},
         "mean-weight": {"sum()": "mean()"},
@@ -41,7 +47,7 @@ EXERCISE = Exercise(
             {"y * (x @ w + b)": "y * (x @ w) - b"},
         ],
         "no-eps": {"eps * w": "w"},
-        "margin": {"F.softplus": ""},
+        "no-softplus": {"F.softplus": ""},
         "relu": {"F.softplus": "F.relu"},
         "sigmoid": {"F.softplus": "torch.sigmoid"},
         "outside": {"eps * w.abs().sum() - y": "-y", "+ b))": "+ b)) + eps * w.abs().sum()"},
@@ -66,11 +72,7 @@ EXERCISE = Exercise(
         "mean-weight": "this takes the mean of the |w_i|: the gain is their sum, and grows with "
         "the dimension",
         "no-eps": "eps plays no part: the step is as large as eps allows",
-        "margin": "this is what softplus is taken of: the loss is softplus of it",
-        "relu": "relu cuts off what softplus rounds: the logistic loss is softplus(z) = log(1 + "
-        "e^z)",
-        "sigmoid": "this is a probability: the loss is its logarithm, softplus(z) = log(1 + "
-        "exp(z))",
+        "clipped": "the attacked input is clipped to [0, 1]: here it may leave that range",
         "outside": "the gain is added to the finished loss: it is part of the score, and belongs "
         "inside softplus",
         "gain-without-gradient": "the values are right, but the attacker's gain is a plain number "

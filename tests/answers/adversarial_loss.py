@@ -176,3 +176,31 @@ def wrong_frozen(model, x, y, eps, alpha=0.5):
 
 def wrong_values__half_of_it(model, x, y, eps, alpha=0.5):
     return mixed(model, x, fgsm(model, x, y, eps), y, alpha) / 2
+
+
+def both(model, x, y, x_adv):
+    return F.cross_entropy(model(x), y), F.cross_entropy(model(x_adv.detach()), y)
+
+
+def way_up(model, x, y):
+    x = x.clone().requires_grad_()
+    return torch.autograd.grad(F.cross_entropy(model(x), y), x)[0].sign()
+
+
+def wrong_step_alone(model, x, y, eps, alpha=0.5):
+    clean, attacked = both(model, x, y, (eps * way_up(model, x, y)).clamp(0, 1))
+    return alpha * clean + (1 - alpha) * attacked
+
+
+def wrong_no_clip__above(model, x, y, eps, alpha=0.5):
+    clean, attacked = both(model, x, y, (x + eps * way_up(model, x, y)).clamp(max=1))
+    return alpha * clean + (1 - alpha) * attacked
+
+
+def wrong_alpha_on_both(model, x, y, eps, alpha=0.5):
+    return alpha * sum(both(model, x, y, (x + eps * way_up(model, x, y)).clamp(0, 1)))
+
+
+def wrong_mixed_logits(model, x, y, eps, alpha=0.5):
+    x_adv = (x + eps * way_up(model, x, y)).clamp(0, 1)
+    return F.cross_entropy(alpha * model(x) + (1 - alpha) * model(x_adv), y)

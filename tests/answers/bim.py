@@ -304,3 +304,45 @@ def wrong_keeps_the_best__of_the_batch(model, x, y, eps, step_size, steps):
         if loss > height:
             best, height = x_adv, loss
     return best
+
+
+def wrong_other_loss(model, x, y, eps, step_size, steps):
+    x_adv = x.clone()
+    for _ in range(steps):
+        x_adv.requires_grad_()
+        logits = model(x_adv)
+        own = logits.gather(1, y[:, None]).squeeze(1)
+        lead = logits.scatter(1, y[:, None], -torch.inf).amax(dim=1) - own
+        (gradient,) = torch.autograd.grad(lead.mean(), x_adv)
+        x_adv = x_adv.detach() + step_size * gradient.sign()
+        x_adv = x_adv.clamp(x - eps, x + eps).clamp(0, 1)
+    return x_adv
+
+
+def way(model, x, y, step_size, steps, project, start=lambda x, x_adv: x_adv):
+    x_adv = x.clone()
+    for _ in range(steps):
+        x_adv.requires_grad_()
+        loss = F.cross_entropy(model(x_adv), y)
+        (gradient,) = torch.autograd.grad(loss, x_adv)
+        x_adv = project(start(x, x_adv.detach()) + step_size * gradient.sign())
+    return x_adv
+
+
+def wrong_ball_around_zero(model, x, y, eps, step_size, steps):
+    return way(model, x, y, step_size, steps, lambda z: z.clamp(-eps, eps).clamp(0, 1))
+
+
+def wrong_no_ball__above(model, x, y, eps, step_size, steps):
+    return way(model, x, y, step_size, steps, lambda z: z.clamp(max=x + eps).clamp(0, 1))
+
+
+def wrong_no_range__above(model, x, y, eps, step_size, steps):
+    return way(model, x, y, step_size, steps, lambda z: z.clamp(x - eps, x + eps).clamp(max=1))
+
+
+def wrong_from_x(model, x, y, eps, step_size, steps):
+    def project(z):
+        return z.clamp(x - eps, x + eps).clamp(0, 1)
+
+    return way(model, x, y, step_size, steps, project, start=lambda x, x_adv: x)

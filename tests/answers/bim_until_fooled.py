@@ -216,3 +216,15 @@ def wrong_only_the_misread(model, x, y, eps, step_size, steps):
         wrong = model(x_adv).argmax(1) != y
         result[wrong] = x_adv[wrong].detach()
     return result
+
+
+def wrong_from_x(model, x, y, eps, step_size, steps):
+    x_adv = x.clone()
+    for _ in range(steps):
+        x_adv.requires_grad_()
+        logits = model(x_adv)
+        (gradient,) = torch.autograd.grad(F.cross_entropy(logits, y), x_adv)
+        new = torch.clamp(x + step_size * gradient.sign(), x - eps, x + eps).clamp(0, 1)
+        right = (logits.argmax(1) == y)[:, None, None, None]
+        x_adv = torch.where(right, new, x_adv.detach())
+    return x_adv

@@ -147,3 +147,26 @@ def wrong_step_alone(models, x, y, eps):
 
 def wrong_shared_eps(models, x, y, eps):
     return (x + eps / len(models) * step(models, x, y, joint).sign()).clamp(0, 1)
+
+
+def wrong_mean_of_steps__clipped_each(models, x, y, eps):
+    total = torch.zeros_like(x)
+    for model in models:
+        copy = x.clone().requires_grad_()
+        (gradient,) = torch.autograd.grad(F.cross_entropy(model(copy), y), copy)
+        total += (x + eps * gradient.sign()).clamp(0, 1)
+    return total / len(models)
+
+
+def wrong_softmax_twice(models, x, y, eps):
+    x = x.clone().requires_grad_()
+    mean = torch.stack([model(x) for model in models]).mean(dim=0)
+    (gradient,) = torch.autograd.grad(F.cross_entropy(F.softmax(mean, dim=1), y), x)
+    return (x + eps * gradient.sign()).clamp(0, 1).detach()
+
+
+def wrong_logit(models, x, y, eps):
+    x = x.clone().requires_grad_()
+    mean = torch.stack([model(x) for model in models]).mean(dim=0)
+    (gradient,) = torch.autograd.grad(-mean[torch.arange(len(y)), y].sum(), x)
+    return (x + eps * gradient.sign()).clamp(0, 1).detach()

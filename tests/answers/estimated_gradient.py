@@ -144,3 +144,38 @@ def wrong_one_sided__behind(loss, x, directions, h):
 
 def wrong_values__with_the_picture(loss, x, directions, h):
     return x + averaged(x, slopes_of(loss, x, directions, h), directions)
+
+
+def mean_over(directions, one):
+    return torch.stack([one(v) for v in directions]).mean(dim=0)
+
+
+def per_picture(slope):
+    return slope.reshape(-1, 1, 1, 1)
+
+
+def wrong_no_direction_in_the_points(loss, x, directions, h):
+    slope = per_picture((loss(x + h) - loss(x - h)) / (2 * h))
+    return mean_over(directions, lambda v: slope * v)
+
+
+def wrong_clamped_points(loss, x, directions, h):
+    def one(v):
+        ahead, behind = (x + h * v).clip(0, 1), (x - h * v).clip(0, 1)
+        return per_picture((loss(ahead) - loss(behind)) / (2 * h)) * v
+
+    return mean_over(directions, one)
+
+
+def wrong_added(loss, x, directions, h):
+    def one(v):
+        return per_picture(loss(x + h * v) + loss(x - h * v)) / (2 * h) * v
+
+    return mean_over(directions, one)
+
+
+def wrong_direction_divided(loss, x, directions, h):
+    def one(v):
+        return per_picture(loss(x + h * v) - loss(x - h * v)) / (2 * h * v)
+
+    return mean_over(directions, one)

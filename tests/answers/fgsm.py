@@ -430,7 +430,7 @@ def wrong_values__too_short(model, x, y, eps):
     return (x + eps * torch.tanh(gradient(model, x, y))).clamp(0, 1)
 
 
-def wrong_values__squared_error(model, x, y, eps):
+def wrong_other_loss__squared_error(model, x, y, eps):
     copy = x.clone().requires_grad_()
     logits = model(copy)
     loss = F.mse_loss(logits, F.one_hot(y, logits.shape[1]).float())

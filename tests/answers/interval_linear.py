@@ -118,7 +118,23 @@ def wrong_euclidean_reach(weight, bias, lower, upper):
     return middle - reach, middle + reach
 
 
-def wrong_around_the_lower_end(weight, bias, lower, upper):
+def wrong_around_one_end(weight, bias, lower, upper):
     reach = parts(lower, upper)[1] @ weight.abs().T
     middle = lower @ weight.T + bias
     return middle - reach, middle + reach
+
+
+def wrong_around_one_end__the_upper(weight, bias, lower, upper):
+    reach = (upper - lower) / 2 @ weight.abs().T
+    middle = upper @ weight.T + bias
+    return middle - reach, middle + reach
+
+
+def wrong_minus_lost(weight, bias, lower, upper):
+    up, down = weight.relu(), (-weight).relu()
+    return lower @ up.T + upper @ down.T + bias, upper @ up.T + lower @ down.T + bias
+
+
+def wrong_bias_in_one_bound(weight, bias, lower, upper):
+    up, down = weight.relu(), weight.clamp(max=0)
+    return lower @ up.T + upper @ down.T, upper @ up.T + lower @ down.T + bias

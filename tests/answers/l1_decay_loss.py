@@ -127,3 +127,15 @@ def wrong_labels_0_1(w, b, x, y, strength):
 
 def wrong_squared__half(w, b, x, y, strength):
     return F.softplus(-y * (x @ w + b)).mean() + strength / 2 * (w**2).sum()
+
+
+def wrong_relu(w, b, x, y, strength):
+    return torch.relu(-y * (x @ w + b)).mean() + strength * w.abs().sum()
+
+
+def wrong_sigmoid(w, b, x, y, strength):
+    return torch.sigmoid(-y * (x @ w + b)).mean() + strength * w.abs().sum()
+
+
+def wrong_no_softplus(w, b, x, y, strength):
+    return strength * w.norm(p=1) - (y * (x @ w + b)).mean()

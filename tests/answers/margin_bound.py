@@ -160,3 +160,24 @@ def wrong_turned_round__worst_of_them(weight, bias, lower, upper, y):
 def wrong_masked_with_a_number(weight, bias, lower, upper, y):
     middle, rows, radius = parts(weight, bias, lower, upper, y)
     return (middle + through(rows.abs(), radius)).scatter(1, y[:, None], -1e3).amax(1)
+
+
+def greatest_lead(rows, offset, middle, half, y):
+    lead = (rows @ middle[:, :, None] + rows.abs() @ half[:, :, None]).squeeze(2) + offset
+    lead[torch.arange(len(y)), y] = -torch.inf
+    return lead.max(dim=1).values
+
+
+def wrong_around_one_end(weight, bias, lower, upper, y):
+    rows, offset = weight - weight[y].unsqueeze(1), bias - bias[y].unsqueeze(1)
+    return greatest_lead(rows, offset, lower, (upper - lower) / 2, y)
+
+
+def wrong_centre_not_halved(weight, bias, lower, upper, y):
+    rows, offset = weight - weight[y].unsqueeze(1), bias - bias[y].unsqueeze(1)
+    return greatest_lead(rows, offset, lower + upper, (upper - lower) / 2, y)
+
+
+def wrong_added(weight, bias, lower, upper, y):
+    rows, offset = weight - weight[y].unsqueeze(1), bias + bias[y].unsqueeze(1)
+    return greatest_lead(rows, offset, (lower + upper) / 2, (upper - lower) / 2, y)

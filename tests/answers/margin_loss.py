@@ -132,3 +132,17 @@ def wrong_cut_off(logits, y):
     own = logits[torch.arange(len(y)), y]
     rivals = logits.masked_fill(F.one_hot(y, logits.shape[1]).bool(), -torch.inf).amax(dim=1)
     return (rivals - own).clamp(min=-50)
+
+
+def wrong_mean_rival__of_all(logits, y):
+    return logits.mean(dim=1) - logits[torch.arange(len(y)), y]
+
+
+def wrong_values__cut_above(logits, y):
+    others = logits.scatter(1, y[:, None], -torch.inf).amax(dim=1)
+    return torch.clamp(others - logits.gather(1, y[:, None])[:, 0], max=50)
+
+
+def wrong_cut_off__far_below(logits, y):
+    others = logits.scatter(1, y[:, None], -torch.inf).amax(dim=1)
+    return torch.clamp(others - logits.gather(1, y[:, None])[:, 0], min=-900)

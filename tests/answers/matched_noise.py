@@ -130,3 +130,9 @@ def wrong_picture_for_change(x, x_adv, noise):
     noisy = (x + noise).clamp(0, 1)
     ratio = (x_adv - x).flatten(1).norm(dim=1) / noisy.flatten(1).norm(dim=1)
     return x + noisy * ratio[:, None, None, None]
+
+
+def wrong_change_from_x_adv(x, x_adv, noise):
+    step, change = x_adv - x, (x + noise).clamp(0, 1) - x_adv
+    ratio = step.flatten(1).norm(dim=1) / change.flatten(1).norm(dim=1)
+    return x + change * ratio.reshape(-1, 1, 1, 1)

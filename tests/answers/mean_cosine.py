@@ -141,3 +141,7 @@ def wrong_first_only(g, h):
 def wrong_angle__degrees(g, h):
     g, h = flat(g, h)
     return torch.rad2deg(F.cosine_similarity(g, h).acos()).mean().item()
+
+
+def wrong_sign_agreement(g, h):
+    return ((g * h) > 0).flatten(1).float().mean(dim=1).mean().item()

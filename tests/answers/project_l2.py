@@ -155,3 +155,13 @@ def wrong_all_or_none__safely(x_adv, x, eps):
     length = (x_adv - x).flatten(1).norm(dim=1) + 1e-9
     factor = eps / length if length.max() > eps else torch.ones(len(x))
     return (x + (x_adv - x) * factor[:, None, None, None]).clamp(0, 1)
+
+
+def wrong_length_of_the_picture(x_adv, x, eps):
+    return shortened(x, x_adv - x, lengths(x_adv), eps)
+
+
+def wrong_ball_around_zero(x_adv, x, eps):
+    step = x_adv - x
+    short = x + step * per_image(torch.clamp(eps / lengths(step), max=1))
+    return short.clamp(-eps, eps)

@@ -91,3 +91,19 @@ def wrong_no_range__above(x_adv, x, eps):
 
 def wrong_put_back(x_adv, x, eps):
     return torch.where((x_adv - x).abs() > eps, x, x_adv).clamp(0, 1)
+
+
+def wrong_turned_round(x_adv, x, eps):
+    return (x + (x - x_adv).clamp(-eps, eps)).clamp(0, 1)
+
+
+def wrong_upwards_only(x_adv, x, eps):
+    return (x + (x_adv - x).clamp(0, eps)).clamp(0, 1)
+
+
+def wrong_upwards_only__always_above(x_adv, x, eps):
+    return torch.where((x_adv - x).abs() > eps, x + eps, x_adv).clamp(0, 1)
+
+
+def wrong_times_eps(x_adv, x, eps):
+    return (x + eps * (x_adv - x)).clamp(0, 1)

@@ -88,3 +88,7 @@ def wrong_clipped(w, y, eps):
 
 def wrong_eps_255(w, y, eps):
     return -(eps / 255) * y[:, None] * w.sign()
+
+
+def wrong_size_for_sign(w, y, eps):
+    return -eps * torch.outer(y, w.abs())

@@ -69,7 +69,7 @@ def wrong_no_eps(w, b, x, y, eps):
     return F.softplus(w.abs().sum() - y * (x @ w + b))
 
 
-def wrong_margin(w, b, x, y, eps):
+def wrong_no_softplus(w, b, x, y, eps):
     return eps * w.abs().sum() - y * (x @ w + b)
 
 
@@ -119,3 +119,12 @@ def wrong_detached(w, b, x, y, eps):
 
 def wrong_relu(w, b, x, y, eps):
     return F.relu(eps * w.abs().sum() - y * (x @ w + b))
+
+
+def wrong_squared(w, b, x, y, eps):
+    return F.softplus(eps * (w @ w) - y * (x @ w + b))
+
+
+def wrong_clipped(w, b, x, y, eps):
+    x_adv = (x - eps * torch.outer(y, w.sign())).clamp(0, 1)
+    return F.softplus(-y * (x_adv @ w + b))
