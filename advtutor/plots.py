@@ -411,7 +411,8 @@ def surface(
         axis.contour(x, y, values, levels=levels, colors="white", linewidths=0.4)
         if x[0] <= 0 <= x[-1] and y[0] <= 0 <= y[-1]:  # where one stands
             axis.plot(0, 0, marker="o", color="white", markeredgecolor="black", markersize=9)
-        figure.colorbar(filled, label=zlabel)
+        inside = MaxNLocator(6).tick_values(levels[0], levels[-1])[1:-1]
+        figure.colorbar(filled, label=zlabel, ticks=inside)
         axis.locator_params(nbins=5)  # their labels stay apart
         axis.set(xlabel=xlabel, ylabel=ylabel)
     row, column = divmod(int(values.argmax()), values.shape[1])
