@@ -829,7 +829,7 @@ def test_the_bars_follow_the_runs() -> None:
 @pytest.mark.parametrize(
     ("experiment", "measure", "quoted"),
     [
-        ("linear student of the noise", "right", "still reads {} to {} %"),
+        ("linear student of the noise", "right", "still reads some ({} to {} %)"),
         ("as few, no steps", "right", "without any step ({} to {} % beside"),
         ("steps half as long", "right", "% beside {} to {} %)"),
         ("labels shifted by one", "read as the next class", "({} to {} % of the digits it reads"),

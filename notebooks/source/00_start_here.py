@@ -59,7 +59,7 @@ plots.images(photo, [f"{before} ({sure_before:.0%} sure)"], columns=2, title="th
 #
 # $$x_{\mathrm{adv}} = \mathrm{clip}_{[0,1]}\bigl(x + \epsilon\,\mathrm{sign}(\nabla_x J(x, y))\bigr).$$
 #
-# Such a picture is called an *adversarial example*. **Your prediction.** The network's confidence in "espresso" falls from over 90 % to …
+# If the network misreads such a picture, it is called an *adversarial example*. **Your prediction.** The network's confidence in "espresso" falls from over 90 % to …
 
 # %%
 guess = predict("photo", low=0, high=1, unit="%")
@@ -116,7 +116,7 @@ claim(
 )
 
 # %% [markdown]
-# Change `"goldfish"` and run both cells again. Some classes are not reached, or less surely, and then the claim stops you.
+# Change `"goldfish"` and run both cells again. Many classes are not reached, or less surely, and then the claim stops you.
 #
 # **What it shows.** Left and right look the same to you; this network reads the right one as a goldfish. The paper that this course follows (Goodfellow, Shlens and Szegedy, 2015) turns a panda into a gibbon with one step of one grey level, on another network.
 #
@@ -163,7 +163,7 @@ claim(
 # %% [markdown]
 # ## 4. How much is 0.007?
 #
-# Pixels are in $[0, 1]$ here; files store 0 to 255. Mixing up the two is a common mistake in this field.
+# Pixels are in $[0, 1]$ here; files store 0 to 255.
 #
 # **Exercise.** Write the conversion from grey levels of a file to $\epsilon$. Replace the `...` with your code and run the cell. An untouched exercise never stops a notebook: the check hands you the course's own function and you go on. `checks.levels_to_eps.hint()` gives a hint, and each further call a stronger one; `checks.levels_to_eps.solution()` shows the answer.
 

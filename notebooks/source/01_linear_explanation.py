@@ -121,7 +121,7 @@ def worst_case_linear(w, y, eps):
 worst_case_linear = checks.worst_case_linear(worst_case_linear)
 
 # %% [markdown]
-# Now train the model on the threes and sevens of MNIST, and attack those of the test set with the step. (The model gives two logits, minus and plus half the score, so that it can be trained and attacked like every other network of the course.)
+# Now train the model on the threes and sevens of MNIST, and attack those of the test set with the step. (The model gives two numbers, its *logits*, minus and plus half the score, so that it can be trained and attacked like every other network of the course.)
 
 
 # %%
@@ -268,7 +268,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** Training on more pixels made the weights smaller on average, so $\lVert w\rVert_1$ grew far less than $n$. The picture's own score $y\,(w^\top x + b)$ grew too, and it is what the step has to overcome. So the error under the worst step does not follow $n$. What survives is the comparison with the coin: about 8 times at 7 × 7, about 27 times at 28 × 28, close to $\sqrt n$. At 28 × 28 the coin changes next to nothing, and the worst step breaks about half of the digits.
+# **What it shows.** Training on more pixels made the weights smaller on average, so $\lVert w\rVert_1$ grew far less than $n$. The picture's own score $y\,(w^\top x + b)$ grew too, and it is what the step has to overcome. So the error under the worst step does not follow $n$. What survives is the comparison with the coin: about 8 times at 7 × 7, about 27 times at 28 × 28, close to $\sqrt n$. At 28 × 28 the coin changes next to nothing, and the worst step, here of $\epsilon = 0.05$, breaks about half of the digits.
 #
 # **What it does not show.** Larger pictures with more detail. Averaging changes what there is to see, and these are one model, two classes and one length of training.
 
@@ -314,7 +314,7 @@ claim(
 # %% [markdown]
 # ## 5. Does one step fool a network that is not linear?
 #
-# A network bends: its ReLUs switch. Train three models on all 60,000 digits: softmax regression, which is linear; a small convolutional network (*usual* in the figures); and an RBF network (radial basis functions), which measures the distance of the picture from a learnt prototype of each class. The training takes about 20 seconds.
+# Train three models on all 60,000 digits: softmax regression, which is linear; a small convolutional network (*usual* in the figures); and an RBF network (radial basis functions), which measures the distance of the picture from a learnt prototype of each class. The training takes about 20 seconds.
 
 # %%
 softmax, network, rbf = models.SoftmaxRegression(), models.ConvNet(), models.RBF()
@@ -404,11 +404,11 @@ plots.curves(
     {f"logit of {k}": logits[:, k] for k in (7, *logits[-1].topk(3).indices.tolist())},
     xlabel="distance along the gradient's sign, per pixel",
     ylabel="logit",
-    title="logits along a line: the digit's own, 7, and the three largest at 10",
+    title="logits along a line: the digit's own, 7, and the three largest at distance 10",
 )
 
 # %% [markdown]
-# How straight is that? Fit a straight line to each of the ten logits over a stretch of the walk, and ask what share of the logit's movement the line explains ($R^2$: 1 for a perfect line, 0 for a line that explains nothing). Three stretches, for 20 digits: where attacks live, from 0 to 0.25; far out, from 0 to 10; and the whole walk across the digit.
+# How straight is that? Fit a straight line to each of the ten logits over a stretch of the walk, and ask what share of the logit's movement the line explains ($R^2$: 1 for a perfect line, 0 for a line that explains nothing). Three stretches, for 20 digits: where attacks live, from 0 to 0.25; far beyond it, from 0 to 10; and the whole walk across the digit.
 
 
 # %%
@@ -453,7 +453,7 @@ claim(
 claim("F4-line", r2[1, 1], low=0.98, unit="", statement="the same from 0 to 10")
 
 # %% [markdown]
-# **What it shows.** Within the steps of an attack most of the convolutional network's logits are nearly straight (half a parabola would score 0.94); far out they are straighter still, as any network of ReLUs is where none of them switches any more; across the digit they bend. The RBF network's logits are parabolas: over the whole walk, up and down again, a straight line explains nothing of them, and yet within an attack's step it explains most.
+# **What it shows.** Within the steps of an attack a typical logit of the convolutional network is nearly straight (half a parabola would get 0.94). From 0 to 10 they are straighter still: far enough out, none of a network's ReLUs switches any more. Across the digit they bend. The RBF network's logits are parabolas: over the whole walk a straight line explains nothing of them, and yet up to 0.25 it explains most of a typical one.
 #
 # One line is one direction. Take a second one beside it, a random sign for each pixel, and look at the plane of both: which class does the convolutional network read where? Move along either, on one of 20 digits.
 
@@ -533,7 +533,7 @@ claim("gain-hardened", below_half["hardened"], low=0.3, unit="%", statement="and
 #
 # Two experiments, one for each side of a debate that is open.
 #
-# **For it: a model that is not linear.** The RBF network answers with ten separate numbers between 0 and 1, one for each class, each a sigmoid of its logit; they need not add up to 1. A softmax has to share out 100 %, so the largest of its ten is at least 10 %. The *confidence* in what is read is the largest of the ten, either way.
+# **A model that is not linear.** The RBF network answers with ten separate numbers between 0 and 1, one for each class, each a sigmoid of its logit; they need not add up to 1. A softmax has to share out 100 %, so the largest of its ten is at least 10 %. The *confidence* in what is read is the largest of the ten, either way.
 #
 # **Your prediction.** After a step of $\epsilon = 0.25$ the RBF network misreads some digits. How confident is it there, on average?
 
@@ -581,12 +581,12 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** The RBF network errs under the step, too. Its confidence collapses away from the prototypes; softmax regression stays sure. But it also collapses on attacked digits that are still read rightly: it says "this is far from every prototype", not "I am wrong".
+# **What it shows.** The RBF network errs under the step, too, though less often. Its confidence collapses away from the prototypes; softmax regression stays sure. But it also collapses on attacked digits that are still read rightly: it says "this is far from every prototype", not "I am wrong".
 #
 # **What it does not show.** That the paper's numbers, 55.4 % errors and a confidence of 1.2 % on them, are reproduced. The paper leaves a matrix in its form open, and [the ledger](08_the_paper_in_numbers.ipynb) shows how far both numbers depend on it and on the training.
 
 # %% [markdown]
-# **Against it: models that are linear.** Tanay and Griffin argue that what matters is not linearity but *tilt*: how far the boundary between two classes leans towards the digits along directions in which they hardly vary. Take three models for threes and sevens, all exactly linear:
+# **Three models that are linear.** Tanay and Griffin argue that what matters is not linearity but *tilt*: how far the boundary between two classes leans towards the digits along directions in which they hardly vary. Take three models for threes and sevens, all exactly linear:
 #
 # - **trained:** the weights $w$ of section 2;
 # - **difference of means:** the mean seven minus the mean three, with the boundary through the mean picture and no optimiser at all;
@@ -669,11 +669,11 @@ claim(
 # %% [markdown]
 # ## What you take with you
 #
-# - A step that is tiny in each of $n$ pixels adds up to $\epsilon\lVert w\rVert_1$ when its signs agree with the weights. A coin's step of the same size does about $\sqrt n$ times less.
-# - For a linear model of two classes the worst score and the worst loss have a closed form. One step of 0.1 broke most digits of a convolutional network, whose logits along it are nearly straight.
+# - A step that is tiny in each of $n$ pixels adds up to $\epsilon\lVert w\rVert_1$ when its signs agree with the weights. A coin's step of the same size does far less: about $\sqrt n$ times for the weights of sections 1 and 3.
+# - For a linear model of two classes the worst score and the worst loss have a closed form. One step of 0.1 broke most digits of a convolutional network, and a typical logit of it is nearly straight along the step.
 # - Linear does not mean equally vulnerable: what counts is $\epsilon\lVert w\rVert_1$ against the score $y\,(w^\top x + b)$. In section 3 more pixels raised both.
 #
-# **Misconceptions.** *"Adversarial steps are a kind of noise."* Sections 1, 3 and 5: noise of the same size did far less to those models. *"They exploit how wildly non-linear networks are."* Section 2: a model with no non-linearity falls to them completely. *"All linear models are equally doomed."* Section 7: at $\epsilon = 0.1$ the difference of means errs on about a fifth, the trained weights on nearly all.
+# **Misconceptions.** *"Adversarial steps are a kind of noise."* Sections 1, 3 and 5: noise of the same size did far less to those models. *"They need wildly non-linear networks."* Section 2: a model with no non-linearity falls to them completely. *"All linear models are equally doomed."* Section 7: at $\epsilon = 0.1$ the difference of means errs on about a fifth, the trained weights on nearly all.
 #
 # **Further reading.** Goodfellow, Shlens, Szegedy, *Explaining and Harnessing Adversarial Examples* (2015, arXiv 1412.6572), sections 3, 4, 5, 7 and 8. Tanay, Griffin, *A Boundary Tilting Perspective on the Phenomenon of Adversarial Examples* (2016, arXiv 1608.07690), sections 3 and 4. [Notebook 06](06_bug_or_feature.ipynb) measures a rival explanation: that the step is something the network has learnt.
 #

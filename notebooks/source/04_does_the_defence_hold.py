@@ -37,7 +37,7 @@ pgd = partial(attacks.pgd, eps=eps, steps=10, early_stop=True)
 # Train the network of the last notebook again, with the paper's objective, but measure it after each epoch with two attacks: the one it is trained on (FGSM), and ten steps from a random start (PGD). Beside it, two rivals. All train on 17,000 of the digits, for three epochs:
 #
 # - **paper:** half the clean loss, half that of the FGSM example; the *hardened* network;
-# - **random start:** one step of $1.25\,\epsilon$ from a random point of the ball (Wong, Rice and Kolter), with a *warm-up*: $\epsilon$ rises from zero over the first third of the training;
+# - **random start:** one step of $1.25\,\epsilon$ from a random point of the ball (Wong, Rice and Kolter), with a *warm-up*: $\epsilon$ rises from zero over the first 30 % of the training;
 # - **PGD:** the loss of an example made by three steps from a random start (Madry and others), with the same warm-up.
 #
 # **Your prediction:** the share of 2,000 test digits that PGD breaks after the third epoch, for the network trained with the paper's objective.
@@ -147,14 +147,14 @@ claim(
 claim("peak-robust", early["PGD"], high=0.05, unit="%", statement="the same, PGD-trained network")
 
 # %% [markdown]
-# **What it shows.** On many digits the hardened network's loss has a ridge on the way and is lower behind it: a step of 0.25 jumps over it. A gradient that leads an attack astray is called *masked*. The PGD-trained network has hardly any ridges.
+# **What it shows.** On many digits the hardened network's loss has a ridge on the way and is lower behind it: a step of 0.25 jumps over it. A gradient that leads an attack astray, or nowhere, is called *masked*. The PGD-trained network has hardly any ridges on these lines.
 #
 # **What it does not show.** Every kind of masking. The random-start network's curve looks like the PGD-trained one's, and yet PGD breaks more of its digits: a picture like this finds one kind of fault.
 
 # %% [markdown]
 # ## 3. What has the network learnt to read?
 #
-# Against this network, the FGSM step darkens the strokes of its digit and lightens what is around them. Alone, on a black picture, it looks like a dim shadow of the digit. Here are some, and hand-made ones: 0.25 wherever the digit is black, 0 where it is not. They know no gradient and no label.
+# Against this network, the FGSM step mostly darkens the strokes of its digit and lightens what is around them. Alone, on a black picture, it looks like a dim shadow of the digit. Here are some, and hand-made ones: 0.25 wherever the digit is black, 0 where it is not. They know no gradient and no label.
 #
 # **Your prediction:** the share of *hand-made* shadows in which the hardened network reads the digit.
 
@@ -197,14 +197,14 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** The hardened network reads shadows that no gradient made, and reads more of them than a usual one. In training each shadow came with its digit's label, so the network could learn to read the label off the step (*label leaking*).
+# **What it shows.** The hardened network reads shadows that no gradient made, and reads more of them than a usual one. In training each shadow came with its digit's label, so the network could learn to read the label off the step (*label leaking*, as Kurakin and others call it).
 #
 # **What it does not show.** How much of the low FGSM error comes from reading shadows.
 
 # %% [markdown]
 # ## 4. Why does one recipe give two kinds of networks?
 #
-# The paper's first network has 240 maxout units a layer (each the largest of several linear sums) and is trained with dropout. Trained again and again by the paper's recipe, such networks come in two kinds. The recipe does not say whether dropout is on or off while the training examples are made. Here are three ways, everything else alike: *dropout off*; *dropout on*, with a new random mask for the pass that learns from the examples, as the course does it; and on with the *same mask* in both passes. A run takes some ten minutes, so these were **measured elsewhere and ship with the course**: five seeds each, 50,000 digits, 12 epochs, $\epsilon = 0.25$ unclipped as in the paper, each epoch measured on 2,000 digits that were held out (PGD on 500 of them).
+# The paper's first network has 240 maxout units a layer (each the largest of several linear sums) and is trained with dropout. Trained again and again by the paper's recipe, such networks come in two kinds. The recipe does not say whether dropout is on or off while the training examples are made. Here are three ways, everything else alike: *dropout off*; *dropout on*, with a new random mask for the pass that learns from the examples; and on with the *same mask* in both passes. A run takes some ten minutes, so these were **measured elsewhere and ship with the course**: five seeds each, 50,000 digits, 12 epochs, $\epsilon = 0.25$ unclipped as in the paper, each epoch measured on 2,000 digits that were held out (20 steps of PGD on 500 of them).
 #
 # Three errors are of interest: FGSM's; PGD's; and *transfer*, the error on FGSM examples that were made for another, usual network, without a look at this one.
 #
@@ -269,18 +269,18 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** With dropout off, and with the same mask, FGSM's error falls lowest, and examples made for *another* network break more than the network's own: an attack without its gradients beats one with them, and the gradient is masked. PGD breaks nearly all of these networks' digits. In training FGSM's error falls while PGD's ends near 100 %: akin to the **catastrophic overfitting** of Wong, Rice and Kolter: an overfitting to the attack, not to the digits. With the same mask a step of 0.1 even breaks more than one of 0.25.
+# **What it shows.** With dropout off, and with the same mask, FGSM's error falls lowest, and examples made for *another* network break more than the network's own: an attack without its gradients beats one with them, and the gradient is masked. PGD breaks nearly all of these networks' digits. In training FGSM's error falls while PGD's ends near 100 %. Wong, Rice and Kolter call it **catastrophic overfitting** where PGD's error was low before; here it never was. With the same mask a step of 0.1 even breaks more than one of 0.25.
 #
 # Dropout as such is not what helps: it is on with the same mask, too. What helped here is that the examples are made with a mask of their own. FGSM's error then stays higher, and is the more honest for it; PGD still breaks 90 %. So the course leaves dropout on in its maxout networks, with a new mask.
 #
-# The paper prints 17.9 % for FGSM and 19.6 % for transfer. These numbers lie on the masked side.
+# The paper prints 17.9 % for FGSM and 19.6 % for transfer, perhaps of a larger network. These numbers lie on the masked side.
 #
 # **What it does not show.** What the authors did: their recipe may differ in more than this, and a gap of 1.7 points comes from one network. Nor that the way decides alone: in [the ledger](08_the_paper_in_numbers.ipynb) some networks trained with dropout on are of the masked kind, too.
 
 # %% [markdown]
 # ## 5. First defence: logits that are very sure
 #
-# Now break three defences yourself. For each you hand in an attack. The check runs it on a defended network and test digits of its own, and counts the pictures inside the ball and inside [0, 1] that this network misreads. If they are too few, it says why, or how far a real attack gets.
+# Now break three defences yourself. For each you hand in an attack. The check runs it on a defended network and on test digits. All pictures have to stay in the ball and in [0, 1]; if too few are misread, it says why, or how far a real attack gets.
 #
 # The first defence multiplies the logits by 400. Nothing else: the answers stay the same. Ten steps up the cross-entropy (BIM):
 
@@ -313,7 +313,7 @@ claim(
 )
 
 # %% [markdown]
-# Most digits come back untouched: the softmax of such logits is 1 to the last digit, the cross-entropy is 0, and so is its gradient. The attack needs a loss that does not go through the softmax: the *margin*, by how much the best wrong class is ahead.
+# Most digits come back untouched: the softmax of such logits is 1 to the last digit, the cross-entropy is 0, and so is its gradient. One loss does not go through the softmax: the *margin*, by how much the best wrong class is ahead.
 #
 # **Exercise.** Write it.
 
@@ -427,7 +427,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** The staircase hid the gradient and nothing else. Whoever may look inside has an even shorter way: use the gradient of the network *behind* the stairs, as if they were not there. The check accepts that, too.
+# **What it shows.** At this $\epsilon$ the staircase hid the gradient and nothing else. Whoever may look inside has an even shorter way: use the gradient of the network *behind* the stairs, as if they were not there. The check accepts that, too.
 
 # %% [markdown]
 # ## 7. Third defence: two locks
@@ -451,7 +451,7 @@ claim(
 claim("locked-step", keys["margin"].error, high=0.3, unit="%", statement="error of one margin step")
 
 # %% [markdown]
-# Neither key opens it. Little more than its random start is left of PGD. And one step of $\epsilon$ lands where this network was trained to be right.
+# Neither key opens it wide. Little more than its random start is left of PGD. And one step of $\epsilon$ lands where this network was trained to be right.
 #
 # **Exercise.** Break both locks with one attack.
 
@@ -473,7 +473,7 @@ unlocked = evaluate(locked, few, few_labels, partial(break_hardened, eps=eps))
 claim("locked-broken", unlocked.error, low=0.6, unit="%", statement="error under the break")
 
 # %% [markdown]
-# **What it shows.** Two locks that each stop one attack do not add up to a defence: an attack that avoids what either of them needs walks through both. "We tried PGD and FGSM" is no evaluation.
+# **What it shows.** Two locks that each stop one attack do not add up to a defence: several small steps up the margin open both. "We tried PGD and FGSM" is no evaluation.
 
 # %% [markdown]
 # ## 8. Which attack is the judge?
@@ -540,7 +540,7 @@ widgets.defence_explorer(shown, x[:100], y[:100])
 # ## What you take with you
 #
 # - A low error under the attack that a network was trained on may mean only that it masks its gradient. Measure each epoch with a stronger one.
-# - A masked gradient often betrays itself in one of several ways: noise or another network's examples beat the attack, more eps breaks less, examples do not move, blind queries do better. One sign that is missing proves nothing.
+# - A masked gradient often betrays itself in one of several ways: noise or another network's examples beat the attack, more eps breaks less, examples do not move, blind queries do better. The absence of one sign proves nothing.
 # - The verdict is the worst case per example over different attacks, and still only a lower bound.
 #
 # **Misconceptions.** *"The gradient is zero, so the network is robust."* Sections 5 and 6. *"It survives FGSM, so it is robust."* Sections 1 and 4. *"It stops every attack that was tried."* Section 7: none of them was made for this defence. *"The best attack gives the error."* Section 8: take the worst case per example.

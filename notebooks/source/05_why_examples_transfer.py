@@ -159,7 +159,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** A linear model with one layer makes examples that break a convolutional network. Each of the five models with usual training makes examples that the other four misread far more often than they misread noise. Softmax regression and maxout err often under the coin, too: for them a part of the column is not transfer.
+# **What it shows.** A linear model with one layer makes examples that break a convolutional network. Each of the five models with usual training makes examples that the other four misread far more often than they misread noise. Softmax regression and maxout err often under the coin, too: for them a large part of the column is not transfer.
 #
 # Examples made for conv, which knows nothing of the hardened network, break about as many of its digits as its own do, or more. An attack with its own gradient should do clearly better: a sign of the masked gradient of [notebook 04](04_does_the_defence_hold.ipynb).
 #
@@ -168,7 +168,7 @@ claim(
 # %% [markdown]
 # ## 2. Do they make the same mistake?
 #
-# A victim may stumble over a strange picture in any of nine ways. If it stumbles in the *same* way as the source, the two have something in common.
+# A victim may stumble over a strange picture in any of nine ways. If it stumbles in the *same* way as the source more often than the digit alone explains, the two have something in common.
 #
 # **Exercise.** Write the **agreement** of two models: of the examples that both misread, the share on which both see the same class. Return a Python number (`.item()`), and NaN, "not a number", where they misread no example in common.
 
@@ -278,14 +278,14 @@ plots.matrix(
 )
 
 # %% [markdown]
-# **What it shows.** Softmax regression repeats maxout's very mistake on more than half of the examples that both misread, far above the control. The RBF network agrees less than softmax regression does: the paper's order. On other models' examples it does not fall behind like that. conv and conv 2, the same network trained twice, agree on most.
+# **What it shows.** Softmax regression sees maxout's wrong class on more than half of the examples that both misread, far above the control. The RBF network agrees less than softmax regression does: the paper's order. On other models' examples it is not behind by nearly as much. conv and conv 2, the same network trained twice, agree on most.
 #
 # **What it does not show.** The paper's numbers. Our softmax regression misreads nearly all of maxout's examples, the paper's about two thirds (0.546 / 0.846), so for it counting only common mistakes changes little here and much there.
 
 # %% [markdown]
 # ## 3. What do they share?
 #
-# The paper's answer: a direction. Networks resemble the linear classifier of their task, and that one ends up with nearly the same weights whatever digits it learns from. Test it where weights can be compared: two softmax regressions, with different seeds, on *disjoint* halves of the training digits. No picture is seen by both.
+# The paper's answer: a direction. Networks resemble the linear classifier of their task, and that one learns about the same weights from different parts of the training set. Test it where weights can be compared: two softmax regressions, with different seeds, on *disjoint* halves of the training digits. No picture is seen by both.
 #
 # The measure is the cosine: 1 for the same direction, 0 for a right angle.
 
@@ -301,7 +301,7 @@ halves_names = [f"digit {digit}, {half} half" for digit in (3, 7) for half in ("
 plots.weights(w, halves_names, columns=4, title="weights learnt from disjoint halves")
 
 # %% [markdown]
-# How alike are they, in one number? A claim below says it. Networks have no such weights to compare, but each has a gradient $\nabla_x J(x, y)$ at every picture, so you need the cosine for whole batches.
+# How alike are they, in one number? A claim below gives it. Networks have no such weights to compare, but each has a gradient $\nabla_x J(x, y)$ at every picture, so you need the cosine for whole batches.
 #
 # **Exercise.** Write it. Each picture is one vector, whatever its channels, height and width.
 
@@ -384,7 +384,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** Random directions in 784 dimensions stand nearly at right angles: their cosines spread around 0 by about $1/\sqrt{784} = 1/28$. The gradients of two networks trained on the same digits from different starting weights, and even of a network and a linear model, keep a cosine many times that. At another picture the mean is about 0, unless that picture shows the same digit: then about half or more is left. So a good part of what the two share depends on the digit alone. The paper says that the direction matters most, rather than the point in space.
+# **What it shows.** Random directions in 784 dimensions stand nearly at right angles: their cosines spread around 0 by about $1/\sqrt{784} = 1/28$. The gradients of two networks trained on the same digits from different starting weights, and even of a network and a linear model, keep a cosine many times that on average. At another picture the mean is about 0, unless that picture shows the same digit: then about half or more is left. So a good part of what the two share depends on the digit alone. The paper says that the direction matters most, rather than the point in space: here that holds within one digit, and not across digits.
 #
 # **What it does not show.** Why the task leaves this direction and no other. [Notebook 06](06_bug_or_feature.ipynb) takes up one answer.
 
@@ -492,7 +492,7 @@ claim(
 # - **Power:** $\epsilon = 0.25$, clipped.
 # - **Cost:** each picture sent is a **query**.
 #
-# This is a *black box*. The victim is conv. The attacker trains a **substitute** on the victim's answers and attacks that, hoping for the transfer you have measured. The attacker guesses that whoever reads pictures does so with convolutions, and takes such a network. Here the guess is right; the row of softmax in section 1 suggests that it need not be. Each substitute gets the same number of updates, about 105, whatever it has to learn from.
+# This is a *black box*. The victim is conv. The attacker trains a **substitute** on the victim's answers and attacks that, hoping for the transfer you have measured. The attacker guesses that whoever reads pictures does so with convolutions, and takes such a network. Here it is even the victim's own architecture; the row of softmax in section 1 suggests that it need not be. Each substitute gets the same number of updates, about 105, whatever it has to learn from.
 
 
 # %%
@@ -515,7 +515,7 @@ def substitute_for(owned, answers):
 
 
 # %% [markdown]
-# Digits are easy to come by: the attacker owns some that no model was trained on, and has no labels for them. Pictures are not always that easy. So a second attacker owns only 50 and makes the rest: move each picture by a gradient-sign step of the current substitute, towards where the substitute changes its mind, and ask the victim what it sees there. Each round doubles the pictures. This is the idea of Papernot and others (2016), who step along the gradient of one output; we step up the loss.
+# Digits are easy to come by: the attacker owns some that no model was trained on, and has no labels for them. Pictures are not always that easy. So a second attacker owns only 50 and makes the rest: move each picture by a gradient-sign step of the current substitute, towards where the substitute changes its mind, and ask the victim what it sees there. Each round doubles the pictures. This is the idea of Papernot and others (2016), who step along the gradient of one output; we step up the loss, away from the answered class.
 #
 # **Your prediction:** after 800 queries, the share of test digits on which the first attacker makes the victim err.
 
@@ -586,7 +586,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** Without one gradient of the victim, a few hundred answers break most digits; noise of the same size, which asks nothing, stays far below. The attacker who owned 50 digits and made the rest gets most of the way, too.
+# **What it shows.** Without one gradient of the victim, 800 answers break most digits; noise of the same size, which asks nothing, stays far below. The attacker who owned 50 digits and made the rest breaks more than half, too.
 #
 # **What it does not show.** That every victim gives in so cheaply: digits are small and alike. A victim that counts its queries, or refuses odd pictures, changes the rules and has to be attacked anew.
 
@@ -597,7 +597,7 @@ claim(
 # - Measure a shared direction against its controls: random directions, and the same gradients at other pictures.
 # - Transfer is a weapon: it breaks ensembles through one member, and hidden models through a substitute.
 #
-# **Misconceptions.** *"Keep the weights secret and nobody can attack."* Section 5. *"Who knows one member knows little."* Section 4. *"An example fits one network like a key its lock."* Section 1. *"All models agree on the wrong class."* Section 2: on maxout's examples the RBF network agrees with maxout less often than softmax regression does.
+# **Misconceptions.** *"Keep the weights secret and nobody can attack."* Section 5. *"Knowing one member tells you little."* Section 4. *"An example fits one network like a key its lock."* Section 1. *"All models agree on the wrong class."* Section 2: on the examples of another they agree on some, and how many depends on the pair.
 #
 # **Further reading.** Goodfellow, Shlens, Szegedy, *Explaining and Harnessing Adversarial Examples* (2015, arXiv 1412.6572), sections 8 and 9. Papernot, McDaniel, Goodfellow and others, *Practical Black-Box Attacks against Machine Learning* (2016, arXiv 1602.02697), section 4, for the substitute. Tramèr, Papernot, Goodfellow, Boneh, McDaniel, *The Space of Transferable Adversarial Examples* (2017, arXiv 1704.03453), for how many directions two models share.
 #

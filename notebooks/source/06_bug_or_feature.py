@@ -66,7 +66,7 @@ targeted_step = checks.targeted_step(targeted_step)
 def project_l2(x_adv, x, eps):
     """x_adv, each picture's step from x shortened to `eps` where it is longer, then clipped.
 
-    x_adv, x: [N, C, H, W]. Returns a tensor like x, in [0, 1].
+    x_adv, x: [N, C, H, W]; a step may be 0. Returns a tensor like x, in [0, 1].
     """
     ...
 
@@ -130,7 +130,7 @@ claim(
 #
 # A second network, the **student**, has the same layers, other weights at the start, and trains on these pictures only. It never sees a digit with its right label. Then it reads the 10,000 test digits, as they are.
 #
-# **Your prediction:** the share of them that it reads rightly. (A student that guesses has 10 %.)
+# **Your prediction:** the share of them that it reads rightly. (A student that guesses gets about 10 %.)
 
 # %%
 student_guess = predict("student", low=0, high=1, unit="%")
@@ -212,7 +212,7 @@ claim(
     with_noise[-1],
     high=0.25,
     unit="%",
-    statement="a student of noise of the same length reads about as many as a guess would",
+    statement="a student of noise of the same length, after the last epoch",
 )
 
 # %%
@@ -226,12 +226,12 @@ plots.curves(
 )
 
 # %% [markdown]
-# **What it shows.** The two sets differ in nothing but the steps, and with noise instead of them the student reads about as many digits as a guess would. So the first student reads because of the steps. In this sense they are **features**: they go with a label, and they help on digits that nobody has touched. If the second curve rises on the way, the reason may be that the teacher chose which digit keeps which label.
+# **What it shows.** The two sets differ in nothing but the steps, and with noise instead of them the student ends at about a tenth. So the first student reads because of the steps: on these pictures they carry **features**, something that goes with a label and helps on digits that nobody has touched. If the second curve rises on the way, the reason may be that the teacher chose which digit keeps which label.
 
 # %% [markdown]
 # ## 4. Your objection
 #
-# A surprising result deserves distrust. The first objection below is label leaking, as in [notebook 04](04_does_the_defence_hold.ipynb): perhaps each step is a mark that gives its label away, whatever the picture under it. Would marks alone teach digits? It puts them on other pictures. The next ones ask what depends on the student, the choice of pictures, the targets, and the length and the norm of the steps. The last asks whether it takes steps at all. Set `choice` to the one that you want to try.
+# A surprising result deserves distrust. The first objection below is label leaking, as in [notebook 04](04_does_the_defence_hold.ipynb): perhaps each step is a mark that gives its label away, whatever the picture under it. To see whether marks alone teach digits, it puts the steps on other pictures. The next ones ask what depends on the student, the choice of pictures, the targets, and the length and the norm of the steps. The last asks whether it takes steps at all. Set `choice` to the one that you want to try.
 
 
 # %%
@@ -317,9 +317,9 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** On other pictures the same steps (cut off where a pixel would leave [0, 1]) with the same labels teach little about clean digits. Yet they are marks: of such pictures that it has not seen, a student reads nearly all as labelled (99 %, in the file). A mark alone does not teach digits.
+# **What it shows.** On other pictures the same steps (cut off where a pixel would leave [0, 1]) with the same labels teach little about clean digits. Yet they are marks: of such pictures that it has not seen, a student reads nearly all as labelled (99 %, in the file). So marks alone taught few digits. The control differs in a second thing, though: on other pictures the steps no longer fool the teacher, who reads 5 to 11 % as labelled.
 #
-# Dense and even linear students learn most of it. A part of that is the choice of the pictures, since a linear student of the noisy ones still reads 33 to 40 %; the rest may be a sum over pixels that the steps carry, and the linear explanation of [notebook 01](01_linear_explanation.ipynb) is not refuted. With random targets about a third of the labels or more are right, and the student is no better for it. With targets shifted by one the digit's own shape predicts the label, and the student wavers between the shape and the step (31 to 41 % of the digits it reads as the next class). Short steps succeed on a few hundred digits only, which teach about as much, but more than half of that without any step (48 to 51 % beside 80 to 85 %); long ones succeed on most and teach less, and sign steps, which bound each pixel instead of the length, teach less, too; adding the digits that were left out does harm.
+# The numbers in brackets are from the same file. Dense and even linear students learn most of it. A part of that is the choice of the pictures, since a linear student of the noisy ones still reads some (33 to 40 %); the rest may be a sum over pixels that the steps carry, and the linear explanation of [notebook 01](01_linear_explanation.ipynb) is not refuted. With random targets about a third of the labels or more are right, and the student is no better for it. With targets shifted by one the digit's own shape predicts the label, and the student wavers between the shape and the step (31 to 41 % of the digits it reads as the next class). Short steps succeed on a few hundred digits only, which teach about as much, but more than half of that without any step (48 to 51 % beside 80 to 85 %); long ones succeed on most and teach less, and sign steps, which are bounded in each pixel and may be longer, teach less, too; adding the digits that were left out does harm.
 #
 # And the last row: digits that a linear network misreads, with its mistakes as their labels and **no steps at all**, teach as much. So the result is not peculiar to adversarial steps: a network's confusions show how it reads.
 
@@ -350,7 +350,7 @@ for measure, values in again.items():
     print(*(f"{value:6.1%}" for value in values), "", measure)
 
 # %% [markdown]
-# **What it shows.** With the steps the student reads as its teacher more than twice as often as without them, and there is nothing true to learn. So steps do pass on how their network reads, right or wrong. The student of section 2 speaks for the other side: it repeats its teacher's mistakes, but less often than another network that learnt from right labels (the last lines, seed by seed).
+# **What it shows.** With the steps the student reads as its teacher more than twice as often as without them, and there is nothing true to learn. So steps do pass on how their network reads, right or wrong. The student of section 2 repeats its teacher's mistakes less often than another network that learnt from right labels does (the last lines, seed by seed). But it is the weaker reader, so this decides nothing.
 #
 # **What it does not show.** How much of section 2 is the digits, how much the teacher. The teacher reads nearly all digits rightly, so both explanations say the same there. "Feature" means no more than this: a pattern that the teacher uses, and that serves on clean digits.
 
@@ -390,11 +390,11 @@ claim(
 # - A control differs in one thing.
 # - A linear network's mistakes teach as much, without a step. Whose features those are stays open.
 #
-# **Misconceptions.** *"Adversarial steps are noise."* Section 3. *"Wrong labels teach wrong answers."* Section 2. *"Then the linear explanation is refuted."* Section 4. *"The features are in the data, whoever makes the steps."* Section 5.
+# **Misconceptions.** *"Adversarial steps are noise."* Section 3. *"Wrong labels teach wrong answers."* Section 2. *"Then the linear explanation is refuted."* Section 4. *"Whatever steps teach is true of the digits."* Section 5.
 #
-# **What we could not reproduce.** The paper also makes *robustified* pictures, which hold only what a hardened network sees, and training on them makes its networks more robust. Our small attempt (5,000 digits, one seed; in the file) did not: its student fell to PGD more often than one trained on the digits.
+# **What we could not reproduce.** Ilyas and others also make *robustified* pictures, which hold only what a hardened network sees, and training on them makes their networks more robust. Our small attempt (5,000 digits, one seed; in the file) did not: its student fell to PGD more often than one trained on the digits.
 #
-# **Further reading.** Ilyas and others, *Adversarial Examples Are Not Bugs, They Are Features* (2019, arXiv 1905.02175), section 3. Engstrom and others, *A Discussion* of it (Distill, 2019), with Nakkiran's steps that are no features, and Wallace's networks that learn from mistakes alone.
+# **Further reading.** Ilyas and others, *Adversarial Examples Are Not Bugs, They Are Features* (2019, arXiv 1905.02175), section 3. Engstrom and others, *A Discussion* of it (Distill, 2019), with Nakkiran's steps that are not features, and Wallace's networks that learn from mistakes alone.
 #
 # Next: [Can robustness be proved?](07_proof_not_promise.ipynb)
 

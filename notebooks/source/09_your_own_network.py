@@ -62,7 +62,7 @@ claim("birch-pgd", errors[1, 2], high=0.1, unit="%", statement="PGD error of bir
 claim("cedar-pgd", errors[2, 2], low=0.6, unit="%", statement="PGD error of cedar (200 digits)")
 
 # %% [markdown]
-# **What it shows.** Under these two attacks ash and birch misread few of the digits, cedar most of them. **What it does not show.** How many digits can be broken at all: an error under attack is a lower bound, and both attacks look at the same thing, the gradient.
+# **What it shows.** Under FGSM and PGD ash and birch misread few of the digits, cedar most of them. **What it does not show.** How many digits can be broken at all: an error under attack is a lower bound, and both attacks look at the same thing, the gradient.
 #
 # **Your prediction.** One of the three is a fraud: its numbers are right, and its robustness is not there. Which one?
 
@@ -85,7 +85,7 @@ for finding in report.findings:
 print("measured verdict:", report.verdict)
 
 # %% [markdown]
-# Each line gives the share of the 200 digits that were misread, and its 95 % interval. Most of these attacks at other sizes, with fewer steps and queries, each on 40 of the digits:
+# Each line gives the share of the 200 digits that were misread, and its 95 % interval. Most of these attacks at several sizes, some with fewer steps or queries, each on 40 of the digits:
 
 # %%
 plots.curves(
@@ -99,7 +99,7 @@ plots.curves(
 )
 
 # %% [markdown]
-# An attack that knows more should break at least as much as one that knows less. Where the order is clearly turned round against PGD, do not trust PGD's number. Now compare birch with ash in numbers, whichever you have chosen.
+# An attack that knows more should break at least as much as one that knows less. FGSM, with its one long step, often does not; where the order is clearly turned round against PGD, do not trust PGD's number. Now compare birch with ash in numbers, whichever you have chosen.
 
 # %%
 reports = {chosen: report}
@@ -143,7 +143,7 @@ claim("ash-faults", faults["ash"], high=0, unit="faults", statement="what ash's 
 print(inspect.getsource(type(networks["birch"]).forward))
 
 # %% [markdown]
-# The last line adds a number and subtracts it again, so the logits are those of `network`. But `detach` cuts `network` out of the derivative, and what is left is the gradient of `decoy`, which was never trained. Every attack that asks for the gradient climbs the wrong hill.
+# The last line adds a number and subtracts it again, so the logits are those of `network`. But `detach` cuts `network` out of the derivative, and what is left is the gradient of `decoy`, which was never trained. Every attack that asks birch for its gradient climbs the wrong hill.
 #
 # **Your prediction.** Make the examples with `network`, as if the decoy were not there, and show them to birch. What share of the digits does it misread?
 
@@ -173,14 +173,14 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** Birch is a network without any defence. The audit said not to rely on FGSM and PGD alone, and was right; its own worst case was still far too low. That is why a finding does not end with a better number: it says what to do next; here you removed the decoy and attacked what was left. **What it does not show.** That every fraud shows itself. The audit looks for twelve known faults.
+# **What it shows.** Birch is a network without any defence. The audit said not to rely on FGSM and PGD alone, and was right; its own worst case, at a tenth of the usual budget, was still far too low. That is why a finding does not end with a better number: it says what to do next; here you removed the decoy and attacked what was left. **What it does not show.** That every fraud shows itself. The audit looks for twelve known faults.
 
 # %% [markdown]
 # ## 4. And yours?
 #
 # Put your network and your pictures into the cell below. Any `torch.nn.Module` will do that takes a batch of pictures and returns logits, and any pictures of one size, with pixels from 0 to 1 and the normalisation inside the network. For a large network take few pictures and a small budget: with `progress=True` the audit announces how long it will take. As it stands, the cell audits a linear one.
 #
-# For the ImageNet network of notebook 00 and its photos, with the network's own answers as labels:
+# For the ImageNet network of notebook 00 and the course's five photos, with the network's own answers as labels:
 #
 # ```python
 # from advtutor import data
@@ -193,9 +193,8 @@ claim(
 # %%
 mine = models.SoftmaxRegression()  # your network
 x_train, y_train = digits.train.x[:10_000], digits.train.y[:10_000]
-training.fit(
-    mine, x_train, y_train, objective=training.clean, epochs=2, lr=1e-2, progress=False
-)  # or load its weights: mine.load_state_dict(safetensors.torch.load_file("mine.safetensors"))
+training.fit(mine, x_train, y_train, objective=training.clean, epochs=2, lr=1e-2, progress=False)
+# or: from safetensors.torch import load_file; mine.load_state_dict(load_file("mine.safetensors"))
 x_mine, y_mine = digits.test.x[200:400], digits.test.y[200:400]  # your pictures and labels
 eps_mine = 0.05  # in the units of the pixels
 
@@ -238,7 +237,7 @@ for point, sentence in limitations.items():
 # %% [markdown]
 # ## What you take with you
 #
-# - Order the attacks by what they know. Where one that knows less breaks more, do not believe the other.
+# - Order the attacks by what they know. Where one that knows less clearly breaks more than PGD, do not believe PGD.
 # - A number under attack is a lower bound. A finding says that the number is not to be relied on, not where the truth lies.
 # - A limitation that you name is worth more than a decimal.
 #

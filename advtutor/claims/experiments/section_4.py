@@ -30,7 +30,7 @@ zero in a straight line (there at 0.1, by a little after each batch), and a trai
 epochs, an adversarial one after 60 (there when a hundred epochs have brought nothing on held-out
 digits, before the last training on all of them).
 """.strip()
-# CIFAR-10's network, as large as pylearn2's, in a training that a GPU does in minutes.
+# CIFAR-10's network, with as many units as pylearn2's, in a training that a GPU does in minutes.
 CIFAR = Recipe(
     "ConvMaxout",
     epochs=30,
