@@ -339,10 +339,6 @@ def test_fooling_image_is_one_step_towards_the_class(model: Slopes) -> None:
 ONE, GOOD = pixels((0.9, 0.5)), labels(0)
 
 
-def refuses(error: type[Exception], message: str) -> pytest.RaisesExc:
-    return pytest.raises(error, match=message)
-
-
 # test_gate.py has what all refuse that are given a model or labels.
 
 
@@ -365,7 +361,7 @@ def test_refuses_bad_images(
     model: Slopes,
 ) -> None:
     """Catches images outside the range that move by up to 1, NaN that spreads, and bytes."""
-    with refuses(error, message):
+    with pytest.raises(error, match=message):
         attack(model, x, GOOD, 0.1, clip=clip)
 
 
@@ -378,7 +374,7 @@ def test_images_at_the_edge_of_a_range_that_the_dtype_rounds(model: Slopes) -> N
 @pytest.mark.parametrize("eps", [-0.1, math.nan, math.inf])
 def test_refuses_a_bad_radius(attack: Attack, eps: float, model: Slopes) -> None:
     """Catches a negative eps, which would turn the attack into help."""
-    with refuses(ValueError, rf"^eps(_max)? is {eps}; it must be a finite number of at least 0"):
+    with pytest.raises(ValueError, match=rf"^eps(_max)? is {eps}; it must be a finite number"):
         attack(model, ONE, GOOD, eps)
 
 
@@ -386,7 +382,7 @@ def test_refuses_a_bad_radius(attack: Attack, eps: float, model: Slopes) -> None
 @pytest.mark.parametrize("eps", ["8/255", None, torch.tensor([0.1, 0.2])])
 def test_refuses_a_radius_that_is_no_number(attack: Attack, eps: object, model: Slopes) -> None:
     """Catches a message that does not say which argument was meant."""
-    with refuses(TypeError, r"^eps(_max)? is .*; it must be one number"):
+    with pytest.raises(TypeError, match=r"^eps(_max)? is .*; it must be one number"):
         attack(model, ONE, GOOD, eps)
 
 
@@ -405,7 +401,7 @@ def test_pgd_refuses_bad_settings(
     more: dict[str, object], error: type[Exception], message: str, model: Slopes
 ) -> None:
     """Catches `steps=0`, which returns clean images, and a target that is the true class."""
-    with refuses(error, message):
+    with pytest.raises(error, match=message):
         pgd(model, ONE, GOOD, 0.1, **more)
 
 
@@ -415,13 +411,13 @@ def test_pgd_refuses_bad_settings(
 )
 def test_others_refuse_zero_counts(attack: Attack, name: str, model: Slopes) -> None:
     """Catches a search that does not search."""
-    with refuses(ValueError, f"^{name} is 0; it must be at least 1"):
+    with pytest.raises(ValueError, match=f"^{name} is 0; it must be at least 1"):
         attack(model, ONE, GOOD, 0.1, **{name: 0})
 
 
 def test_minimal_epsilon_refuses_no_tolerance(model: Slopes) -> None:
     """Catches a search that cannot end where it should."""
-    with refuses(ValueError, "^tolerance is 0; give the accuracy"):
+    with pytest.raises(ValueError, match=r"^tolerance is 0; give the accuracy"):
         attacks.minimal_epsilon(model, ONE, GOOD, tolerance=0)
 
 

@@ -515,10 +515,6 @@ class Called:
         return self.models["first"](x)
 
 
-def through_a_default(model):
-    return lambda x, net=model: net(x)
-
-
 def through_a_helper(model):
     def scores(x):
         return model(x)
@@ -540,7 +536,7 @@ WRAPS = [
     lambda m: partial(m),
     lambda m: m.__call__,
     lambda m: lambda x: m(x),
-    through_a_default,
+    lambda m: lambda x, net=m: net(x),
     through_a_helper,
     through_a_global,
     Called,

@@ -45,7 +45,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_holds_the_course_and_nothing_else(wheel: Path) -> None:
     """Catches a wheel without its data or licence, or with the tests in it."""
     names = zipfile.ZipFile(wheel).namelist()
-    assert {name.partition("/")[0] for name in names} == {"advtutor", wheel_info(wheel)}
+    info = "-".join(wheel.name.split("-")[:2]) + ".dist-info"
+    assert {name.partition("/")[0] for name in names} == {"advtutor", info}
     inside = {name for name in names if name.startswith("advtutor/")}
     here = {
         path.relative_to(ROOT).as_posix()
@@ -62,10 +63,6 @@ def test_the_wheel_holds_the_course_and_nothing_else(wheel: Path) -> None:
     assert sum(name.endswith("-ubyte.gz") for name in names) == 4
     assert "advtutor/py.typed" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
-
-
-def wheel_info(wheel: Path) -> str:
-    return "-".join(wheel.name.split("-")[:2]) + ".dist-info"
 
 
 def test_the_wheel_works_outside_the_checkout(wheel: Path, tmp_path: Path) -> None:

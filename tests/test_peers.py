@@ -1,7 +1,7 @@
 """Attacks against those of other libraries, on trained networks (the extra `peers`)."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -18,15 +18,6 @@ if os.environ.get("ADVTUTOR_PEERS") == "required":  # in CI nothing is skipped
 else:
     foolbox = pytest.importorskip("foolbox", reason="not installed: make peers")
     torchattacks = pytest.importorskip("torchattacks", reason="not installed: make peers")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """On batches as small as these a second thread costs more than it brings."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
