@@ -146,9 +146,10 @@ def test_the_same_seed_gives_the_same_contest(written: Path, tmp_path: Path) -> 
     assert other != first
     team(tmp_path / "again", "a", weights=supplied("cedar").state_dict())
     results = []
-    for _ in range(2):
-        torch.rand(1)  # what the caller draws must not count
+    for seed in (1, 2):
+        before = torch.manual_seed(seed).get_state()
         contest.judge(tmp_path / "again")
+        assert torch.equal(torch.get_rng_state(), before)  # it draws from its own seed only
         results.append((tmp_path / "again" / "results.json").read_bytes())
     assert results[0] == results[1]
 

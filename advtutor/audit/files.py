@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from advtutor.audit.subject import AuditError, first_line
+from advtutor.audit.subject import AuditError, first_line, refusing
 
 PIXELS, BYTES = 50_000_000, 2_000_000_000  # the largest picture; all arrays of an .npz together
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm"}
@@ -26,15 +26,7 @@ def network(path: Path, name: str = "", weights: Path | None = None) -> nn.Modul
     process of its own. AuditError says in a sentence what is wrong.
     """
     defined = _run(path)
-    networks = [
-        key
-        for key, value in defined.items()
-        if isinstance(value, nn.Module)
-        or (
-            (isinstance(value, type) and issubclass(value, nn.Module))
-            and value.__module__ == "audited"
-        )
-    ]
+    networks = [name for name, value in defined.items() if _is_network(value)]
     if not name and "model" not in defined and len(networks) != 1:
         raise AuditError(f"{path} has {_list(networks)}; name one, as in {path.name}:NAME")
     name = name or ("model" if "model" in defined else networks[0])
@@ -42,17 +34,21 @@ def network(path: Path, name: str = "", weights: Path | None = None) -> nn.Modul
         raise AuditError(f"{path} has no {name!r}; it has {_list(networks)}")
     chosen = defined[name]
     if not isinstance(chosen, nn.Module) and callable(chosen):
-        try:
+        with refusing(f"{name}() in {path} does not build"):
             chosen = chosen()
-        except Exception as error:
-            text = f"{name}() in {path} does not build: {first_line(error)}"
-            raise AuditError(text) from error
     if not isinstance(chosen, nn.Module):
         raise AuditError(
             f"{name} in {path} is a {type(chosen).__name__}; it must be a "
             "torch.nn.Module, or a class or function that builds one without arguments"
         )
     return chosen if weights is None else _with_weights(chosen, weights)
+
+
+def _is_network(value: object) -> bool:
+    """Whether it is a network, or a class of networks that the audited file defines."""
+    if isinstance(value, type):
+        return issubclass(value, nn.Module) and value.__module__ == "audited"
+    return isinstance(value, nn.Module)
 
 
 def _list(names: Iterable[str]) -> str:
@@ -128,29 +124,21 @@ def pictures(path: Path, limit: int, seed: int) -> tuple[Tensor, Tensor]:
         read = [each.expand(3, -1, -1) for each in read]
     for (file, _), each in zip(chosen, read, strict=True):
         if each.shape != read[0].shape:
-            sizes = [f"{p.shape[2]} x {p.shape[1]} pixels" for p in (each, read[0])]
-            text = (
-                f"{file} is {sizes[0]}, {chosen[0][0].name} {sizes[1]}; give pictures of one size"
-            )
-            raise AuditError(text)
+            this, first = (f"{p.shape[2]} x {p.shape[1]} pixels" for p in (each, read[0]))
+            text = f"{file} is {this}, {chosen[0][0].name} {first}"
+            raise AuditError(f"{text}; give pictures of one size")
     return torch.stack(read), torch.tensor([label for _, label in chosen])
 
 
 def _picture(file: Path) -> Tensor:
     """One picture, `[1, H, W]` if it is grey and else `[3, H, W]`, in [0, 1]."""
-    try:
-        with Image.open(file) as opened:
-            width, height = opened.size
-            if width * height > PIXELS:
-                text = f"{file} has {width} x {height} pixels; at most {PIXELS:,} are read"
-                raise AuditError(text)
-            deep = opened.mode.startswith("I")
-            mode = opened.mode if deep else "L" if opened.mode in ("1", "L", "LA") else "RGB"
-            pixels = torch.from_numpy(np.array(opened.convert(mode)).astype("float32"))
-    except AuditError:
-        raise
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise AuditError(f"{file} is no picture that can be read: {first_line(error)}") from error
+    with refusing(f"{file} is no picture that can be read"), Image.open(file) as opened:
+        width, height = opened.size
+        if width * height > PIXELS:
+            raise AuditError(f"{file} has {width} x {height} pixels; at most {PIXELS:,} are read")
+        deep = opened.mode.startswith("I")
+        mode = opened.mode if deep else "L" if opened.mode in ("1", "L", "LA") else "RGB"
+        pixels = torch.from_numpy(np.array(opened.convert(mode)).astype("float32"))
     pixels = pixels / (65535 if deep else 255)
     return pixels[None] if pixels.dim() == 2 else pixels.permute(2, 0, 1)
 
@@ -166,7 +154,7 @@ def _arrays(path: Path) -> tuple[Tensor, Tensor]:
 
 def arrays(path: Path, *names: str, limit: int) -> list[np.ndarray]:
     """The arrays `names` of an .npz that unpacks to `limit` bytes at most; no pickle is read."""
-    try:
+    with refusing(f"{path} is no .npz that can be read"):
         with zipfile.ZipFile(path) as archive:
             size = sum(entry.file_size for entry in archive.infolist())
         if size > limit:
@@ -176,7 +164,3 @@ def arrays(path: Path, *names: str, limit: int) -> list[np.ndarray]:
                 wanted = " and ".join(names)
                 raise AuditError(f"{path} holds {_list(found.files)}; it must hold {wanted}")
             return [found[name] for name in names]
-    except AuditError:
-        raise
-    except Exception as error:
-        raise AuditError(f"{path} is no .npz that can be read: {first_line(error)}") from error

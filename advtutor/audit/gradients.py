@@ -34,19 +34,15 @@ def probe(case: Case) -> Slopes:
     """Gradients at some pictures; where none can be computed, the subject knows it from now on."""
     x, y, (low, high) = case.x[:200], case.y[:200], case.clip
     weights = torch.randn(int(case.subject(x[:1]).shape[1]), device=x.device)
-
-    def mixture(logits: Tensor, rows: Tensor) -> Tensor:
-        return logits @ weights
-
-    def loss(logits: Tensor, rows: Tensor) -> Tensor:
-        return F.cross_entropy(logits, y[rows], reduction="none")
-
     noise = low + (high - low) * torch.rand_like(x)
     between = torch.cat([(x + x.flip(0)) / 2, noise, (x + 3 * x.roll(1, 0)) / 4])
-    at_pictures = largest_entries(case, x, mixture)
-    off_pictures = largest_entries(case, between, mixture)
+    at_pictures, off_pictures = (
+        largest_entries(case, points, lambda logits, _: logits @ weights) for points in (x, between)
+    )
     right = case.subject(x).argmax(dim=1) == y
-    of_loss = largest_entries(case, x, loss)
+    of_loss = largest_entries(
+        case, x, lambda logits, rows: F.cross_entropy(logits, y[rows], reduction="sum")
+    )
     return Slopes(
         share_of(at_pictures == 0),
         share_of(off_pictures == 0),
@@ -78,7 +74,7 @@ def judge(case: Case, slopes: Slopes) -> None:
     """Note what the gradients and the attacks say against each other."""
     if slopes.nan:
         case.add("nan", f"the gradient is NaN for {slopes.nan} pictures")
-    if not case.informed or slopes.nan > 0.05 * len(case.x):
+    if "chance" in case.found or slopes.nan > 0.05 * len(case.x):
         return
     if slopes.logits > 0.99 and slopes.elsewhere > 0.99:
         why = f" ({case.subject.detached})" if case.subject.detached else ""
@@ -100,7 +96,12 @@ def judge(case: Case, slopes: Slopes) -> None:
         if seen:
             case.add("masked-gradients", "; ".join(text for _, text in seen[:3]))
         elif case.comparable and case.subject.draws == 1 and "PGD, harder" in case.broken:
-            _weak_attack(case)
+            n, usual = len(case.x), case.broken[CLIMBS[0]]
+            first = Measured(CLIMBS[0], n, int(usual.sum()))
+            hard = Measured("PGD, harder", n, int((usual | case.broken["PGD, harder"]).sum()))
+            if at_least(hard.wrong - first.wrong, n) > 0.05:
+                longer = f"with twice the steps, restarts and the other loss {hard}"
+                case.add("weak-attack", f"{CLIMBS[0]} breaks {first}; {longer}")
 
 
 def _against(case: Case, name: str) -> str:
@@ -158,12 +159,3 @@ def _ahead(a: Tensor, b: Tensor) -> float:
     gain = float((a & ~b).sum() - (b & ~a).sum())
     noise = 2 * float((a ^ b).sum()) ** 0.5
     return (gain - max(noise, 0.05 * len(a))) / len(a)
-
-
-def _weak_attack(case: Case) -> None:
-    n, usual = len(case.x), case.broken[CLIMBS[0]]
-    first = Measured(CLIMBS[0], n, int(usual.sum()))
-    hard = Measured("PGD, harder", n, int((usual | case.broken["PGD, harder"]).sum()))
-    if at_least(hard.wrong - first.wrong, n) > 0.05:
-        longer = f"with twice the steps, restarts and the other loss {hard}"
-        case.add("weak-attack", f"{CLIMBS[0]} breaks {first}; {longer}")

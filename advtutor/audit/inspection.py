@@ -6,7 +6,6 @@ Each fault is mended as far as it can be, so that it does not hide the next; a n
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -20,8 +19,7 @@ class Case:
     """The network, pictures `x` `[N, ...]`, labels `y` `[N]` and the ball, as they are measured.
 
     found: the evidence for each finding, by its name. notes: what was mended.
-    comparable: whether eps is one at which attacks can be compared. alone: whether an answer
-    depends on its picture alone. informed: whether the network is better than guessing.
+    alone: whether an answer depends on its picture alone.
     broken: by attack, which pictures are misread `[N]`, and `curve` the same at other eps.
     made: the first attacked form of each picture that was misread, `[N, ...]`.
     """
@@ -34,12 +32,15 @@ class Case:
     clip: tuple[float, float]
     found: dict[str, list[str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    comparable: bool = True
     alone: bool = True
-    informed: bool = True
     broken: dict[str, Tensor] = field(default_factory=dict)
     curve: dict[float, dict[str, Tensor]] = field(default_factory=dict)
     made: Tensor = field(default_factory=lambda: torch.empty(0))
+
+    @property
+    def comparable(self) -> bool:
+        """Whether eps is one at which attacks can be compared."""
+        return "eps-units" not in self.found
 
     @property
     def span(self) -> float:
@@ -130,8 +131,7 @@ def _mode(case: Case, given: Tensor | None, on: list[str]) -> None:
     random, some = case.subject.draws > 1, case.x[:64]
     if on and (not random or any("Drop" in name or "Norm" in name for name in on)):
         now = answers(case.subject.once, some)
-        changed = len(some) if given is None else int(_differ(given, now, 1e-3).sum())
-        if changed:
+        if changed := len(some) if given is None else int(_differ(given, now, 1e-3).sum()):
             modes = f"in train mode: {', '.join(on)}"
             evidence = f"eval mode changes {changed} of {len(some)} answers ({modes})"
             case.add("train-mode", evidence, "Everything is measured in eval mode.")
@@ -170,7 +170,7 @@ def _range(case: Case) -> None:
         ways = [torch.where(odd.reshape(-1, *[1] * len(each)), mended, x)]
     else:  # all alike, or channel by channel
         ways = [_stretched(x, case.clip, over) for over in ((0, *each), (0, *each[1:]))]
-    *right, as_it_was = [share_right(case, way) for way in (*ways, x)]
+    *right, as_it_was = [_share_right(case, way) for way in (*ways, x)]
     best = max(range(len(ways)), key=right.__getitem__)
     if as_it_was > right[best] + 0.05:
         case.clip = least, most
@@ -195,18 +195,19 @@ def _stretched(x: Tensor, clip: tuple[float, float], over: tuple[int, ...]) -> T
     return clip[0] + (clip[1] - clip[0]) * (x - least) / (most - least).clamp(min=1e-12)
 
 
-def share_right(case: Case, x: Tensor) -> float:
-    """The share of pictures `x` that are read as their labels say."""
+def _share_right(case: Case, x: Tensor) -> float:
     return float((answers(case.subject, x).argmax(dim=1) == case.y).float().mean())
 
 
 def _eps_units(case: Case, span: float) -> None:
     """Whether eps reaches another class, or is finer than a file's pixels in a range of `span`."""
-    apart = [
-        _length(case.x - case.x.roll(k, 0), case.norm)[case.y != case.y.roll(k, 0)]
-        for k in range(1, 4)
-    ]
-    pairs = torch.cat(apart)
+    order = math.inf if case.norm == "linf" else 2
+    pairs = torch.cat(
+        [
+            (case.x - case.x.roll(k, 0)).flatten(1).norm(order, dim=1)[case.y != case.y.roll(k, 0)]
+            for k in range(1, 4)
+        ]
+    )
     half = float(pairs.median()) / 2 if len(pairs) else span / 2
     least = span * (0.5 / 255 if case.norm == "linf" else 0.01)
     pixels = f"eps = {case.eps:.4g} where pixels run from {case.clip[0]:g} to {case.clip[1]:g}"
@@ -214,12 +215,6 @@ def _eps_units(case: Case, span: float) -> None:
         case.add("eps-units", f"{pixels}; half-way to a picture of another class is {half:.3g}")
     elif case.eps < least * (1 - 1e-6):
         case.add("eps-units", f"{pixels}; a step that can be seen in the file is {least:.2g}")
-    case.comparable = "eps-units" not in case.found
-
-
-def _length(step: Tensor, norm: str) -> Tensor:
-    flat = step.flatten(1)
-    return flat.abs().amax(dim=1) if norm == "linf" else flat.norm(dim=1)
 
 
 def _probabilities(case: Case) -> None:
@@ -239,7 +234,10 @@ def _probabilities(case: Case) -> None:
     if shares or 0.5 < most <= 1 + 1e-6:
         # A logarithm has the slope 1 / p, which half precision cannot hold for a small p.
         least = 1.3e-4 if bool((raw.half() == raw).all()) else 1e-38
-        log = partial(_log, least=least)
+
+        def log(shares: Tensor) -> Tensor:
+            return shares.clamp(min=least).log()
+
         case.subject.undo = log if shares else lambda yes: log(yes) - log(1 - yes)
         case.add(
             "probabilities",
@@ -247,10 +245,6 @@ def _probabilities(case: Case) -> None:
             f"a picture add up to {total:.4g} ± {spread:.2g}",
             "Logits are computed back from the network's answers.",
         )
-
-
-def _log(shares: Tensor, least: float) -> Tensor:
-    return shares.clamp(min=least).log()
 
 
 def _labels(case: Case) -> None:
@@ -263,12 +257,13 @@ def _labels(case: Case) -> None:
     kappa = (accuracy - guessed) / max(1e-9, 1 - guessed)  # Cohen's: 0 for guessing
     by_luck = 3 * (guessed / (n * max(1e-9, 1 - guessed))) ** 0.5  # how far guessing gets
     agree = f"{int(right.sum())} of {n} answers agree with the labels"
+    even, confidence = 1 / classes, float(logits.softmax(dim=1).amax(dim=1).mean())
     evidence = ""
     if int(y.min()) < 0 or int(y.max()) >= classes:
         ends = f"labels run from {int(y.min())} to {int(y.max())}"
         evidence = f"{ends}, the network's classes from 0 to {classes - 1}; {agree}"
-    elif _has_learnt(logits):
-        renamed = int(_renamed(read, y).sum())
+    elif confidence > even + 0.3 * (1 - even):  # sure enough to have learnt something
+        renamed = _renamed(read, y)
         if renamed / n - accuracy > max(0.1, 2 / n**0.5) and renamed / n - guessed > 0.3:
             evidence = f"{agree}; when the classes are named anew, {renamed} do"
         elif exchanged := _exchanged(read, y):
@@ -285,26 +280,18 @@ def _labels(case: Case) -> None:
         case.add("labels", evidence, note)
         case.y = read
     elif kappa < by_luck:
-        case.informed = False
         most = guessed * n + 3 * (guessed * (1 - guessed) * n) ** 0.5
         case.add("chance", f"{agree}; by guessing {guessed * n:.0f} would, with luck {most:.0f}")
 
 
-def _has_learnt(logits: Tensor) -> bool:
-    """Whether the answers are sure enough for a network that has learnt something."""
-    even = 1 / logits.shape[1]
-    return float(logits.softmax(dim=1).amax(dim=1).mean()) > even + 0.3 * (1 - even)
-
-
-def _renamed(read: Tensor, y: Tensor) -> Tensor:
-    """Which answers are right if each stands for the label that it mostly met in the other half."""
-    result = torch.zeros_like(read, dtype=torch.bool)
-    half = torch.arange(len(y), device=y.device) % 2 == 0
-    for learn, test in ((half, ~half), (~half, half)):
+def _renamed(read: Tensor, y: Tensor) -> int:
+    """How many answers are right if each is the label that it mostly met in the other half."""
+    right, half = 0, torch.arange(len(y), device=y.device) % 2 == 0
+    for learn in (half, ~half):
         for k in read[learn].unique():
             meant = y[learn & (read == k)].mode().values
-            result |= test & (read == k) & (y == meant)
-    return result
+            right += int((~learn & (read == k) & (y == meant)).sum())
+    return right
 
 
 def _exchanged(read: Tensor, y: Tensor) -> list[int]:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from advtutor import attacks
 from advtutor.attacks import Clip
+from advtutor.attacks.ball import L2Ball
 from advtutor.audit.inspection import Case
 from advtutor.audit.subject import answers, batch_size
 
@@ -214,19 +215,11 @@ def substitute_for(case: Case, plan: Plan) -> nn.Module:
 
 
 def _l2_coins(model: nn.Module, x: Tensor, y: Tensor, eps: float, *, clip: Clip) -> Tensor:
-    return _within(x, torch.randn_like(x).sign(), eps, clip)
+    return L2Ball(x, eps, clip).project(x + eps * torch.randn_like(x).sign())
 
 
 def _l2_inside(model: nn.Module, x: Tensor, y: Tensor, eps: float, *, clip: Clip) -> Tensor:
-    step = torch.randn_like(x)
-    return _within(x, step, eps * torch.rand(len(x), device=x.device) ** (1 / x[0].numel()), clip)
-
-
-def _within(x: Tensor, step: Tensor, eps: float | Tensor, clip: Clip) -> Tensor:
-    """The pictures after `step`, brought to the length `eps`."""
-    length = step.flatten(1).norm(dim=1).clamp(min=1e-12)
-    moved = x + step * (eps / length * (1 - 1e-6)).reshape(-1, *[1] * (x.dim() - 1))
-    return moved if clip is None else moved.clamp(*clip)
+    return L2Ball(x, eps, clip).random_point(None)
 
 
 @torch.no_grad()
@@ -239,7 +232,7 @@ def l2_squares(
     step is brought back to the length eps after each square.
     """
     step = torch.randn_like(x[..., :1, :]).sign().expand_as(x).clone()
-    best = _within(x, step, eps, clip)
+    best = L2Ball(x, eps, clip).project(x + eps * step)  # each step is longer than 1
     margin = attacks.margin_loss(model(best), y)
     height, width = x.shape[-2:]
     for query in range(queries - 1):
@@ -251,7 +244,7 @@ def l2_squares(
         tried = step[rows]
         coins = torch.randn_like(tried[..., :1, :1]).sign() * torch.rand(()) * 4
         tried[..., top : top + side, left : left + side] += coins
-        point = _within(x[rows], tried, eps, clip)
+        point = L2Ball(x[rows], eps, clip).project(x[rows] + eps * tried)
         new = attacks.margin_loss(model(point), y[rows])
         better = new > margin[rows]
         for kept, found in ((step, tried), (best, point), (margin, new)):

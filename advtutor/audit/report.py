@@ -94,12 +94,6 @@ class AuditReport:
             return f"Do not believe these numbers yet: {', '.join(self.names)}."
         return "Nothing was found that makes these numbers worthless; they are lower bounds."
 
-    @property
-    def all_settings(self) -> list[tuple[str, str]]:
-        """The settings, what was mended, and whether the audit was cut short."""
-        cut = [("interrupted", "what had been measured is kept")] if self.interrupted else []
-        return [*self.settings.items(), *(("mended to go on", note) for note in self.notes), *cut]
-
     def to_markdown(self) -> str:
         """The report as Markdown, without figures."""
         return self._page("audit.md")
@@ -116,7 +110,10 @@ class AuditReport:
         """`assets/NAME` with the report in its places; its rows go by how much an attack knows."""
         known = {each.name: each for each in self.measured}
         rows = [(known[name], knows) for name, knows in WORDS["attacks"].items() if name in known]
-        return page(name, report=self, rows=rows, words=WORDS, **more)
+        settings = [*self.settings.items(), *(("mended to go on", note) for note in self.notes)]
+        if self.interrupted:
+            settings.append(("interrupted", "what had been measured is kept"))
+        return page(name, report=self, rows=rows, settings=settings, words=WORDS, **more)
 
     def _figures(self) -> Iterator[tuple[str, "plots.Figure"]]:
         """Those that there is something to draw for, each after its caption's name."""

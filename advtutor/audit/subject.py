@@ -1,6 +1,7 @@
 """The network as the audit asks it: in eval mode, its answers counted, repaired and watched."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -42,12 +43,8 @@ class Subject(nn.Module):
         if self.company is not None:
             seen = torch.cat([seen, self.company])
         count = len(seen)
-        try:
+        with refusing(f"the network cannot read pictures {list(x.shape[1:])}"):
             logits = self.model(seen)
-        except Exception as error:
-            raise AuditError(
-                f"the network cannot read pictures {list(x.shape[1:])}: {first_line(error)}"
-            ) from error
         if not isinstance(logits, Tensor):
             raise AuditError(
                 f"the network returns a {type(logits).__name__}; it must return a tensor of "
@@ -65,6 +62,17 @@ def first_line(error: BaseException) -> str:
     """What went wrong, in one line."""
     text = str(error).strip().splitlines()
     return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
+
+
+@contextlib.contextmanager
+def refusing(text: str) -> Iterator[None]:
+    """AuditError with `text` and the cause, for whatever goes wrong in the block."""
+    try:
+        yield
+    except AuditError:
+        raise
+    except Exception as error:
+        raise AuditError(f"{text}: {first_line(error)}") from error
 
 
 def batch_size(x: Tensor) -> int:
