@@ -73,35 +73,24 @@ def largest_entries(case: Case, x: Tensor, value: Callable[[Tensor, Tensor], Ten
 def judge(case: Case, slopes: Slopes) -> None:
     """Note what the gradients and the attacks say against each other."""
     if slopes.nan:
-        case.add("nan", f"the gradient is NaN for {slopes.nan} pictures")
+        case.add("nan.gradient", count=slopes.nan)
     if "chance" in case.found or slopes.nan > 0.05 * len(case.x):
         return
     if slopes.logits > 0.99 and slopes.elsewhere > 0.99:
         why = f" ({case.subject.detached})" if case.subject.detached else ""
-        case.add(
-            "no-gradient",
-            f"the gradient of the logits is exactly zero for {slopes.logits:.0%} of the pictures "
-            f"and for {slopes.elsewhere:.0%} of mixtures and noise{why}"
-            + _against(case, "blind queries"),
-        )
+        case.add("no-gradient", slopes=slopes, why=why + _against(case, "blind queries"))
     elif (slopes.loss > 0.05 and slopes.loss * slopes.n >= 3) or slopes.logits > 0.5:
-        case.add(
-            "vanishing-gradients",
-            f"the gradient of the cross-entropy is exactly zero for {slopes.loss:.0%} of "
-            f"{slopes.n} rightly read pictures, that of the logits for {slopes.logits:.0%}"
-            + _against(case, "PGD, margin"),
-        )
+        case.add("vanishing-gradients", slopes=slopes, against=_against(case, "PGD, margin"))
     elif case.alone:
         seen = sorted((each for each in _masking(case) if each[0] > 0), reverse=True)
         if seen:
-            case.add("masked-gradients", "; ".join(text for _, text in seen[:3]))
+            case.add("masked-gradients", where="; ".join(text for _, text in seen[:3]))
         elif case.comparable and case.subject.draws == 1 and "PGD, harder" in case.broken:
             n, usual = len(case.x), case.broken[CLIMBS[0]]
             first = Measured(CLIMBS[0], n, int(usual.sum()))
             hard = Measured("PGD, harder", n, int((usual | case.broken["PGD, harder"]).sum()))
             if at_least(hard.wrong - first.wrong, n) > 0.05:
-                longer = f"with twice the steps, restarts and the other loss {hard}"
-                case.add("weak-attack", f"{CLIMBS[0]} breaks {first}; {longer}")
+                case.add("weak-attack", first=first, hard=hard)
 
 
 def _against(case: Case, name: str) -> str:

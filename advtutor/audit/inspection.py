@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from advtutor.audit.subject import AuditError, Subject, answers
+from advtutor.audit.subject import WORDS, AuditError, Subject, answers
 
 
 @dataclass
@@ -47,10 +47,15 @@ class Case:
         """The distance from the darkest to the brightest pixel that is possible."""
         return self.clip[1] - self.clip[0]
 
-    def add(self, name: str, evidence: str, mended: str = "") -> None:
-        """Note the finding `name`; one that is there already gets this evidence too."""
-        self.found.setdefault(name, []).append(evidence)
-        self.notes += [mended] if mended else []
+    def add(self, key: str, mended: str = "", /, **values: object) -> None:
+        """Note the finding that `key` names up to its dot, in audit.toml's words with `values`.
+
+        `mended` is the key of the note on what was mended; without it that of the finding.
+        """
+        name = key.partition(".")[0]
+        self.found.setdefault(name, []).append(WORDS["evidence"][key].format(**values))
+        note = WORDS["mended"].get(mended or key) or WORDS["mended"].get(name)
+        self.notes += [note.format(**values)] if note else []
 
 
 def as_tensors(model: Callable, x: object, y: object) -> tuple[Tensor, Tensor]:
@@ -99,8 +104,7 @@ def inspect(case: Case, given: Tensor | None, on: list[str]) -> bool:
     _mode(case, given, on)
     numbers = answers(case.subject.once, case.x).isfinite().all(dim=1)
     if not numbers.all():
-        few = f"it answers {int((~numbers).sum())} of {len(case.x)} pictures with them"
-        case.add("nan", few, "These pictures are left out.")
+        case.add("nan.answers", count=int((~numbers).sum()), n=len(case.x))
         case.x, case.y = case.x[numbers], case.y[numbers]
         if len(case.x) < 2:
             return False
@@ -119,12 +123,7 @@ def _randomness(case: Case) -> None:
     if other:
         classes = torch.stack([each.argmax(1) != first.argmax(1) for each in again]).any(dim=0)
         case.subject.draws = 4
-        case.add(
-            "random",
-            f"asked five times, it changes its logits for {other} of {len(some)} pictures, "
-            f"and its class for {int(classes.sum())}",
-            "The mean of four answers stands for each answer of the network.",
-        )
+        case.add("random", other=other, n=len(some), classes=int(classes.sum()))
 
 
 def _mode(case: Case, given: Tensor | None, on: list[str]) -> None:
@@ -132,9 +131,7 @@ def _mode(case: Case, given: Tensor | None, on: list[str]) -> None:
     if on and (not random or any("Drop" in name or "Norm" in name for name in on)):
         now = answers(case.subject.once, some)
         if changed := len(some) if given is None else int(_differ(given, now, 1e-3).sum()):
-            modes = f"in train mode: {', '.join(on)}"
-            evidence = f"eval mode changes {changed} of {len(some)} answers ({modes})"
-            case.add("train-mode", evidence, "Everything is measured in eval mode.")
+            case.add("train-mode.on", count=changed, n=len(some), on=", ".join(on))
     k = min(16, len(case.x) // 3)
     if k and not random:
         one, two = (answers(case.subject.once, case.x[i : i + 2 * k]) for i in (0, k))
@@ -142,9 +139,7 @@ def _mode(case: Case, given: Tensor | None, on: list[str]) -> None:
         case.alone = other <= k / 2
         if not case.alone:
             case.subject.company = case.x[:32]
-            evidence = f"{other} of {k} answers depend on the other pictures of their batch"
-            mended = "Each batch is shown together with the same 32 pictures."
-            case.add("train-mode", evidence, mended)
+            case.add("train-mode.batch", count=other, n=k)
 
 
 def _differ(a: Tensor, b: Tensor, tolerance: float) -> Tensor:
@@ -172,22 +167,16 @@ def _range(case: Case) -> None:
         ways = [_stretched(x, case.clip, over) for over in ((0, *each), (0, *each[1:]))]
     *right, as_it_was = [_share_right(case, way) for way in (*ways, x)]
     best = max(range(len(ways)), key=right.__getitem__)
+    ends = {"low": low, "high": high, "least": least, "most": most}
     if as_it_was > right[best] + 0.05:
-        case.clip = least, most
-        note = f"The range is taken to be {least:g} to {most:g}."
+        case.clip, mended = (least, most), "range.clip"
     else:
-        case.x = ways[best]
+        case.x, mended = ways[best], "range.stretched"
         if case.eps > case.span / 2:  # it is in the units of the pictures
             case.eps *= case.span / (most - least)
-        note = (
-            f"Such pictures are stretched to {low:g} to {high:g}; so {right[best]:.0%} are read "
-            f"rightly, and {as_it_was:.0%} as they were."
-        )
-    how = f"leave {low:g} to {high:g}: from {least:.4g} to {most:.4g}"
-    if not outside.any():
-        how = f"use less than a two-hundredth of the range {low:g} to {high:g}"
-    count = int((outside if outside.any() else faint).sum())
-    case.add("range", f"{count} of {len(x)} pictures {how}", note)
+    kind, which = ("outside", outside) if outside.any() else ("faint", faint)
+    shares = {"count": int(which.sum()), "n": len(x), "right": right[best], "before": as_it_was}
+    case.add(f"range.{kind}", mended, **ends, **shares)
 
 
 def _stretched(x: Tensor, clip: tuple[float, float], over: tuple[int, ...]) -> Tensor:
@@ -210,11 +199,11 @@ def _eps_units(case: Case, span: float) -> None:
     )
     half = float(pairs.median()) / 2 if len(pairs) else span / 2
     least = span * (0.5 / 255 if case.norm == "linf" else 0.01)
-    pixels = f"eps = {case.eps:.4g} where pixels run from {case.clip[0]:g} to {case.clip[1]:g}"
+    pixels = {"eps": case.eps, "low": case.clip[0], "high": case.clip[1]}
     if case.eps >= half * (1 - 1e-6):
-        case.add("eps-units", f"{pixels}; half-way to a picture of another class is {half:.3g}")
+        case.add("eps-units.large", **pixels, half=half)
     elif case.eps < least * (1 - 1e-6):
-        case.add("eps-units", f"{pixels}; a step that can be seen in the file is {least:.2g}")
+        case.add("eps-units.small", **pixels, least=least)
 
 
 def _probabilities(case: Case) -> None:
@@ -239,12 +228,8 @@ def _probabilities(case: Case) -> None:
             return shares.clamp(min=least).log()
 
         case.subject.undo = log if shares else lambda yes: log(yes) - log(1 - yes)
-        case.add(
-            "probabilities",
-            f"answers lie between {float(raw.min()):.3g} and {float(raw.max()):.3g}, and those for "
-            f"a picture add up to {total:.4g} ± {spread:.2g}",
-            "Logits are computed back from the network's answers.",
-        )
+        low, high = float(raw.min()), float(raw.max())
+        case.add("probabilities", low=low, high=high, total=total, spread=spread)
 
 
 def _labels(case: Case) -> None:
@@ -256,32 +241,31 @@ def _labels(case: Case) -> None:
     guessed = sum(float((read == k).float().mean() * (y == k).float().mean()) for k in y.unique())
     kappa = (accuracy - guessed) / max(1e-9, 1 - guessed)  # Cohen's: 0 for guessing
     by_luck = 3 * (guessed / (n * max(1e-9, 1 - guessed))) ** 0.5  # how far guessing gets
-    agree = f"{int(right.sum())} of {n} answers agree with the labels"
+    agree = {"right": int(right.sum()), "n": n}
     even, confidence = 1 / classes, float(logits.softmax(dim=1).amax(dim=1).mean())
-    evidence = ""
-    if int(y.min()) < 0 or int(y.max()) >= classes:
-        ends = f"labels run from {int(y.min())} to {int(y.max())}"
-        evidence = f"{ends}, the network's classes from 0 to {classes - 1}; {agree}"
+    fault, first, last, renamed, exchanged = "", int(y.min()), int(y.max()), 0, []
+    if first < 0 or last >= classes:
+        fault = "classes"
     elif confidence > even + 0.3 * (1 - even):  # sure enough to have learnt something
         renamed = _renamed(read, y)
         if renamed / n - accuracy > max(0.1, 2 / n**0.5) and renamed / n - guessed > 0.3:
-            evidence = f"{agree}; when the classes are named anew, {renamed} do"
+            fault = "renamed"
         elif exchanged := _exchanged(read, y):
-            names = ", ".join(map(str, exchanged))
-            evidence = f"{agree}; most pictures read as one of {names} have the label of another"
+            fault = "exchanged"
         elif (
             kappa < by_luck and read.bincount().max() < 0.95 * n and not _related(case.x, logits, y)
         ):
-            evidence = f"{agree}, and pictures that look alike have other labels as often as any"
+            fault = "shuffled"
         elif kappa >= 0.3 and accuracy <= 0.9 and _as_sure(logits, right):
-            evidence = f"{agree}, and the network is as sure where they do not"
-    if evidence:
-        note = "The network's answers on the untouched pictures stand for the labels."
-        case.add("labels", evidence, note)
+            fault = "sure"
+    if fault:
+        names, top = ", ".join(map(str, exchanged)), classes - 1
+        ends = {"first": first, "last": last, "top": top}
+        case.add(f"labels.{fault}", **agree, **ends, renamed=renamed, names=names)
         case.y = read
     elif kappa < by_luck:
         most = guessed * n + 3 * (guessed * (1 - guessed) * n) ** 0.5
-        case.add("chance", f"{agree}; by guessing {guessed * n:.0f} would, with luck {most:.0f}")
+        case.add("chance", **agree, guessed=guessed * n, most=most)
 
 
 def _renamed(read: Tensor, y: Tensor) -> int:

@@ -14,7 +14,7 @@ from advtutor import attacks
 from advtutor.attacks import Clip
 from advtutor.attacks.ball import L2Ball
 from advtutor.audit.inspection import Case
-from advtutor.audit.subject import answers, batch_size
+from advtutor.audit.subject import WORDS, answers, batch_size
 
 Attack = Callable[..., Tensor]  # of (model, x, y, eps)
 CLIMBS = ("PGD, cross-entropy", "PGD, margin", "PGD, harder")
@@ -74,9 +74,7 @@ class Plan:
     @classmethod
     def of(cls, budget: float) -> "Plan":
         """The plan for a budget: 1 is the usual one; below 0.1 it comes down to the least."""
-        usual = {"steps": 20, "restarts": 2, "queries": 500, "lessons": 300, "curve": 100}
-        tenth = {"steps": 20, "restarts": 1, "queries": 80, "lessons": 80, "curve": 40}
-        least = {"steps": 10, "restarts": 1, "queries": 10, "lessons": 10, "curve": 10}
+        usual, tenth, least = (WORDS["plan"][name] for name in ("usual", "tenth", "least"))
         small = min(1.0, 10 * budget)
         counts = {n: max(usual[n] * budget, tenth[n] * small, least[n]) for n in usual}
         return cls(**{name: round(count) for name, count in counts.items()})
@@ -95,10 +93,7 @@ class Plan:
         }
 
     def __str__(self) -> str:
-        return (
-            f"PGD {self.steps} steps; harder {2 * self.steps} steps, both losses, starts of each: "
-            f"{self.restarts}; blind queries {self.queries}; substitute {self.lessons} batches"
-        )
+        return WORDS["plan"]["words"].format(plan=self, long=2 * self.steps)
 
 
 def attack_list(case: Case, plan: Plan) -> dict[str, Attack]:

@@ -1,23 +1,19 @@
 """What the audit hands in: text, Markdown, or one HTML page that loads nothing else."""
 
 import base64
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import jinja2
 import torch
 from torch import Tensor
 
 from advtutor.audit.measure import Measured
+from advtutor.audit.subject import ASSETS, WORDS
 
 if TYPE_CHECKING:
     from advtutor import plots
-
-ASSETS = files("advtutor").joinpath("assets")
-WORDS: dict[str, Any] = tomllib.loads(ASSETS.joinpath("audit.toml").read_text(encoding="utf-8"))
 
 
 def page(name: str, **values: object) -> str:

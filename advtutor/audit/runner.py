@@ -14,8 +14,8 @@ from advtutor import attacks
 from advtutor.audit import gradients, measure
 from advtutor.audit.inspection import Case, as_given, as_tensors, inspect
 from advtutor.audit.measure import Measured, Plan
-from advtutor.audit.report import WORDS, AuditReport, Finding
-from advtutor.audit.subject import AuditError, Subject, batch_size
+from advtutor.audit.report import AuditReport, Finding
+from advtutor.audit.subject import WORDS, AuditError, Subject, batch_size
 
 
 def audit(
@@ -55,7 +55,7 @@ def audit(
     low, high = map(float, clip)
     case = Case(Subject(model), x[finite], y[finite], float(eps), norm, (low, high))
     if not finite.all():
-        case.add("nan", f"{int((~finite).sum())} of {len(x)} pictures hold them")
+        case.add("nan.pictures", count=int((~finite).sum()), n=len(x))
     with torch.random.fork_rng(), warnings.catch_warnings():
         torch.manual_seed(seed)
         warnings.simplefilter("ignore", attacks.AttackWarning)
@@ -71,7 +71,7 @@ def audit(
             if case.broken:
                 _fill(report, case)
     if case.subject.not_numbers:
-        case.add("nan", f"it answers {case.subject.not_numbers} attacked pictures with them")
+        case.add("nan.attacked", count=case.subject.not_numbers)
     report.findings = tuple(
         Finding(name, "; ".join(case.found[name]), **words)
         for name, words in WORDS["findings"].items()

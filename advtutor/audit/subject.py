@@ -1,10 +1,16 @@
 """The network as the audit asks it: in eval mode, its answers counted, repaired and watched."""
 
 import contextlib
+import tomllib
 from collections.abc import Callable, Iterator
+from importlib.resources import files
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+ASSETS = files("advtutor").joinpath("assets")
+WORDS: dict[str, Any] = tomllib.loads(ASSETS.joinpath("audit.toml").read_text(encoding="utf-8"))
 
 
 class AuditError(ValueError):
