@@ -69,19 +69,13 @@ class AuditReport:
 
     def __getitem__(self, name: str) -> Measured:
         """The measurement called `name`; KeyError with the names there are."""
-        for each in self.measured:
-            if each.name == name:
-                return each
-        raise KeyError(f"{name!r} was not measured; there are {[m.name for m in self.measured]}")
+        known = {each.name: each for each in self.measured}
+        if name not in known:
+            raise KeyError(f"{name!r} was not measured; there are {list(known)}")
+        return known[name]
 
     def __repr__(self) -> str:
-        lines = [f"{each.name:<20} {each}, n = {each.n}" for each in self.measured]
-        for finding in self.findings:
-            lines += [f"✗ {finding.name}: {finding.sentence}", f"  {finding.evidence}."]
-            lines += [f"  {finding.remedy}"]
-        if self.interrupted:
-            lines.append("The audit was interrupted; this is what had been measured.")
-        return "\n".join([*lines, self.verdict])
+        return self._page("audit.txt").rstrip("\n")
 
     @property
     def verdict(self) -> str:
