@@ -35,6 +35,18 @@ SAID = {
     "sign",
     "other-loss": "the gradient is that of another loss, such as the squared error or the margin: "
     "take F.cross_entropy",
+    "no-ball": "the steps add up to more than eps: after each one, back into the ball around x, "
+    "the image you started from",
+    "keeps-the-best": "the step with the highest loss comes back: it is where the last step ends, "
+    "also where that one has lowered the loss",
+    "length-of-rows": "the length is that of a row, a column or a channel: flatten each image into "
+    "one vector first",
+    "mean-square": "the length is taken for the root of the mean square: it is the root of the sum",
+    "no-label": "y plays no part: a positive score is right for y = +1 only",
+    "right-side-up": "softplus gets +y * (w.x + b), which is small where the model is wrong: turn "
+    "its sign",
+    "largest-weight": "only the largest weight counts here: add all the |w_i|",
+    "mean-weight": "this takes the mean of the |w_i|: it is their sum that counts",
     "ball-around-zero": "the pixels themselves are clamped to [-eps, eps]; it is their distance to "
     "x that may be at most eps",
     "from-x": "each step ends at step_size from x: it starts where the one before it ended, at "
@@ -47,7 +59,7 @@ SAID = {
     "squared": "the weights are squared: take their sizes, w.abs()",
     "eps-255": "eps is divided by 255, but it is in the units of the pixels already: they run "
     "from 0 to 1",
-    "eps-twice": "each pixel moves by 2 * eps: eps is applied twice",
+    "eps-twice": "the step is 2 * eps long: eps is applied twice",
     "upper-only": "nothing exceeds 1 any more, but some pixels are below 0: clamp at both ends",
     "lower-only": "nothing is below 0 any more, but some pixels exceed 1: clamp at both ends",
     "swapped": "the two bounds are exchanged: return the lower one first",

@@ -1,6 +1,5 @@
 """Notes what a function was given, and tells afterwards what it changed."""
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -19,45 +18,26 @@ class Probe(nn.Module):
         return x
 
 
-@dataclass
-class _TensorBefore:
-    value: Tensor
-    requires_grad: bool
-
-
-@dataclass
-class _ModelBefore:
-    state: dict[str, Tensor]
-    modes: list[bool]
-    grads: dict[str, Tensor | None]
-    trainable: dict[str, bool]
-
-
-@dataclass
-class Before:
-    """The arguments of a call as they were before it."""
-
-    tensors: dict[str, _TensorBefore] = field(default_factory=dict)
-    models: dict[str, _ModelBefore] = field(default_factory=dict)
+Before = dict[str, dict[str, Any]]  # of each tensor and each model, by its name
 
 
 def note(arguments: dict[str, Any]) -> Before:
     """Note the state of each tensor and each model among the arguments, by their names."""
-    before = Before()
-    for name, value in arguments.items():
-        if isinstance(value, Tensor):
-            before.tensors[name] = _TensorBefore(value.detach().clone(), value.requires_grad)
-        elif isinstance(value, nn.Module):
-            before.models[name] = _ModelBefore(
-                state={key: one.clone() for key, one in value.state_dict().items()},
-                modes=[module.training for module in value.modules()],
-                grads={
-                    key: None if one.grad is None else one.grad.clone()
-                    for key, one in value.named_parameters()
-                },
-                trainable={key: one.requires_grad for key, one in value.named_parameters()},
-            )
-    return before
+    watched = {k: v for k, v in arguments.items() if isinstance(v, Tensor | nn.Module)}
+    return {name: _state(value) for name, value in watched.items()}
+
+
+def _state(value: Tensor | nn.Module) -> dict[str, Any]:
+    if isinstance(value, Tensor):
+        return {"value": value.detach().clone(), "requires_grad": value.requires_grad}
+    parameters = dict(value.named_parameters())
+    grads = {key: one.grad for key, one in parameters.items()}
+    return {
+        "state": {key: one.clone() for key, one in value.state_dict().items()},
+        "modes": [module.training for module in value.modules()],
+        "grads": {key: None if one is None else one.clone() for key, one in grads.items()},
+        "trainable": {key: one.requires_grad for key, one in parameters.items()},
+    }
 
 
 def changes(before: Before, arguments: dict[str, Any]) -> dict[str, str]:
@@ -68,30 +48,31 @@ def changes(before: Before, arguments: dict[str, Any]) -> dict[str, str]:
     other change of mode), requires-grad-left.
     """
     found: dict[str, str] = {}
-    for name, old in before.tensors.items():
-        tensor = arguments[name]
-        if not _equal(tensor.detach(), old.value):
+    for name, old in before.items():
+        value = arguments[name]
+        if isinstance(value, nn.Module):
+            found |= dict.fromkeys(_model_changes(old, value), name)
+            continue
+        if not _equal(value.detach(), old["value"]):
             found["in-place"] = name
-        if tensor.requires_grad != old.requires_grad:
+        if value.requires_grad != old["requires_grad"]:
             found["requires-grad-left"] = name
-    for name, old_model in before.models.items():
-        found |= dict.fromkeys(_model_changes(old_model, arguments[name]), name)
     return found
 
 
-def _model_changes(old: _ModelBefore, model: nn.Module) -> list[str]:
-    parameters = dict(model.named_parameters())
-    modules = list(model.modules())
-    ran = [mode for module in modules if isinstance(module, Probe) for mode in module.modes]
-    modes = [module.training for module in modules]
+def _model_changes(old: dict[str, Any], model: nn.Module) -> list[str]:
+    new = _state(model)
+    probes = [module for module in model.modules() if isinstance(module, Probe)]
+    ran = [mode for probe in probes for mode in probe.modes]
+    other_modes = old["modes"] != new["modes"]
     found = {
-        "ran-in-training": not any(old.modes) and any(ran),
+        "ran-in-training": not any(old["modes"]) and any(ran),
         "ended-in-eval": ran[-1:] == [False],
-        "weights": any(not _equal(model.state_dict()[key], one) for key, one in old.state.items()),
-        "param-grads": any(not _equal(parameters[key].grad, one) for key, one in old.grads.items()),
-        "frozen": any(parameters[key].requires_grad != one for key, one in old.trainable.items()),
-        "left-training": old.modes != modes and all(modes),
-        "mode-left": old.modes != modes and not all(modes),
+        "weights": not all(_equal(new["state"][key], one) for key, one in old["state"].items()),
+        "param-grads": not all(_equal(new["grads"][key], one) for key, one in old["grads"].items()),
+        "frozen": old["trainable"] != new["trainable"],
+        "left-training": other_modes and all(new["modes"]),
+        "mode-left": other_modes and not all(new["modes"]),
     }
     return [kind for kind, changed in found.items() if changed]
 

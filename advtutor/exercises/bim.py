@@ -115,14 +115,10 @@ EXERCISE = Exercise(
         "each step, so that the next gradient is one of an allowed image",
         "early-stop": "it stops once an image is misread: bim takes all `steps` steps, whatever "
         "the model answers",
-        "keeps-the-best": "the step with the highest loss comes back: bim returns where the last "
-        "step ends, also where that one has lowered the loss",
         "accumulated": "each step follows the sum of all gradients so far, as backward() adds "
         "them up in .grad: take the gradient at x_adv alone, with torch.autograd.grad",
         "projected-too-early": "each round projects first and steps then, so that the last step "
         "may end outside: step, and then project",
-        "no-ball": "the steps add up to more than eps: after each one, back into the ball around "
-        "x, the image you started from",
         "random": "two calls with the same input give different results: bim starts at x itself "
         "and follows the gradient; a random start is PGD's",
     },

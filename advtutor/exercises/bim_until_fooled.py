@@ -104,11 +104,8 @@ EXERCISE = Exercise(
         "is ever misread: ask before the step, and keep it",
         "first-step-by-all": "all pictures take the first step, also one that the model misreads "
         "as it comes: ask before that step too",
-        "keeps-the-best": "the step with the highest loss comes back: a picture that is never "
-        "misread comes back from where its last step ends",
         "only-the-misread": "a picture that is never misread comes back as x: it ends where its "
         "last step ends",
-        "no-ball": "the steps add up to more than eps: after each one, back into the ball around x",
     },
     batched=("x", "y"),
     hints=(

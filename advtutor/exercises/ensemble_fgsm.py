@@ -120,7 +120,6 @@ EXERCISE = Exercise(
         "wrong-label": "the loss is that of the class that the models predict together, not of "
         "the label y",
         "shared-eps": "eps is divided among the models: there is one step, and it is eps long",
-        "no-sign": "the gradient goes in as it is, and is far too small: take its sign",
     },
     batched=("x", "y"),
     hints=(

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from advtutor.checks.differences import cut_at
+from advtutor.checks.differences import cut_at, flat
 from advtutor.checks.engine import Exercise, Run, cases
 
 
@@ -23,11 +23,12 @@ LOW, HIGH = "lower.clamp(min=0)", "upper.clamp(min=0)"
 
 def cut_off(runs: list[Run], wanted: list[Run]) -> tuple[str, str] | None:
     """Whether one number is the most that a bound may be."""
-    pairs = [(-run.result[1], -right.result[1]) for run, right in zip(runs, wanted, strict=True)]
-    least = cut_at(pairs)
+    pairs = zip(runs, wanted, strict=True)
+    ours, due = flat([(run.result, right.result, {}) for run, right in pairs])
+    least = cut_at([(-ours, -due)])
     if least is None:
         return None
-    return "cut-off", f"the upper bounds are cut off at {-least:g}: a ReLU has no upper end"
+    return "cut-off", f"the bounds are cut off at {-least:g}: a ReLU has no upper end"
 
 
 EXERCISE = Exercise(
@@ -56,8 +57,6 @@ EXERCISE = Exercise(
             HIGH: "((lower + upper) / 2).relu() + (upper - lower) / 2",
         },
         "absolute": {LOW: "lower.abs()", HIGH: "upper.abs()"},
-        "cut-at-one": {LOW: "lower.clamp(0, 1)", HIGH: "upper.clamp(0, 1)"},
-        "cut-at-six": {LOW: "lower.clamp(0, 6)", HIGH: "upper.clamp(0, 6)"},
         "swapped": {f"{LOW}, {HIGH}": f"{HIGH}, {LOW}"},
         "another-activation": [
             {LOW: "F.softplus(lower)", HIGH: "F.softplus(upper)"},
@@ -83,8 +82,6 @@ EXERCISE = Exercise(
         "centre-and-radius": "the radius passes unchanged around the middle's ReLU: that is the "
         "rule for a linear layer",
         "absolute": "this is the absolute value: a ReLU turns what is negative into 0",
-        "cut-at-one": "the bounds are cut off at 1 as pixels are: a hidden unit has no upper end",
-        "cut-at-six": "the bounds are cut off at 6, as a ReLU6 does: a ReLU has no upper end",
         "another-activation": "this is another activation, which bends or lets something negative "
         "through: a ReLU is max(z, 0)",
         "negative-part": "what is left is the part below 0: a ReLU passes the part above it",

@@ -66,18 +66,13 @@ EXERCISE = Exercise(
         "squared": "the weights are squared: that is L2 decay; L1 takes their sizes, w.abs()",
         "l2-norm": "this takes the Euclidean length of w; the L1 norm adds the sizes |w_i|",
         "plain-sum": "the weights are added with their signs and cancel: add their sizes, w.abs()",
-        "mean-weight": "this takes the mean of the |w_i|; a norm is their sum",
         "sum-of-losses": "the losses are added up: take their mean over the batch",
-        "no-label": "y plays no part: a positive score is right for y = +1 only",
-        "right-side-up": "softplus gets +y * (w.x + b), which is small where the model is wrong: "
-        "turn its sign",
         "price-without-gradient": "the price of the weights is a plain number here, so no "
         "training step can lower it: leave out .item(), .detach() and no_grad() around it",
         "loss-without-gradient": "the loss of the examples is a plain number here, so only the "
         "price is trained: leave out .item(), .detach() and no_grad() around it",
         "offset-in-the-price": "the offset b is paid for too: the price is that of the weights w "
         "alone",
-        "largest-weight": "only the largest weight is paid for: add all the |w_i|",
         "price-shared": "the price is divided by the number of examples: it stands outside the "
         "mean, as it is",
         "labels-0-1": "the labels are taken for 0 and 1, as binary_cross_entropy_with_logits "

@@ -67,8 +67,6 @@ EXERCISE = Exercise(
         "each pixel may move by eps, and the sum of |w_i| counts",
         "largest-weight": "this divides by the largest |w_i|, as if one pixel alone could move; "
         "all may, at once",
-        "mean-weight": "this divides by the mean of |w_i|: every pixel moves by eps, so it is "
-        "their sum",
         "norm-at-least-one": "||w||_1 is kept from falling below 1: divide by it as it is, however "
         "small",
         "signed-sum": "the weights are added with their signs and cancel: the step takes each "

@@ -58,7 +58,7 @@ EXERCISE = Exercise(
             )
         },
         "squared-lengths": {"ratio[:, None, None, None]": "ratio.square()[:, None, None, None]"},
-        "l1-lengths": {
+        "l1-length": {
             "step.flatten(1).norm(dim=1) / change.flatten(1).norm(dim=1)": (
                 "step.flatten(1).norm(p=1, dim=1) / change.flatten(1).norm(p=1, dim=1)"
             )
@@ -104,8 +104,6 @@ EXERCISE = Exercise(
         "inverted": "the ratio is upside down: it is the length of the step over that of the "
         "change",
         "squared-lengths": "the ratio is that of the squared lengths: take its root",
-        "l1-lengths": "the lengths are sums of absolute values; the Euclidean one is the root of "
-        "the sum of squares",
         "largest-pixels": "the largest change of a pixel is made equal, not the length of the "
         "whole",
         "length-before-the-clip": "the ratio takes the length of the noise as it came: the clip "
@@ -115,8 +113,6 @@ EXERCISE = Exercise(
         "length-of-the-picture": "the length is that of x_adv, the whole picture: take that of "
         "the step, x_adv - x",
         "minus": "the change is taken off: add it, as x + noise does",
-        "length-of-rows": "the lengths are those of a row, a column or a channel: flatten each "
-        "change into one vector first",
     },
     batched=("x", "x_adv", "noise"),
     hints=(

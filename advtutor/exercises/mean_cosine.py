@@ -43,7 +43,7 @@ EXERCISE = Exercise(
         "squared-lengths": {
             "(g.norm(dim=1) * h.norm(dim=1))": "(g.norm(dim=1) * h.norm(dim=1)) ** 2"
         },
-        "l1-lengths": {"g.norm(dim=1) * h.norm(dim=1)": "g.abs().sum(dim=1) * h.abs().sum(dim=1)"},
+        "l1-length": {"g.norm(dim=1) * h.norm(dim=1)": "g.abs().sum(dim=1) * h.abs().sum(dim=1)"},
         "sign-agreement": {
             "(g * h).sum(dim=1) / (g.norm(dim=1) * h.norm(dim=1))": (
                 "(g.sign() == h.sign()).float().mean(dim=1)"
@@ -80,8 +80,6 @@ EXERCISE = Exercise(
         "of h too",
         "squared-lengths": "the inner product is divided by the squares of the lengths: take "
         "their roots",
-        "l1-lengths": "the lengths are sums of absolute values; the cosine takes the Euclidean "
-        "ones",
         "sign-agreement": "this is the share of pixels whose signs agree: take the cosine",
         "signs": "this is the cosine of the signs: take the gradients as they are",
         "centred": "the mean is taken out of each gradient, which makes this a correlation: leave "

@@ -104,12 +104,8 @@ EXERCISE = Exercise(
         "no-range": "the result is in the ball but leaves [0, 1]: clip it to the range of an "
         "image as well",
         "inverted": "the factor is upside down: it is eps over the length",
-        "mean-square": "eps is compared with the root of the mean square: the length is the root "
-        "of the sum",
         "largest-pixel": "eps is compared with the largest change of a pixel: compare it with the "
         "length of the whole step",
-        "length-of-rows": "the length is that of a row, a column or a channel: flatten each step "
-        "into one vector first",
         "put-back": "a step that is too long is given up, and x comes back: shorten it to eps",
         "all-or-none": "as soon as one step is too long, all are brought to the length eps: each "
         "image is shortened where its own step is longer",

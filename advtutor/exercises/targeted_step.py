@@ -75,8 +75,6 @@ EXERCISE = Exercise(
         ],
     },
     says={
-        "mean-square": "the gradient is divided by the root of its mean square, so the step is too "
-        "long: its length is the root of the sum",
         "away": "the step goes up the loss of t, away from the class t: did you write plus for "
         "minus?",
         "prediction": "the loss is that of the predicted class, which the model reads already: "
@@ -96,8 +94,6 @@ EXERCISE = Exercise(
         "step-alone": "this is the step alone: add the image to it",
         "clipped": "the result is clipped to [0, 1] here already, which shortens the step: leave "
         "that to project_l2, which comes next",
-        "length-of-rows": "the length is that of a row, a column or a channel: flatten each image "
-        "into one vector first",
         "nan": "the result holds NaN: an image has no gradient, and 0 is divided by 0; take the "
         "loss over all images of the batch",
     },

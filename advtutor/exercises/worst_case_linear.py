@@ -52,7 +52,6 @@ EXERCISE = Exercise(
         "shared-budget": "eps is divided among the inputs: in the max-norm each of the n inputs "
         "has all of it",
         "no-eps": "eps plays no part: each input moves by exactly eps",
-        "eps-twice": "each input moves by 2 * eps: eps is applied twice",
         "shape": "each example gets a step of its own, a row of [N, n]: y[:, None] makes a column "
         "of the labels, and the weights are the rows",
     },

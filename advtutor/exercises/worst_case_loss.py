@@ -59,18 +59,10 @@ EXERCISE = Exercise(
         "the label whatever the label is, so y does not multiply it",
         "helps-the-model": "the step makes the loss smaller here: the attacker adds eps*||w||_1 "
         "to what softplus sees",
-        "no-label": "y plays no part in the score's sign: a positive score is right for y = +1 "
-        "only",
-        "right-side-up": "softplus gets +y * (w.x + b): that is small where the model is wrong, "
-        "so turn its sign",
         "l2-norm": "this takes the Euclidean length of w; a step with every entry at eps gains "
         "eps times the sum of the sizes |w_i|",
-        "largest-weight": "only the largest weight counts here: every input moves at once, so add "
-        "all the |w_i|",
         "plain-sum": "the weights are added with their signs and cancel: the attacker picks the "
         "sign of each step, so add |w_i|",
-        "mean-weight": "this takes the mean of the |w_i|: the gain is their sum, and grows with "
-        "the dimension",
         "no-eps": "eps plays no part: the step is as large as eps allows",
         "clipped": "the attacked input is clipped to [0, 1]: here it may leave that range",
         "outside": "the gain is added to the finished loss: it is part of the score, and belongs "

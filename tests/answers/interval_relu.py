@@ -60,7 +60,7 @@ def wrong_absolute(lower, upper):
     return lower.abs(), upper.abs()
 
 
-def wrong_cut_at_one(lower, upper):
+def wrong_cut_off__at_one(lower, upper):
     return lower.clamp(0, 1), upper.clamp(0, 1)
 
 
@@ -80,7 +80,7 @@ def wrong_lower_zero(lower, upper):
     return 0 * lower, upper.relu()
 
 
-def wrong_cut_at_six(lower, upper):
+def wrong_cut_off__at_six(lower, upper):
     return torch.nn.functional.relu6(lower), torch.nn.functional.relu6(upper)
 
 

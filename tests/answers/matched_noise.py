@@ -82,7 +82,7 @@ def wrong_squared_lengths(x, x_adv, noise):
     return x + change * (length(x_adv - x) / length(change)) ** 2
 
 
-def wrong_l1_lengths(x, x_adv, noise):
+def wrong_l1_length(x, x_adv, noise):
     change = clipped(x, noise)
     return x + change * length(x_adv - x, p=1) / length(change, p=1)
 

@@ -67,7 +67,7 @@ def wrong_squared_lengths(g, h):
     return ((g * h).sum(1) / ((g**2).sum(1) * (h**2).sum(1))).mean().item()
 
 
-def wrong_l1_lengths(g, h):
+def wrong_l1_length(g, h):
     g, h = flat(g, h)
     return ((g * h).sum(1) / (g.abs().sum(1) * h.abs().sum(1))).mean().item()
 
