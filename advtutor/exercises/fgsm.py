@@ -16,9 +16,38 @@ def fgsm(model, x, y, eps):
     return (x + eps * gradient.sign()).clamp(0, 1).detach()
 
 
+def sign_mistakes(x: str) -> dict[str, Edits | list[Edits]]:
+    """What can stand in the place of the gradient's sign."""
+    sign = "gradient.sign()"
+    return {
+        "image-sign": {sign: f"{x}.detach().sign()"},
+        "no-sign": {".sign()": ""},
+        "gradient-clipped": {sign: "gradient.clamp(-eps, eps) / eps"},
+        "divided-by-max": [
+            {sign: "gradient / gradient.abs().amax((1, 2, 3), keepdim=True)"},
+            {sign: "gradient / gradient.abs().max()"},
+        ],
+        "divided-by-norm": [
+            {sign: "gradient / gradient.square().sum((1, 2, 3), keepdim=True).sqrt()"},
+            {sign: "gradient / gradient.norm()"},
+        ],
+        "mean-step": {sign: "gradient.mean((1, 2, 3), keepdim=True).sign()"},
+    }
+
+
+SIZE_AND_CLIP: dict[str, Edits] = {
+    "eps-255": {"eps *": "eps / 255 *"},
+    "eps-twice": {"eps *": "2 * eps *"},
+    "no-eps": {"eps * ": ""},
+    "no-clip": {".clamp(0, 1)": ""},
+    "upper-only": {".clamp(0, 1)": ".clamp(max=1)"},
+    "lower-only": {".clamp(0, 1)": ".clamp(min=0)"},
+}
+
+
 def step_mistakes(x: str, step: str) -> dict[str, Edits | list[Edits]]:
     """What can be wrong with the step, here and in `bim`: they call the image and its way so."""
-    loss, sign = f"torch.nn.functional.cross_entropy(model({x}), y)", "gradient.sign()"
+    loss = f"torch.nn.functional.cross_entropy(model({x}), y)"
     return {
         "probability": {loss: f"model({x}).softmax(1)[torch.arange(len(y)), y].sum()"},
         "minus": {step: step.replace("+", "-")},
@@ -40,18 +69,7 @@ def step_mistakes(x: str, step: str) -> dict[str, Edits | list[Edits]]:
             {f"model({x}), y": f"model({x}), model(x).argmax(1)"},
         ],
         "first-only": {f"model({x}), y": f"model({x})[:1], y[:1]"},
-        "image-sign": {sign: f"{x}.detach().sign()"},
-        "no-sign": {".sign()": ""},
-        "gradient-clipped": {sign: "gradient.clamp(-eps, eps) / eps"},
-        "divided-by-max": [
-            {sign: "gradient / gradient.abs().amax((1, 2, 3), keepdim=True)"},
-            {sign: "gradient / gradient.abs().max()"},
-        ],
-        "divided-by-norm": [
-            {sign: "gradient / gradient.square().sum((1, 2, 3), keepdim=True).sqrt()"},
-            {sign: "gradient / gradient.norm()"},
-        ],
-        "mean-step": {sign: "gradient.mean((1, 2, 3), keepdim=True).sign()"},
+        **sign_mistakes(x),
     }
 
 
@@ -104,13 +122,8 @@ EXERCISE = Exercise(
         "unmoved": {" + eps * gradient.sign()": ""},
         "step-alone": {"x + eps": "eps"},
         **step_mistakes("x", "x + eps"),
-        "eps-255": {"eps *": "eps / 255 *"},
-        "eps-twice": {"eps *": "2 * eps *"},
-        "no-eps": {"eps * ": ""},
         "ball-only": {".clamp(0, 1)": ".clamp(x - eps, x + eps)"},
-        "no-clip": {".clamp(0, 1)": ""},
-        "upper-only": {".clamp(0, 1)": ".clamp(max=1)"},
-        "lower-only": {".clamp(0, 1)": ".clamp(min=0)"},
+        **SIZE_AND_CLIP,
         "clamped-step": [
             {"(x + eps * gradient.sign()).clamp(0, 1)": "(x + (eps * gradient.sign()).relu())"},
             {"gradient.sign()": "gradient.sign().relu()"},

@@ -4,7 +4,7 @@ import torch
 
 from advtutor.checks.engine import Exercise
 from advtutor.checks.inputs import attack_cases
-from advtutor.exercises.fgsm import off_the_gradient
+from advtutor.exercises.fgsm import SIZE_AND_CLIP, off_the_gradient, sign_mistakes
 
 
 def targeted_fgsm(model, x, target, eps):
@@ -27,26 +27,11 @@ EXERCISE = Exercise(
             {"model(x), target": "-model(x), model(x).argmax(1)"},
             {"model(x), target": "model(x), model(x).argmax(1)", "x - eps": "x + eps"},
         ],
-        "no-sign": {".sign()": ""},
         "softmax-twice": {"model(x)": "model(x).softmax(1)"},
         "logit": {"cross_entropy": "nll_loss"},
-        "image-sign": {"gradient.sign()": "x.detach().sign()"},
-        "divided-by-max": [
-            {"gradient.sign()": "gradient / gradient.abs().amax((1, 2, 3), keepdim=True)"},
-            {"gradient.sign()": "gradient / gradient.abs().max()"},
-        ],
-        "divided-by-norm": [
-            {"gradient.sign()": "gradient / gradient.square().sum((1, 2, 3), keepdim=True).sqrt()"},
-            {"gradient.sign()": "gradient / gradient.norm()"},
-        ],
-        "mean-step": {"gradient.sign()": "gradient.mean((1, 2, 3), keepdim=True).sign()"},
-        "eps-255": {"eps *": "eps / 255 *"},
+        **sign_mistakes("x"),
         "first-only": {"model(x), target": "model(x)[:1], target[:1]"},
-        "eps-twice": {"eps *": "2 * eps *"},
-        "no-eps": {"eps * ": ""},
-        "no-clip": {".clamp(0, 1)": ""},
-        "upper-only": {".clamp(0, 1)": ".clamp(max=1)"},
-        "lower-only": {".clamp(0, 1)": ".clamp(min=0)"},
+        **SIZE_AND_CLIP,
     },
     says={
         "uphill": "the step goes up the loss of the target, away from it: go down, with a minus",

@@ -123,3 +123,7 @@ def wrong_mean_step(model, x, target, eps):
 
 def wrong_eps_255(model, x, target, eps):
     return (x - (eps / 255) * gradient(model, x, target).sign()).clamp(0, 1)
+
+
+def wrong_gradient_clipped(model, x, target, eps):
+    return (x - gradient(model, x, target).clip(-eps, eps)).clamp(0, 1)
