@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 from types import ModuleType
 
+import nbformat
 import pytest
 
 from advtutor._say import TOLD
@@ -15,7 +16,7 @@ from tools.notebooks.build import known_names
 from tools.notebooks.source import ROOT, notebook_path
 from tools.pages import handouts as make_handouts
 from tools.pages import slides as make_slides
-from tools.pages.blocks import blocks, stored
+from tools.pages.blocks import blocks
 
 NAMES = known_names()
 CHROMIUM = next((found for name in make_handouts.BROWSERS if (found := shutil.which(name))), None)
@@ -30,17 +31,17 @@ needs_reveal = pytest.mark.skipif(
 @functools.cache
 def page_of(maker: ModuleType, name: str) -> str:
     """A notebook's page; several tests look at it."""
-    return maker.page_of(name, list(blocks(stored(notebook_path(name, "learner")))))
+    return maker.page_of(name, list(blocks(notebook_path(name, "learner"))))
 
 
 def slides_of(name: str) -> list[make_slides.Slide]:
-    return make_slides.slides(list(blocks(stored(notebook_path(name, "learner")))))
+    return make_slides.slides(list(blocks(notebook_path(name, "learner"))))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_slides_hold_every_section_and_figure(name: str) -> None:
     """Catches a section, a figure, an exercise or a prediction that got lost between slides."""
-    notebook = stored(notebook_path(name, "learner"))
+    notebook = nbformat.read(notebook_path(name, "learner"), as_version=4)
     page = page_of(make_slides, name)
     figures = [
         o for c in notebook.cells for o in c.get("outputs", []) if "image/png" in o.get("data", {})

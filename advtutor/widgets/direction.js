@@ -78,7 +78,8 @@ const directionExplorer = {
       const here = reading(network, movedTo(subject.x, ...both, ...place));
       const [[left, bottom], [right, top]] = [field.at([-REACH, -REACH]), field.at([REACH, REACH])];
       const names = [...regions(classes)].map(([k, { row, column }]) =>
-        letters(field.at([cellAt(column), cellAt(row)]).map((v, i) => v + 6 * i), k, "middle"));
+        letters(field.at([column, row].map((n) => clip(cellAt(n), -0.9 * REACH, 0.9 * REACH)))
+          .map((v, i) => v + 6 * i), k, "middle"));
       const words = directionWords(...place, here, classes);
       field.draw([
         `<image x="${left}" y="${top}" width="${right - left}" height="${bottom - top}" `

@@ -9,7 +9,7 @@ const WIDGETS = { eps: epsExplorer, direction: directionExplorer, dimension: dim
 // keys that are held with others, are left to them.
 
 function render({ model, el }) {
-  const root = make("div", { className: "advtutor-widget" });
+  const root = make("div", { className: "advtutor-widget", role: "group", ariaLabel: `${model.get("kind")} widget` });
   root.addEventListener("keydown", (event) => {
     const held = event.ctrlKey || event.metaKey || event.altKey;
     if (!held && event.key !== "Escape") event.stopPropagation();

@@ -448,6 +448,8 @@ def test_the_widgets_of_a_notebook_move_on_its_page(browser, site, notebook, kin
     page.goto((site / "notebooks" / f"{notebook}.html").as_uri())
     widgets = page.locator(".advtutor-widget")
     assert [widget.get_attribute("data-kind") for widget in widgets.all()] == kinds
+    names = [widget.get_attribute("aria-label") for widget in widgets.all()]
+    assert len(set(names)) == len(kinds) and None not in names  # two may have a slider "eps"
     for widget in widgets.all():
         slider, words = widget.locator("[type=range]").last, widget.locator("> .words")
         if widget.get_attribute("data-kind") == "draw":

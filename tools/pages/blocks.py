@@ -13,7 +13,7 @@ from nbconvert.filters.highlight import Highlight2HTML
 from nbformat import NotebookNode
 
 from advtutor._say import TOLD
-from tools.notebooks.source import NOTEBOOKS, ROOT
+from tools.notebooks.source import CHECKED, NOTEBOOKS, ROOT
 from tools.pages.formulas import offline_markdown
 
 Kind = Literal[
@@ -30,7 +30,6 @@ Kind = Literal[
     "table",
 ]
 
-CHECKED = re.compile(r"^(\w+) = checks\.\1\(\1\)$", re.MULTILINE)
 PREDICTS = re.compile(r"^\w+ = (?:predictions\.)?predict\(")
 # What a notebook shows while somebody works in it, and says nothing on paper or on a wall.
 IDLE = {"bar", "training", "check", "progress"}
@@ -74,9 +73,9 @@ def chosen_notebooks(
     return chosen, paths
 
 
-def blocks(notebook: NotebookNode) -> Iterator[Block]:
+def blocks(path: Path) -> Iterator[Block]:
     """The blocks of a learner's notebook, in its order. What is idle on paper is left out."""
-    for cell in notebook.cells:
+    for cell in nbformat.read(path, as_version=4).cells:
         if cell.cell_type == "markdown":
             yield from _of_markdown(cell.source)
         elif not cell.source.startswith("progress.show("):
@@ -84,11 +83,6 @@ def blocks(notebook: NotebookNode) -> Iterator[Block]:
                 yield code_block(cell.source)
             for output in cell.outputs:
                 yield from _of_output(output)
-
-
-def stored(path: Path) -> NotebookNode:
-    """The notebook at path; FileNotFoundError or ValueError where there is none."""
-    return nbformat.read(path, as_version=4)
 
 
 def linked(page: str, suffix: str) -> str:

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from tools.notebooks.source import ROOT
-from tools.pages.blocks import STYLE, Block, blocks, chosen_notebooks, linked, stored
+from tools.pages.blocks import STYLE, Block, blocks, chosen_notebooks, linked
 
 TEMPLATE = ROOT / "tools" / "pages" / "templates" / "handout.html"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -81,7 +81,7 @@ def main(arguments: list[str] | None = None) -> int:
         chosen.output.mkdir(parents=True, exist_ok=True)
         for path in paths:
             target = chosen.output / f"{path.name[:2]}.pdf"
-            page = page_of(path.stem, list(blocks(stored(path))))
+            page = page_of(path.stem, list(blocks(path)))
             print_pdf(page, target, chromium)
             print(f"wrote {target}")
     except HandoutError as fault:

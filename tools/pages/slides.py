@@ -15,17 +15,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from advtutor.widgets import base
-from tools.notebooks.source import ROOT
+from tools.notebooks.source import CHECKED, ROOT
 from tools.pages import widgets
 from tools.pages.blocks import (
-    CHECKED,
     STYLE,
     Block,
     blocks,
     chosen_notebooks,
     code_block,
     linked,
-    stored,
 )
 from tools.pages.formulas import offline_markdown
 
@@ -191,7 +189,7 @@ def main(arguments: list[str] | None = None) -> int:
     except SlidesError as fault:
         print(f"no slides: {fault}", file=sys.stderr)
         return 1
-    made = {path: list(blocks(stored(path))) for path in paths}
+    made = {path: list(blocks(path)) for path in paths}
     kinds = {kind: None for notebook in made.values() for kind in kinds_of(notebook)}
     widgets.files(chosen.output, kinds)
     for path, notebook in made.items():
