@@ -157,7 +157,8 @@ def test_nearly_all_mutants_are_caught(name: str) -> None:
     usual = list(behaviour(exercise, exercise.reference))
     assert same(usual, behaviour(exercise, exercise.reference)), "the reference has to repeat"
     counted, survivors = 0, []
-    for text, mutant in mutants(exercise):
+    # Half a second for each mutant of a break, whose verdict is a share of digits: every other one.
+    for text, mutant in mutants(exercise)[:: 2 if isinstance(exercise, Break) else 1]:
         if same(usual, behaviour(exercise, mutant)):
             continue
         counted += 1
