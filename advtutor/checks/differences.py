@@ -180,12 +180,11 @@ def _counts(arguments: dict[str, Any]) -> dict[str, float]:
     """The numbers among the arguments, and how many entries the others have."""
     counts = {name: value for name, value in arguments.items() if type(value) in (int, float)}
     for name, value in arguments.items():
-        if isinstance(value, Tensor | nn.ModuleList) and not (
-            isinstance(value, Tensor) and value.dim() == 0
-        ):
+        shape = getattr(value, "shape", ())
+        if shape or isinstance(value, nn.ModuleList):
             counts[f"len({name})"] = len(value)
-            if isinstance(value, Tensor) and value.dim() > 1:
-                counts[f"{name}[0].numel()"] = value[0].numel()
+        if len(shape) > 1:
+            counts[f"{name}[0].numel()"] = value[0].numel()
     return counts
 
 
@@ -267,15 +266,10 @@ def _places(due: Tensor, arguments: dict[str, Any]) -> dict[str, Tensor]:
         "an example is not the first": torch.arange(len(due)).reshape(column) > 0,
     }
     for name, value in arguments.items():
-        if not isinstance(value, Tensor) or not value.is_floating_point() or not value.dim():
-            continue
-        value = value.detach()
-        if value.shape == due.shape[:1]:
-            value = value.reshape(column)
-        elif value.shape != due.shape:
-            continue
-        found |= {f"{name} is negative": value < 0, f"{name} is positive": value > 0}
-        found |= {f"{name} is 0": value == 0}
+        if isinstance(value, Tensor) and value.shape in (due.shape, due.shape[:1]):
+            value = value.detach().reshape(due.shape if value.shape == due.shape else column)
+            found |= {f"{name} is negative": value < 0, f"{name} is positive": value > 0}
+            found |= {f"{name} is 0": value == 0}
     return found
 
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from advtutor.checks.engine import Case, Exercise, Run, cases
+from advtutor.checks.engine import Case, Exercise, Run, cases, same
 
 
 def agreement(read_a, read_b, y):
@@ -31,7 +31,7 @@ def never_both() -> tuple[Tensor, Tensor, Tensor]:
 def where_none(runs: list[Run], wanted: list[Run]) -> tuple[str, str] | None:
     """Whether it is only where no share is due that the result is another one."""
     due = [right.result for right in wanted]
-    if any(run.result != right for run, right in zip(runs, due, strict=True) if right == right):
+    if not all(same(run.result, right) for run, right in zip(runs, due, strict=True) if right >= 0):
         return None
     given = next(run.result for run, right in zip(runs, due, strict=True) if right != right)
     return (
@@ -60,9 +60,6 @@ EXERCISE = Exercise(
         "both-wrong": {"(read_a == read_b)[both]": "both"},
         "out-of-all": {"(read_a == read_b)[both]": "((read_a == read_b) & both)"},
         "count": {".mean()": ".sum()"},
-        "percent": {".mean()": ".mean().mul(100)"},
-        "zero-where-none": {".item()": ".nan_to_num(0.0).item()"},
-        "one-where-none": {".item()": ".nan_to_num(1.0).item()"},
     },
     says={
         "everything": "the examples that both read rightly count too, and there both always "
@@ -80,11 +77,6 @@ EXERCISE = Exercise(
         "out-of-all": "the number of agreements is divided by all examples: divide it by those "
         "that both misread",
         "count": "this is how many there are: divide it by the number that both misread",
-        "percent": "this is in per cent: return the share itself, a number from 0 to 1",
-        "zero-where-none": "where both misread nothing there is no share, and 0 would say "
-        '"never": return float("nan")',
-        "one-where-none": "where both misread nothing there is no share, and 1 would say "
-        '"always": return float("nan")',
         "nan": "it returns NaN where both misread something: do you pick the examples that both "
         "misread, != y and not == y?",
     },

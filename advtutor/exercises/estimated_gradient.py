@@ -62,7 +62,6 @@ EXERCISE = Exercise(
         "points-too-far": {"loss(x + h * v) - loss(x - h * v)": "loss(x + v) - loss(x - v)"},
         "slopes-without-sign": {"slope[:, None, None, None]": "slope.abs()[:, None, None, None]"},
         "divided-by-batch": {"len(directions)": "len(x)"},
-        "sign-of-it": {"return total / len(directions)": "return total.sign()"},
     },
     says={
         "downhill": "the difference is the wrong way round: this points down the loss",
@@ -94,8 +93,6 @@ EXERCISE = Exercise(
         "way is against v",
         "divided-by-batch": "the sum is divided by the number of examples: it is a mean over the "
         "directions",
-        "sign-of-it": "this is the sign of the estimate: return the estimate, and leave the sign "
-        "to the step",
     },
     batched=("x",),
     hints=(

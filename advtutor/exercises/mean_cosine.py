@@ -62,7 +62,6 @@ EXERCISE = Exercise(
         },
         "brackets": {"(g.norm(dim=1) * h.norm(dim=1))": "g.norm(dim=1) * h.norm(dim=1)"},
         "lengths-of-the-batch": {"(g.norm(dim=1) * h.norm(dim=1))": "(g.norm() * h.norm())"},
-        "distance": {"cosine.mean()": "(1 - cosine).mean()"},
         "first-only": {".mean()": "[0]"},
     },
     says={
@@ -93,7 +92,6 @@ EXERCISE = Exercise(
         "brackets": "a / b * c multiplies by c: put brackets around the product of the lengths",
         "lengths-of-the-batch": "the inner product is divided by the lengths of the whole batch: "
         "each image has a length of its own",
-        "distance": "this is 1 minus the cosine: return the cosine itself",
         "first-only": "this is the cosine of the first image: take the mean over the batch",
     },
     hints=(

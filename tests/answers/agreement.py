@@ -68,20 +68,20 @@ def wrong_count(read_a, read_b, y):
     return int(((read_a != y) & (read_b != y) & (read_a == read_b)).sum())
 
 
-def wrong_percent(read_a, read_b, y):
+def wrong_values__percent(read_a, read_b, y):
     return 100 * share(read_a == read_b, (read_a != y) & (read_b != y))
 
 
-def wrong_zero_where_none(read_a, read_b, y):
+def wrong_number_where_none__zero(read_a, read_b, y):
     both = (read_a != y) & (read_b != y)
     return ((read_a == read_b) & both).sum().item() / max(1, both.sum().item())
 
 
-def wrong_percent__zero_where_none(read_a, read_b, y):
-    return 100 * wrong_zero_where_none(read_a, read_b, y)
+def wrong_values__percent__zero_where_none(read_a, read_b, y):
+    return 100 * wrong_number_where_none__zero(read_a, read_b, y)
 
 
-def wrong_one_where_none(read_a, read_b, y):
+def wrong_number_where_none__one(read_a, read_b, y):
     both = (read_a != y) & (read_b != y)
     return 1 - ((read_a != read_b) & both).sum().item() / max(1, both.sum().item())
 

@@ -126,7 +126,7 @@ def wrong_divided_by_batch(loss, x, directions, h):
     return estimate * len(directions) / len(x)
 
 
-def wrong_sign_of_it(loss, x, directions, h):
+def wrong_values__sign_of_it(loss, x, directions, h):
     return averaged(x, slopes_of(loss, x, directions, h), directions).sign()
 
 

@@ -128,7 +128,7 @@ def wrong_lengths_of_the_batch(g, h):
     return ((g * h).flatten(1).sum(1) / (g.norm() * h.norm())).mean().item()
 
 
-def wrong_distance(g, h):
+def wrong_values__distance(g, h):
     g, h = flat(g, h)
     return 1 - F.cosine_similarity(g, h).mean().item()
 
