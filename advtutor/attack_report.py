@@ -1,5 +1,6 @@
 """Whether an attack's result can be believed: the questions that a sound evaluation answers."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -101,7 +102,8 @@ def _about_the_model(model: nn.Module, x: Tensor, y: Tensor) -> list[Finding]:
     with eval_mode(model), torch.no_grad():
         logits = answer(model, x.clone(), y)
     probable = logits.min() >= 0 and (logits.sum(dim=1) - 1).abs().max() < 1e-3
-    loose = sum(m.training and isinstance(m, _CHANGE_IN_EVAL) for m in modules_of(model))
+    change = (nn.modules.dropout._DropoutNd, nn.modules.batchnorm._BatchNorm)
+    loose = sum(m.training and isinstance(m, change) for m in modules_of(model))
     soft = "it returns probabilities: leave the softmax out" if probable else "yes"
     mode = f"{loose} layers in train mode: call model.eval()" if loose else "yes"
     return [
@@ -127,17 +129,16 @@ def _about_the_examples(
             examples(partial(sized, watched, size), model, x, y, guard) for size in (eps, 0.0)
         )
     by, moved = float(still.max()), float(moves.max())
+    low, high = clip or (-math.inf, math.inf)
+    outside = max(0.0, low - float(x_adv.min()), float(x_adv.max()) - high)
+    words = f"outside by up to {outside:.3g}"
     findings = [
         Finding(untouched, "leaves the images alone", "yes" if untouched else "it changes them"),
         Finding(by == 0, "eps = 0 changes nothing", f"moves pixels by up to {by:.3g}"),
         Finding(moved <= eps + 1e-6, "stays in the ball", f"moves pixels by up to {moved:.6g}"),
+        Finding(outside <= 1e-6, f"stays in [{low:g}, {high:g}]", words),
     ]
-    if clip is None:
-        return findings
-    low, high = clip
-    outside = max(0.0, low - float(x_adv.min()), float(x_adv.max()) - high)
-    words = f"outside by up to {outside:.3g}"
-    return [*findings, Finding(outside <= 1e-6, f"stays in [{low:g}, {high:g}]", words)]
+    return findings if clip else findings[:-1]
 
 
 def _about_the_errors(
@@ -173,6 +174,3 @@ def _about_the_errors(
         Finding(own.error >= blind.error - equal, blindly, against(blind)),
         Finding(stuck == 0, "moves every example", f"{stuck} of {own.n} left as they were"),
     ]
-
-
-_CHANGE_IN_EVAL = (nn.modules.dropout._DropoutNd, nn.modules.batchnorm._BatchNorm)

@@ -79,10 +79,8 @@ def _with_weights(model: nn.Module, path: Path) -> nn.Module:
     from safetensors.torch import load_file
 
     try:
-        if path.suffix == ".safetensors":
-            state = load_file(path)
-        else:
-            state = torch.load(path, map_location="cpu", weights_only=True)
+        safe = path.suffix == ".safetensors"
+        state = load_file(path) if safe else torch.load(path, "cpu", weights_only=True)
         model.load_state_dict(state)
     except Exception as error:
         raise AuditError(

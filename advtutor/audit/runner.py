@@ -136,17 +136,15 @@ def _fill(report: AuditReport, case: Case) -> None:
         Measured(name, len(worst), int(wrong.sum()))
         for name, wrong in (*broken.items(), ("worst case", worst))
     )
-    for eps, table in case.curve.items():
-        report.curve_eps.append(eps)
+    report.curve_eps = list(case.curve)
+    for table in case.curve.values():
         for name, wrong in table.items():
             report.curve_n = len(wrong)
             report.curve.setdefault(name, []).append(measure.share_of(wrong))
     climbs = (wrong for name, wrong in broken.items() if name.startswith(("FGSM", "PGD")))
     fresh, climbed = worst & ~clean, _any(climbs, clean)
     # First what no climb found, so that the page shows it.
-    rows = [
-        i for mask in (fresh & ~climbed, fresh & climbed) for i in mask.nonzero()[:, 0].tolist()
-    ]
+    rows = sorted(fresh.nonzero()[:, 0].tolist(), key=climbed.tolist().__getitem__)
     with torch.no_grad():
         for i in rows[:6]:
             answer = int(case.subject(case.made[i : i + 1]).argmax())
@@ -161,9 +159,8 @@ def _surface(case: Case, i: int, axis: list[float]) -> Tensor:
     """The margin around picture `i`: columns towards what broke it, rows along a coin's signs."""
     x, coin = case.x[i], torch.randn_like(case.x[i]).sign()
     way = case.made[i] - x if bool((case.made[i] != x).any()) else torch.randn_like(x)
-    if case.norm == "linf":
-        right, up = way.sign(), coin
-    else:
+    right, up = way.sign(), coin
+    if case.norm == "l2":
         right, up = way / way.norm(), coin / coin.norm()
     plane = torch.stack([x + a * right + b * up for b in axis for a in axis]).clamp(*case.clip)
     margins = [
