@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
-from advtutor import attacks, contest, data, models
+from advtutor import attacks, contest, data, models, training
 from advtutor.audit import supplied
 from advtutor.course.cli import app
 from advtutor.evaluation import evaluate
@@ -277,6 +277,18 @@ def test_the_commands_refuse_in_a_sentence(written: Path, tmp_path: Path) -> Non
     assert "holds no whole contest" in command("judge", tmp_path, status=1)
     assert "has no team" in command("judge", written, status=1)
     assert "judge` first" in command("board", tmp_path, status=1)
+
+
+@pytest.mark.filterwarnings("ignore:training was interrupted")
+def test_ctrl_c_leaves_no_half_trained_network(tmp_path: Path, monkeypatch) -> None:
+    """Catches a contest whose hidden network has learnt nothing."""
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "clean", interrupted)
+    assert "nothing is written" in command("new", tmp_path / "a", status=1)
+    assert not (tmp_path / "a").exists()
 
 
 def test_the_board_loads_nothing_and_takes_names_as_they_are(folder: Path) -> None:
