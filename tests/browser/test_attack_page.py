@@ -453,7 +453,9 @@ def test_the_widgets_of_a_notebook_move_on_its_page(browser, site, notebook, kin
     for widget in widgets.all():
         slider, words = widget.locator("[type=range]").last, widget.locator("> .words")
         if widget.get_attribute("data-kind") == "draw":
+            unmoved = words.inner_text()
             widget.get_by_role("button", name="Attack it").click()
+            expect(words).not_to_have_text(unmoved)
         expect(words).not_to_be_empty()
         before = words.inner_text()
         slider.focus()
