@@ -199,7 +199,9 @@ def curves(
             axis.plot(x, values, label=name, markevery=-(-len(values) // 10), **look)
         axis.set(xlabel=xlabel, ylabel=ylabel)
         whole = all(float(v).is_integer() for v in x)
-        axis.xaxis.set_major_locator(MaxNLocator(nbins="auto" if whole else 6, integer=whole))
+        axis.xaxis.set_major_locator(
+            MaxNLocator("auto" if whole else 6, steps=[1, 2, 2.5, 5, 10], integer=whole)
+        )
         if log:
             axis.set_xscale("log")
             if x[0] > 0 and x[-1] < 100 * x[0]:  # too short for powers of ten

@@ -830,7 +830,7 @@ def test_the_bars_follow_the_runs() -> None:
     ("experiment", "measure", "quoted"),
     [
         ("linear student of the noise", "right", "still reads some ({} to {} %)"),
-        ("as few, no steps", "right", "without any step ({} to {} % beside"),
+        ("as few, no steps", "right", "more than half of that ({} to {} % beside"),
         ("steps half as long", "right", "% beside {} to {} %)"),
         ("labels shifted by one", "read as the next class", "({} to {} % of the digits it reads"),
     ],

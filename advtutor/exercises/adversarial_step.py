@@ -151,8 +151,8 @@ EXERCISE = Exercise(
     trains=True,
     hints=(
         "It is a training step like any other, with adversarial_loss for the loss.",
-        "Compute the loss, clear the old gradients, go backward, let the optimiser step. The loss "
-        "comes first: making x_adv may leave gradients behind that have to be cleared too.",
+        "Set the mode, clear the old gradients, compute the loss, go backward, let the optimiser "
+        "step.",
         "model.train(); optimizer.zero_grad(); loss = adversarial_loss(model, x, y, eps); "
         "loss.backward(); optimizer.step(); return loss.item()",
     ),

@@ -105,8 +105,8 @@ EXERCISE = Exercise(
     },
     says={
         "no-step": "the image comes back as it went in: no step is taken",
-        "one-step": "a single step is taken: repeat it `steps` times, and return after the loop, "
-        "not in it",
+        "one-step": "a single step is taken: repeat it `steps` times, each from where the last one "
+        "ended, and return after the loop, not in it",
         "old-gradient": "each step follows the gradient at x: compute it anew at x_adv, where the "
         "step starts",
         "divided-steps": "each step is eps / steps long: a step is step_size long",

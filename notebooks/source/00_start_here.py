@@ -145,7 +145,7 @@ claim(
 # %% [markdown]
 # **What it shows.** Noise of the same size leaves the answer as it was. On this photo the network is not nervous; it is over-sensitive in particular directions, and the gradient points in one of them. **What it does not show.** Why such directions exist, or how common they are: one photo, one network. [The next notebook](01_linear_explanation.ipynb) begins with that.
 #
-# Move the slider to see how little is enough. Each position makes one step with that $\epsilon$; espresso and consomme lie close, and the answer may flip back. (With the keyboard: Tab to the slider, then the arrow keys.)
+# Move the slider to see how the confidence falls. Each position makes one step with that $\epsilon$; espresso and consomme lie close, and the answer may flip back. (With the keyboard: Tab to the slider, then the arrow keys.)
 
 # %%
 photo_explorer(network, names, photo, label, eps=0.002)

@@ -6,7 +6,7 @@
 # *60 minutes. You need [adversarial training](03_adversarial_training.ipynb). After this notebook you can*
 #
 # - *recognise a masked gradient;*
-# - *name what separates two kinds of networks that nearly the same training produces;*
+# - *name one thing that separates two kinds of networks that nearly the same training produces;*
 # - *break a defence that hides its gradient, and judge by the worst case.*
 
 # %%
@@ -154,7 +154,7 @@ claim("peak-robust", early["PGD"], high=0.05, unit="%", statement="the same, PGD
 # %% [markdown]
 # ## 3. What has the network learnt to read?
 #
-# Against this network, the FGSM step mostly darkens the strokes of its digit and lightens what is around them. Alone, on a black picture, it looks like a dim shadow of the digit. Here are some, and hand-made ones: 0.25 wherever the digit is black, 0 where it is not. They know no gradient and no label.
+# Against this network, the FGSM step mostly darkens the strokes of its digit and lightens what is around them. Alone, on a black picture, it looks like a dim shadow of the digit. Here are some, and hand-made ones: 0.25 wherever the digit is black, 0 where it is not. No gradient and no label goes into them.
 #
 # **Your prediction:** the share of *hand-made* shadows in which the hardened network reads the digit.
 
@@ -204,7 +204,7 @@ claim(
 # %% [markdown]
 # ## 4. Why does one recipe give two kinds of networks?
 #
-# The paper's first network has 240 maxout units a layer (each the largest of several linear sums) and is trained with dropout. Trained again and again by the paper's recipe, such networks come in two kinds. The recipe does not say whether dropout is on or off while the training examples are made. Here are three ways, everything else alike: *dropout off*; *dropout on*, with a new random mask for the pass that learns from the examples; and on with the *same mask* in both passes. A run takes some ten minutes, so these were **measured elsewhere and ship with the course**: five seeds each, 50,000 digits, 12 epochs, $\epsilon = 0.25$ unclipped as in the paper, each epoch measured on 2,000 digits that were held out (20 steps of PGD on 500 of them).
+# The paper's first network has 240 maxout units a layer (each the largest of several linear sums) and is trained with dropout. Trained again and again by the paper's recipe, such networks come in two kinds (notebook 08). The recipe does not say whether dropout is on or off while the training examples are made. Here are three ways, everything else alike: *dropout off*; *dropout on*, with a new random mask for the pass that learns from the examples; and on with the *same mask* in both passes. A run takes some ten minutes, so these were **measured elsewhere and ship with the course**: five seeds each, 50,000 digits, 12 epochs, $\epsilon = 0.25$ unclipped as in the paper, each epoch measured on 2,000 digits that were held out (20 steps of PGD on 500 of them).
 #
 # Three errors are of interest: FGSM's; PGD's; and *transfer*, the error on FGSM examples that were made for another, usual network, without a look at this one.
 #
@@ -234,7 +234,7 @@ plots.curves(
     xlabel="epoch",
     ylabel="error on 2,000 held-out digits",
     percent=True,
-    title="maxout networks, hardened in three ways (bands: five seeds)",
+    title="maxout networks, hardened in three ways (bands: half the range of five seeds)",
 )
 
 # %%
@@ -269,7 +269,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** With dropout off, and with the same mask, FGSM's error falls lowest, and examples made for *another* network break more than the network's own: an attack without its gradients beats one with them, and the gradient is masked. PGD breaks nearly all of these networks' digits. In training FGSM's error falls while PGD's ends near 100 %. Wong, Rice and Kolter call it **catastrophic overfitting** where PGD's error was low before; here it never was. With the same mask a step of 0.1 even breaks more than one of 0.25.
+# **What it shows.** With dropout off, and with the same mask, FGSM's error (unclipped) falls lowest, and examples made for *another* network break more than the network's own: an attack without its gradients beats one with them, and the gradient is masked. PGD breaks nearly all of these networks' digits. In training FGSM's error falls while PGD's ends near 100 %. Wong, Rice and Kolter call it **catastrophic overfitting** where PGD's error was low before; here it never was. With the same mask a step of 0.1 even breaks more than one of 0.25.
 #
 # Dropout as such is not what helps: it is on with the same mask, too. What helped here is that the examples are made with a mask of their own. FGSM's error then stays higher, and is the more honest for it; PGD still breaks 90 %. So the course leaves dropout on in its maxout networks, with a new mask.
 #

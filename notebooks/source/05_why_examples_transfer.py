@@ -278,14 +278,14 @@ plots.matrix(
 )
 
 # %% [markdown]
-# **What it shows.** Softmax regression sees maxout's wrong class on more than half of the examples that both misread, far above the control. The RBF network agrees less than softmax regression does: the paper's order. On other models' examples it is not behind by nearly as much. conv and conv 2, the same network trained twice, agree on most.
+# **What it shows.** Softmax regression sees maxout's wrong class on more than half of the examples that both misread, far above the control. The RBF network agrees less than softmax regression does: the paper's order. On most other models' examples it is hardly behind, or ahead. conv and conv 2, the same network trained twice, agree on most.
 #
 # **What it does not show.** The paper's numbers. Our softmax regression misreads nearly all of maxout's examples, the paper's about two thirds (0.546 / 0.846), so for it counting only common mistakes changes little here and much there.
 
 # %% [markdown]
 # ## 3. What do they share?
 #
-# The paper's answer: a direction. Networks resemble the linear classifier of their task, and that one learns about the same weights from different parts of the training set. Test it where weights can be compared: two softmax regressions, with different seeds, on *disjoint* halves of the training digits. No picture is seen by both.
+# The paper's answer: a direction. Networks resemble the linear classifier of their task, and that one learns nearly the same weights from different parts of the training set. Test it where weights can be compared: two softmax regressions, with different seeds, on *disjoint* halves of the training digits. No picture is seen by both.
 #
 # The measure is the cosine: 1 for the same direction, 0 for a right angle.
 
@@ -515,7 +515,7 @@ def substitute_for(owned, answers):
 
 
 # %% [markdown]
-# Digits are easy to come by: the attacker owns some that no model was trained on, and has no labels for them. Pictures are not always that easy. So a second attacker owns only 50 and makes the rest: move each picture by a gradient-sign step of the current substitute, towards where the substitute changes its mind, and ask the victim what it sees there. Each round doubles the pictures. This is the idea of Papernot and others (2016), who step along the gradient of one output; we step up the loss, away from the answered class.
+# Digits are easy to come by: the attacker owns some that no model was trained on, and has no labels for them. Pictures are not always that easy. So a second attacker owns only 50 and makes the rest: move each picture by a gradient-sign step of the current substitute, and ask the victim what it sees there. Each round doubles the pictures. This is the idea of Papernot and others (2016), who step along the gradient of one output; we step up the loss, away from the answered class.
 #
 # **Your prediction:** after 800 queries, the share of test digits on which the first attacker makes the victim err.
 

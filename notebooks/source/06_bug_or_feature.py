@@ -317,9 +317,16 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** On other pictures the same steps (cut off where a pixel would leave [0, 1]) with the same labels teach little about clean digits. Yet they are marks: of such pictures that it has not seen, a student reads nearly all as labelled (99 %, in the file). So marks alone taught few digits. The control differs in a second thing, though: on other pictures the steps no longer fool the teacher, who reads 5 to 11 % as labelled.
+# **What it shows.** On other pictures the same steps (cut off where a pixel would leave [0, 1]) with the same labels teach little about clean digits. Yet they are marks: of such pictures that it has not seen, a student reads nearly all as labelled (99 %, in the file). So marks alone taught little. This control differs in a second thing, though: on other pictures the steps no longer fool the teacher, who reads 5 to 11 % as labelled.
 #
-# The numbers in brackets are from the same file. Dense and even linear students learn most of it. A part of that is the choice of the pictures, since a linear student of the noisy ones still reads some (33 to 40 %); the rest may be a sum over pixels that the steps carry, and the linear explanation of [notebook 01](01_linear_explanation.ipynb) is not refuted. With random targets about a third of the labels or more are right, and the student is no better for it. With targets shifted by one the digit's own shape predicts the label, and the student wavers between the shape and the step (31 to 41 % of the digits it reads as the next class). Short steps succeed on a few hundred digits only, which teach about as much, but more than half of that without any step (48 to 51 % beside 80 to 85 %); long ones succeed on most and teach less, and sign steps, which are bounded in each pixel and may be longer, teach less, too; adding the digits that were left out does harm.
+# The other rows, with numbers in brackets from the same file:
+#
+# - Dense and even linear students learn most of it. A part of that is the choice of the pictures, since a linear student of the noisy ones still reads some (33 to 40 %). Nothing here refutes the linear explanation of [notebook 01](01_linear_explanation.ipynb).
+# - With random targets about a third of the labels or more are right, and the student is no better for it.
+# - With targets shifted by one the digit's own shape predicts the label, and the student wavers between the shape and the step (31 to 41 % of the digits it reads as the next class).
+# - Short steps succeed on a few hundred digits only. These teach about as much; but the same few without any step already teach more than half of that (48 to 51 % beside 80 to 85 %).
+# - Long steps succeed on most digits and teach less. So do sign steps, which are bounded in each pixel and may be longer.
+# - Adding the digits that were left out does harm.
 #
 # And the last row: digits that a linear network misreads, with its mistakes as their labels and **no steps at all**, teach as much. So the result is not peculiar to adversarial steps: a network's confusions show how it reads.
 

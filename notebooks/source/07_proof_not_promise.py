@@ -270,7 +270,7 @@ claim("loose-small", looseness(small, 0.01), low=1.3, high=5, statement=f"{fall}
 # %% [markdown]
 # ## 3. Is the right class ahead in the whole box?
 #
-# Where the proved lines of all rivals stay below that of the true class, no picture of the box is misread. But that lets the same hidden units take one value for the rival and another for the true class. The lead of rival $j$ is *one* linear function of the same $h$,
+# Where the proved lines of all rivals stay below that of the true class, no picture of the box is misread. But these are two bounds, and each may take other values of the same hidden units. The lead of rival $j$ is *one* linear function of the same $h$,
 #
 # $$z_j - z_y = (W_j - W_y)\,h + b_j - b_y ,$$
 #
@@ -291,7 +291,7 @@ def margin_bound(weight, bias, lower, upper, y):
 margin_bound = checks.margin_bound(margin_bound)
 
 # %% [markdown]
-# The share of digits *without* a proof is the **certified error**. An attack gives a share that is misread for sure, with or without a step. The true error, under the best attack there is, lies between the two:
+# The share of digits *without* a proof, those misread as they are among them, is the **certified error**. An attack gives a share that is surely misread, with or without a step. The true error, under the best attack there is, lies between the two:
 #
 # $$\text{certified error}\ \ge\ \text{true error}\ \ge\ \text{attacked error}.$$
 #
@@ -426,11 +426,11 @@ claim("loose-usual", looseness(usual, 0.01), low=6, statement=f"{fall}, eps=0.01
 # %% [markdown]
 # ## 5. Can a network be trained to be provable?
 #
-# The bounds are differentiable: sums, absolute weights and ReLUs. So train on them. Put the greatest leads in place of the logits, with 0 for the true class, and call them $\overline z$. No lead in the box is larger, so their cross-entropy is at least the loss of every picture in the box. The objective adds it to the usual loss $J$,
+# The bounds are differentiable: sums, absolute weights and ReLUs. So train on them. Put the greatest leads in place of the logits, with 0 for the true class, and call them $\overline z$ (the softmax sees only differences of logits). No lead in the box is larger, so their cross-entropy is at least the loss of every picture in the box. The objective adds it to the usual loss $J$,
 #
-# $$\kappa\,J(z, y) + (1 - \kappa)\,J(\overline z, y), \qquad \kappa = \tfrac12 ,$$
+# $$\kappa\,J(z, y) + (1 - \kappa)\,J(\overline z, y),$$
 #
-# and this is `certify.IntervalBound`. In the first half of the training the box grows from nothing to its full $\epsilon = 0.1$, and $\kappa$ falls from 1 to ½ meanwhile, much as Gowal and others do. Same weights at the start, same digits, same five epochs as the usual network.
+# and this is `certify.IntervalBound`. In the first half of the training the box grows from nothing to its full $\epsilon = 0.1$, and the weight $\kappa$ falls from 1 to ½ meanwhile, much as Gowal and others do. Same weights at the start, same digits, same five epochs as the usual network.
 #
 # **Your prediction:** the share of digits not proved at $\epsilon = 0.1$, ten times the $\epsilon$ above, after the five epochs.
 
@@ -464,7 +464,7 @@ plots.curves(
 
 # %%
 certified_all = certify.certified_error(provable, x, y, 0.1)
-proved_guess.compare(history["not proved"][-1], unit="%")
+proved_guess.compare(certified_all, unit="%")
 claim(
     "ibp-certified",
     certified_all,
@@ -620,7 +620,7 @@ claim(
 # - Bounds pushed through a network prove digits right. An attack bounds the true error from below, a certificate from above.
 # - The gap between them depends on network, bound and attack. Training for the bound narrows it, at a price in clean error.
 #
-# **Misconceptions.** *"No attack has succeeded, so it is robust."* Sections 3 and 4: an attack gives the lower side only. *"Not proved means breakable."* Section 3: bounding leads proves digits that bounding logits leaves open. *"Certified means safe."* Section 6: at half as much $\epsilon$ again, or three pixels to the right, the proof says nothing.
+# **Misconceptions.** *"No attack has succeeded, so it is robust."* Sections 3 and 4: an attack gives the lower side only. *"Not proved means breakable."* Section 3: bounding leads proves digits that bounding logits leaves open. *"Certified means safe."* Section 6: beyond its $\epsilon$, or three pixels to the right, a proof says nothing.
 #
 # **Further reading.** Gowal and others, *On the Effectiveness of Interval Bound Propagation for Training Verifiably Robust Models* (2018, arXiv 1810.12715), section 3, for the rules and the objective. Wong, Kolter, *Provable Defenses against Adversarial Examples via the Convex Outer Adversarial Polytope* (2018, arXiv 1711.00851), section 3, for bounds that are usually tighter. Tjeng, Xiao, Tedrake, *Evaluating Robustness of Neural Networks with Mixed Integer Programming* (2019, arXiv 1711.07356), section 4, for exact answers. Jia, Rinard, *Exploiting Verified Neural Networks via Floating Point Numerical Error* (2020, arXiv 2003.03021), section 1, for what happens when a proof forgets rounding.
 #

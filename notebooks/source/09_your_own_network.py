@@ -73,7 +73,7 @@ fraud_guess
 # %% [markdown]
 # ## 2. What does an audit ask that the offer left out?
 #
-# `audit.audit(model, x, y, eps)` runs attacks that know different things: noise knows nothing; *blind queries* and *transfer* know the network's logits only (transfer trains a network of its own on them, and attacks that); FGSM and PGD know the gradient (PGD of the cross-entropy, of the margin, and *harder*, with twice the steps and both losses). Choose one of the three and audit it. The budget is a tenth of the usual one, to save time.
+# `audit.audit(model, x, y, eps)` runs attacks that know different things: noise knows nothing; *blind queries* and *transfer* know the network's logits only (transfer trains a network of its own on them, and attacks that); FGSM and PGD know the gradient (PGD of the cross-entropy, of the margin, and *harder*, with twice the steps and both losses). Choose one of the three and audit it. The budget is small, to save time.
 
 # %%
 chosen = "cedar"  # or "ash", or "birch"
@@ -173,14 +173,14 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** Birch is a network without any defence. The audit said not to rely on FGSM and PGD alone, and was right; its own worst case, at a tenth of the usual budget, was still far too low. That is why a finding does not end with a better number: it says what to do next; here you removed the decoy and attacked what was left. **What it does not show.** That every fraud shows itself. The audit looks for twelve known faults.
+# **What it shows.** Birch is a network without any defence. The audit said not to rely on FGSM and PGD alone, and was right; its own worst case, on a small budget, was still far too low. That is why a finding does not end with a better number: it says what to do next; here you removed the decoy and attacked what was left. **What it does not show.** That every fraud shows itself. The audit looks for twelve known faults.
 
 # %% [markdown]
 # ## 4. And yours?
 #
 # Put your network and your pictures into the cell below. Any `torch.nn.Module` will do that takes a batch of pictures and returns logits, and any pictures of one size, with pixels from 0 to 1 and the normalisation inside the network. For a large network take few pictures and a small budget: with `progress=True` the audit announces how long it will take. As it stands, the cell audits a linear one.
 #
-# For the ImageNet network of notebook 00 and the course's five photos, with the network's own answers as labels:
+# For the ImageNet network of notebook 00 and the course's five photos, with the network's own answers as labels (some minutes):
 #
 # ```python
 # from advtutor import data

@@ -135,7 +135,7 @@ def solved_title(text: str, name: str) -> str:
     """The first cell of a solved notebook: a title that says so, and the way to the learner's."""
     title, _, rest = text.partition("\n")
     link = f"[{name}](../{name}.ipynb)"
-    back = f"*The solved copy, with every exercise filled in. The notebook to work in: {link}.*"
+    back = f"*The solved copy. The notebook to work in: {link}.*"
     return f"{title} (solved)\n\n{back}\n{rest}".rstrip("\n")
 
 

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from advtutor import models
 from advtutor.claims.experiments.base import Experiment, Run, each, measure
 from advtutor.claims.experiments.digits import (
     UNCLIPPED,
@@ -42,7 +41,7 @@ def certainty(run: Run, name: str) -> float:
 @measure("clean_error", "fgsm_error", "fgsm_confidence", "misread")
 def form(run: Run, maxout: str, name: str) -> tuple[float, ...]:
     """One form on its own examples, and its error on those that fool maxout."""
-    own = evaluate(run.network(name), *run.test, fgsm(loss=models.binary_cross_entropy))
+    own = evaluate(run.network(name), *run.test, fgsm(loss=run.networks[name].loss))
     theirs, seen = classes(run, maxout, maxout, name)
     misread = share(seen != run.test.y, theirs != run.test.y)
     return error(run, name), own.error, own.confidence_on_errors, misread
