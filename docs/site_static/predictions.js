@@ -8,13 +8,13 @@ const made = (tag, properties = {}, ...children) => {
 };
 
 // As the notebook shows numbers: shares in percent, others by three digits.
-const shown = (value, unit) => (unit ? `${value.toFixed(1)} ${unit}` : String(Number(value.toPrecision(3))));
-const numbers = (words) => words.match(/-?[\d.]+/g).map(Number);
+const shown = (value, unit) => (unit === "%" ? `${(100 * value).toFixed(1)} %`
+  : `${Number(value.toPrecision(3))} ${unit}`.trim());
 
 // Each gives the controls, a wish for when there is no answer, and what is said of an answer.
 
-function ofChoices(offers, name, out) {
-  const radios = offers.map((value) => made("input", { type: "radio", name, value }));
+function ofChoices({ prediction, offers, measured }) {
+  const radios = offers.map((value) => made("input", { type: "radio", name: prediction, value }));
   const chosen = () => radios.find(({ checked }) => checked);
   return {
     controls: radios.map((radio) => made("label", {}, radio, radio.value)),
@@ -22,28 +22,29 @@ function ofChoices(offers, name, out) {
     wish: "Choose one first.",
     answer() {
       const { value } = chosen() ?? {};
-      return value && `you predicted: ${value}${out.endsWith(`: ${value}`) ? " (as it came out)" : ""}`;
+      return value && `you predicted: ${value}${value === measured ? " (as it came out)" : ""}`;
     },
   };
 }
 
-function ofNumber(offer, out) {
-  const [low, high] = numbers(offer), [measured] = numbers(out), unit = out.endsWith("%") ? "%" : "";
-  const input = made("input", { type: "number", min: low, max: high, step: "any" });
+function ofNumber({ offers: [offer], low, high, unit, measured }) {
+  const scale = unit === "%" ? 100 : 1;
+  const input = made("input", { type: "number", min: scale * low, max: scale * high, step: "any" });
   return {
     controls: [made("label", {}, `${offer}: `, input, ` ${unit}`)],
     first: input,
     wish: `Give ${offer}.`,
     answer() {
-      const value = input.valueAsNumber, gap = shown(value - measured, unit);
-      return value >= low && value <= high && `you predicted ${shown(value, unit)}, off by ${gap}`;
+      const value = input.valueAsNumber / scale;
+      const gap = measured === null ? "" : `, off by ${shown(value - measured, unit)}`;
+      return value >= low && value <= high && `you predicted ${shown(value, unit)}${gap}`;
     },
   };
 }
 
-for (const place of document.querySelectorAll(".prediction[data-offers]")) {
-  const { prediction, out } = place.dataset, offers = JSON.parse(place.dataset.offers);
-  const asked = offers.length > 1 ? ofChoices(offers, prediction, out) : ofNumber(offers[0], out);
+for (const place of document.querySelectorAll(".prediction[data-asks]")) {
+  const asks = JSON.parse(place.dataset.asks), { prediction, out } = asks;
+  const asked = asks.offers.length > 1 ? ofChoices(asks) : ofNumber(asks);
   const reply = made("p", { role: "status" });
   const form = made("form", { noValidate: true },
     made("fieldset", {}, made("legend", { textContent: "Your prediction" }), ...asked.controls,

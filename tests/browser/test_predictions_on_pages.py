@@ -33,7 +33,7 @@ def visit(browser, site):
 
 
 def outputs(notebook):
-    """The predictions that a stored notebook asks and compares: `{name: (offers, came out)}`."""
+    """What a stored notebook asks: `{name: (offers, what came out in words, as data)}`."""
     asked, out = {}, {}
     for cell in nbformat.read(NOTEBOOKS / f"{notebook}.ipynb", as_version=4).cells:
         for output in cell.get("outputs", []):
@@ -41,12 +41,13 @@ def outputs(notebook):
             if "offers" in told:
                 asked[told["prediction"]] = told["offers"]
             elif "prediction" in told:
-                out[told["prediction"]] = output.metadata[TOLD]["came out"]
-    return {name: (offers, out[name]) for name, offers in asked.items()}
+                here = output.metadata[TOLD]
+                out[told["prediction"]] = here["came out"], here["measured"]
+    return {name: (offers, *out[name]) for name, offers in asked.items()}
 
 
 def asked(page, name):
-    return page.locator(f'.prediction[data-prediction="{name}"]')
+    return page.locator(f'.prediction[data-asks*=\'"prediction": "{name}"\']')
 
 
 def compared(page, name):
@@ -64,7 +65,7 @@ def test_each_prediction_takes_an_answer(visit, folder, notebook):
     page, wanted = visit(folder + notebook), outputs(notebook)
     found = page.locator(".prediction form")
     assert found.count() == len(wanted) > 0
-    for name, (offers, out) in wanted.items():
+    for name, (offers, out, _) in wanted.items():
         place = asked(page, name)
         assert out is None or out not in place.inner_text()
         expect(place.get_by_role("status")).to_be_empty()
@@ -88,8 +89,7 @@ def test_each_prediction_takes_an_answer(visit, folder, notebook):
 def test_numbers_are_compared_as_in_the_notebook(visit):
     """Catches a gap that is not the difference, and an answer outside that counts as one."""
     page = visit("00_start_here")
-    (name, (_, out)) = next(iter(outputs("00_start_here").items()))
-    measured = float(out.split()[1])
+    (name, (_, out, measured)) = next(iter(outputs("00_start_here").items()))
     number, reply = (
         asked(page, name).get_by_role("spinbutton"),
         asked(page, name).get_by_role("status"),
@@ -100,11 +100,11 @@ def test_numbers_are_compared_as_in_the_notebook(visit):
         assert lines(reply) == ["Give a number from 0.0 % to 100.0 %."]
         assert number.get_attribute("aria-invalid") == "true"
         assert lines(compared(page, name)) == [out]
-    for typed in ("40", "12.5", str(measured)):
+    for typed in ("40", "12.5", f"{100 * measured:.1f}"):
         number.fill(typed)
         page.keyboard.press("Enter")
         value = float(typed)
-        words = f"you predicted {value:.1f} %, off by {value - measured:.1f} %"
+        words = f"you predicted {value:.1f} %, off by {value - 100 * measured:.1f} %"
         assert lines(reply) == [out, words]
         assert number.get_attribute("aria-invalid") == "false"
 
@@ -113,7 +113,7 @@ def test_choices_are_answered_with_keys(visit):
     """Catches a choice that keys do not reach, and a right answer that is not called so."""
     page = visit("01_linear_explanation")
     kept = page.evaluate(KEPT)
-    offers, out = outputs("01_linear_explanation")["growth"]
+    offers, out, measured = outputs("01_linear_explanation")["growth"]
     place = asked(page, "growth")
     place.get_by_role("button").press("Enter")
     assert lines(place.get_by_role("status")) == ["Choose one first."]
@@ -121,7 +121,7 @@ def test_choices_are_answered_with_keys(visit):
     page.keyboard.press("Space")
     for choice in offers:
         page.keyboard.press("Enter")
-        same = " (as it came out)" if out.endswith(f": {choice}") else ""
+        same = " (as it came out)" if choice == measured else ""
         assert lines(place.get_by_role("status")) == [out, f"you predicted: {choice}{same}"]
         page.keyboard.press("ArrowDown")
     assert page.evaluate(KEPT) == kept
@@ -148,6 +148,6 @@ def test_it_fits_and_axe_finds_nothing_serious(visit, width, theme):
 def test_without_scripts_the_words_of_the_notebook_stay(visit):
     """Catches an empty place where scripts are off."""
     page = visit("00_start_here", java_script_enabled=False)
-    (name, (_, out)) = next(iter(outputs("00_start_here").items()))
+    (name, (_, out, _)) = next(iter(outputs("00_start_here").items()))
     assert lines(asked(page, name)) == ["Your prediction: a number from 0.0 % to 100.0 %"]
     assert lines(compared(page, name)) == [out]

@@ -235,18 +235,17 @@ def ask(notebook: NotebookNode) -> None:
         (output, output.get("data", {}).get(TOLD, {}), output.get("metadata", {}).get(TOLD, {}))
         for output in outputs
     ]
-    came_out = {
-        told["prediction"]: here["came out"] for _, told, here in about if "came out" in here
-    }
-    for output, told, _ in about:
+    came_out = {told["prediction"]: here for _, told, here in about if "came out" in here}
+    for output, told, here in about:
         name = told.get("prediction")
         if name is None:
             continue
-        words = out = came_out[name] or RIDDLE
+        words = out = came_out[name]["came out"] or RIDDLE
         kept = {"compares": name}
         if "offers" in told:
             words = output.data["text/plain"]
-            kept = {"prediction": name, "out": out, "offers": json.dumps(told["offers"])}
+            asked = {**told, **here, "out": out, "measured": came_out[name]["measured"]}
+            kept = {"asks": json.dumps(asked)}
         data = "".join(f' data-{key}="{html.escape(value)}"' for key, value in kept.items())
         output.data["text/html"] = (
             f'<div class="prediction"{data}><pre>{html.escape(words)}</pre></div>'
