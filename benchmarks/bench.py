@@ -313,7 +313,7 @@ def frames(model: nn.Module, rounds: int) -> list[Row]:
         browser = playwright.chromium.launch(executable_path=chromium, args=switches)
         for name, explorer in explorers.items():
             page = browser.new_page()
-            page.set_content(f"<style>{css()}</style>{place(explorer)}")
+            page.set_content(f"<style>{css()}</style>{place(explorer.kind)}")
             page.add_script_tag(
                 content=f"{state_script(explorer)}(() => {{{script()}\n{mount()}}})()"
             )
