@@ -847,3 +847,16 @@ def test_notebook_06_quotes_what_ships(experiment: str, measure: str, quoted: st
     assert len(values) == 3
     text = read_source(source_path("06_bug_or_feature"))
     assert quoted.format(min(values), max(values)) in text
+
+
+def test_notebook_08_quotes_one_training_on_two_machines() -> None:
+    """Catches a pair that ships no longer, or was not trained by one recipe with one seed."""
+    places = {"shorter": "adversarial, as long", "sizes": "240 units, half as long"}
+    found = {r.experiment: r for r in ledger.shipped() if r.experiment in places and r.seed == 0}
+    networks = EXPERIMENTS["shorter"].networks, EXPERIMENTS["sizes"].networks
+    assert (
+        networks[0]["adversarial, as long"] == networks[1]["adversarial, 240 units, half as long"]
+    )
+    errors = [found[name].number(of, "fgsm_error") for name, of in places.items()]
+    quoted = "of {:.1%} on one machine and {:.1%} on another".format(*errors).replace("%", " %")
+    assert quoted in read_source(source_path("08_the_paper_in_numbers"))
