@@ -36,8 +36,9 @@ class Server(NamedTuple):
     config: Path
 
 
+@pytest.fixture(scope="session", autouse=True)
 def _look_for_the_browser() -> None:
-    """Skip where the browser tests are not wanted; fail where they are and cannot run."""
+    """Skip every test here where none is wanted; fail where they are and cannot run."""
     if not WANTED:
         pytest.skip("a browser test: make browser-test runs it")
     if fault := _missing():
@@ -57,7 +58,6 @@ def _missing() -> str | None:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The server of `advtutor lab`, with settings of its own, on a copy of the notebooks."""
-    _look_for_the_browser()
     folder, state = tmp_path_factory.mktemp("course"), tmp_path_factory.mktemp("state")
     shutil.copytree(ROOT / "notebooks", folder / "notebooks")
     (state / "config" / "labconfig").mkdir(parents=True)
@@ -110,7 +110,6 @@ def _wait_until_it_answers(running: subprocess.Popen, address: str) -> None:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[object]:
     """Chromium without a window."""
-    _look_for_the_browser()
     from playwright.sync_api import sync_playwright
 
     switches = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
