@@ -18,9 +18,9 @@ from advtutor.claims.experiments import (
     section_6,
     section_7,
     section_8,
-    varied,
 )
 from advtutor.claims.experiments.section_9 import Ensemble
+from advtutor.claims.experiments.table import TABLE
 from advtutor.claims.trained import Recipe, Trained
 from advtutor.data import CIFAR10, Split
 
@@ -285,7 +285,7 @@ def test_what_is_added_is_hardened_minus_usual() -> None:
 
 def test_the_shorter_trainings_compare_equal_lengths() -> None:
     """Catches a gain in clean error that is the longer training's."""
-    names = [*varied.SHORTER, "softmax", "RBF"]
+    names = EXPERIMENTS["shorter"].networks
     networks = {name: models.MLP((16,), seed=i) for i, name in enumerate(names)}
     run = a_run(networks)
     x, y = run.test
@@ -300,7 +300,7 @@ def test_the_shorter_trainings_compare_equal_lengths() -> None:
 
 def test_each_row_of_the_shorter_trainings_is_the_same_number() -> None:
     """Catches a shorter training's number beside a row that measures another one."""
-    for id, of in varied.OF_ROWS.items():
+    for of, id in ((of, id) for of, *ids in TABLE["rows_of_shorter"] for id in ids):
         claim = paper_claims()[id]
         EXPERIMENTS["shorter"].check(of, claim.number)
         theirs, ours = (

@@ -26,8 +26,9 @@ import advtutor
 from advtutor import training
 from advtutor.claims import command, executors, ledger, paper, paper_claims, runs, trained, verdict
 from advtutor.claims.executors import Place
-from advtutor.claims.experiments import EXPERIMENTS, Experiment, section_5
+from advtutor.claims.experiments import EXPERIMENTS, Experiment
 from advtutor.claims.experiments.base import measure
+from advtutor.claims.experiments.table import RECIPES
 from advtutor.claims.runs import Kept, ReproduceError, Result, Task, run_all, tasks
 from advtutor.claims.trained import Recipe
 from advtutor.course.cli import app
@@ -367,7 +368,7 @@ def test_early_stopping_looks_at_held_out_digits_only(tmp_path: Path) -> None:
 
 def test_classes_are_numbered_from_zero() -> None:
     """Catches 3 against 7 trained on all ten digits, or with the labels 3 and 7."""
-    few = section_5.LOGISTIC.only(toy_split())
+    few = RECIPES["logistic"].only(toy_split())
     assert len(few.x) == 60 and few.y.unique().tolist() == [0, 1]
     assert torch.equal(few.x[0], toy_split().x[3])
 

@@ -16,7 +16,7 @@ from advtutor._files import whole_file
 from advtutor.claims import verdict
 from advtutor.claims.cell import band
 from advtutor.claims.experiments import EXPERIMENTS
-from advtutor.claims.experiments.varied import OF_ROWS
+from advtutor.claims.experiments.table import TABLE
 from advtutor.claims.paper import PaperClaim, fill, paper_claims
 from advtutor.claims.runs import Result
 from advtutor.claims.verdict import RULE, VERDICTS
@@ -212,7 +212,7 @@ def shorter_trainings(results: Sequence[Result]) -> str:
     """What the first edition's shorter trainings gave for the same rows, as a Markdown table."""
     rows = {row.claim.id: row for row in ledger(results)}
     table = []
-    for id, of in OF_ROWS.items():
+    for of, id in ((of, id) for of, *ids in TABLE["rows_of_shorter"] for id in ids):
         claim = rows[id].claim
         found: dict[str, list[float]] = {"shorter": [], "brighter": []}
         for result in results:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from advtutor import attacks, data, training
 from advtutor.claims.crafting import WAYS
-from advtutor.claims.experiments.section_6 import ADVERSARIAL
+from advtutor.claims.experiments.table import RECIPES
 from advtutor.claims.trained import untrained
 from advtutor.evaluation import evaluate
 
@@ -125,7 +125,7 @@ def measured(model: nn.Module, x: Tensor, y: Tensor, strangers: Tensor) -> list[
 def main() -> None:
     digits = data.mnist().train
     x, y = digits.x[TRAIN : TRAIN + N], digits.y[TRAIN : TRAIN + N]
-    recipe = replace(ADVERSARIAL, epochs=EPOCHS)
+    recipe = replace(RECIPES["adversarial"], epochs=EPOCHS)
     known = TARGET.read_text(encoding="utf-8").splitlines() if TARGET.exists() else []
     done = {tuple(row.split(",")[:2]) for row in known}
     with TARGET.open("a", newline="", encoding="utf-8") as file:

@@ -16,13 +16,16 @@ from tqdm import tqdm
 
 import advtutor
 from advtutor import attacks
-from advtutor.claims.experiments.varied import SHORTER
+from advtutor.claims.experiments.table import RECIPES
 from advtutor.claims.trained import trained
 from advtutor.claims.weights import FOLDER
 from advtutor.data import mnist
 from advtutor.evaluation import evaluate
 
-NETWORKS = {"maxout": SHORTER["maxout"], "maxout-adversarial": SHORTER["adversarial"]}
+NETWORKS = {
+    "maxout": RECIPES["short"],
+    "maxout-adversarial": RECIPES["short, adversarial, 24 epochs"],
+}
 SEED = 0
 DEFAULT_STORE = Path("build/networks")
 

@@ -1,6 +1,6 @@
 """What an experiment is: the networks that it needs, the numbers that it gives, and one run."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -93,17 +93,19 @@ class Measure:
         return {name: value for name, value in named if value is not None}
 
 
+MEASURES: dict[str, Measure] = {}  # by the name that the table of experiments has for them
+
+
 def measure(*numbers: str, perhaps: tuple[str, ...] = ()) -> Callable[[Callable], Measure]:
     """Make a `Measure` of a function that gives these numbers: one, or a tuple of several."""
-    return lambda function: Measure(function, numbers, perhaps)
+
+    def of(function: Callable) -> Measure:
+        return MEASURES.setdefault(function.__name__, Measure(function, numbers, perhaps))
+
+    return of
 
 
 Parts = Mapping[str, Sequence[tuple]]  # by name: measures, each with its networks
-
-
-def each(names: Iterable[str], *measures: Measure) -> dict[str, list[tuple]]:
-    """Parts that measure the same on each of these networks."""
-    return {name: [(measure, name) for measure in measures] for name in names}
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from torch import Tensor
 
 from advtutor import attacks
 from advtutor.claims.experiments.base import Run, measure
+from advtutor.claims.experiments.table import settings
 from advtutor.evaluation import Attack, evaluate, predict
 
-EPS = 0.25  # of every digit experiment
-UNCLIPPED = {"eps": EPS, "clip": None}  # the paper mentions no clipping
+EPS = settings("maxout")["eps"]  # of every digit experiment
 RUBBISH = 10_000  # pictures of Gaussian noise
 
 

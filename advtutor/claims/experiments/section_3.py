@@ -3,7 +3,7 @@
 import torch
 
 from advtutor import linearity
-from advtutor.claims.experiments.base import Experiment, Run, measure
+from advtutor.claims.experiments.base import Run, measure
 from advtutor.claims.experiments.digits import EPS
 
 
@@ -19,6 +19,3 @@ def growth(run: Run) -> tuple[float, ...]:
     promised = linearity.aligned_change(weight, EPS)
     moved = (weight * (EPS * weight.sign())).sum(dim=1)
     return *units.exponents, float((moved / promised - 1).abs().max())
-
-
-EXPERIMENTS = [Experiment("growth", {}, {"units": [(growth,)]}, {"eps": EPS}, quick=True)]

@@ -1,47 +1,16 @@
-"""Section 4: networks under one step; a photo (Figure 1); CIFAR-10. Their rubbish (appendix A)."""
+"""Section 4: a photo (Figure 1), and CIFAR-10."""
 
-from dataclasses import replace
 from functools import partial
 
 import torch
 
 from advtutor import attacks, data, models
-from advtutor.claims.experiments.base import Experiment, Run, each, measure
-from advtutor.claims.experiments.digits import UNCLIPPED, errors, rubbish
-from advtutor.claims.trained import Recipe
+from advtutor.claims.experiments.base import Run, measure
+from advtutor.claims.experiments.table import RECIPES, settings
 from advtutor.evaluation import evaluate, predict
 
-SOFTMAX = Recipe("SoftmaxRegression", epochs=5, lr=0.1)
-SOFTMAX_LENGTHS = {
-    "softmax": SOFTMAX,
-    "softmax, 1 epoch": replace(SOFTMAX, epochs=1),
-    "softmax, 20 epochs": replace(SOFTMAX, epochs=20),
-}
-# 240 units with five pieces, dropout, SGD. The paper says neither for how long it was trained nor
-# at which rate; `RECIPE` says what we took.
-SHORT_MAXOUT = Recipe("Maxout", epochs=12, lr=0.3, options={"units": 240, "pieces": 5})
-MAXOUT = replace(SHORT_MAXOUT, model="BrighterMaxout", epochs=48)
-RECIPE = """
-The maxout networks of 240 units follow the example that the library pylearn2 published for maxout
-on MNIST, as near as our time permits: five pieces, dropout of 0.2 and 0.5, first weights within
-±0.005, weights shortened to 1.9365, batches of 100, a momentum that rises from 0.5 to 0.7, and
-pixels that dropout keeps but does not rescale. What differs: the rate starts at 0.3 and falls to
-zero in a straight line (there at 0.1, by a little after each batch), and a training ends after 48
-epochs, an adversarial one after 60 (there when a hundred epochs have brought nothing on held-out
-digits, before the last training on all of them).
-""".strip()
-# CIFAR-10's network, with as many units as pylearn2's, in a training that a GPU does in minutes.
-CIFAR = Recipe(
-    "ConvMaxout",
-    epochs=30,
-    lr=1e-3,
-    options={"channels": (96, 192, 192), "units": 500},
-    optimizer="one_cycle_adam",
-    batch_size=128,
-    data="cifar10",
-)
-CIFAR_JPEG = replace(CIFAR, data="cifar10_jpeg")
-CIFAR_EPS = 0.1  # in the units of the paper's preprocessed pictures
+SOFTMAX = RECIPES["softmax"]
+CIFAR_EPS = settings("cifar")["eps"]  # in the units of the paper's preprocessed pictures
 
 
 @measure("confidence_before", "confidence_in_the_wrong_class", "right_under_noise")
@@ -84,36 +53,3 @@ def colour(run: Run, name: str) -> tuple[float, ...]:
         (sure > 0.5).float().mean().item(),
         torch.cat(fooled).float().mean().item(),
     )
-
-
-EXPERIMENTS = [
-    Experiment(
-        "imagenet",
-        {},
-        {"photo": [(photo,)]},
-        {"eps": 0.007, "clip": [0, 1]},
-        seeds=1,
-        quick=True,
-    ),
-    Experiment(
-        "softmax",
-        SOFTMAX_LENGTHS,
-        each(SOFTMAX_LENGTHS, errors, rubbish),
-        UNCLIPPED,
-        minutes=0.5,
-        quick=True,
-    ),
-    Experiment(
-        "maxout", {"maxout": MAXOUT}, each(["maxout"], errors, rubbish), UNCLIPPED, minutes=9
-    ),
-    *(
-        Experiment(
-            name,
-            {"conv": recipe},
-            each(["conv"], colour),
-            {"eps": CIFAR_EPS, "clip": None},
-            minutes=600,
-        )
-        for name, recipe in [("cifar", CIFAR), ("cifar-jpeg", CIFAR_JPEG)]
-    ),
-]

@@ -1,26 +1,15 @@
-"""Section 6: adversarial training, its controls with noise, and the large network."""
+"""Section 6: what adversarial training does to a network."""
 
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
 
 from advtutor import attacks
-from advtutor.claims.experiments.base import Experiment, Run, each, measure
-from advtutor.claims.experiments.digits import EPS, UNCLIPPED, error, errors, fgsm
-from advtutor.claims.experiments.section_4 import MAXOUT
-from advtutor.claims.trained import Recipe
+from advtutor.claims.experiments.base import Run, measure
+from advtutor.claims.experiments.digits import EPS, error, fgsm
 from advtutor.data import Split
 from advtutor.evaluation import evaluate
-
-ADVERSARIAL = replace(MAXOUT, objective="adversarial", epochs=60)
-SIGN_NOISE = replace(MAXOUT, objective="sign noise")
-UNIFORM_NOISE = replace(MAXOUT, objective="uniform noise")
-LARGE = replace(MAXOUT, options={"units": 1600, "pieces": 5})
-LARGE_ADVERSARIAL = replace(ADVERSARIAL, options=LARGE.options)
-LARGE_LONGER = replace(LARGE, epochs=ADVERSARIAL.epochs)  # as long as the adversarial training
-LARGE_STOPPED = replace(LARGE_ADVERSARIAL, examples=50_000, held_out=10_000, stop_on="FGSM error")
 
 
 @measure("made_for_usual_read_by_hardened", "made_for_hardened_read_by_usual")
@@ -84,32 +73,7 @@ def stopping(run: Run, name: str) -> tuple[Any, ...]:
     return len(epochs), 1 + errors.index(best), best, after, errors, clean
 
 
-def one(name: str, recipe: Recipe, minutes: float, seeds: int | None = None) -> Experiment:
-    """The errors of one network, or the course of its training if that was watched."""
-    measure = stopping if recipe.stop_on else errors
-    networks = {"maxout": recipe}
-    return Experiment(name, networks, each(networks, measure), UNCLIPPED, minutes, seeds)
-
-
-_BOTH = {"maxout": MAXOUT, "adversarial": ADVERSARIAL}
-_LARGE_BOTH = {"maxout": LARGE, "adversarial": LARGE_ADVERSARIAL}
-_TWO = ("maxout", "adversarial")
-_HARDENED = {**each(["adversarial"], errors), "both": [(transfer, *_TWO), (gain, *_TWO)]}
-
-EXPERIMENTS = [
-    Experiment("maxout-adversarial", _BOTH, _HARDENED, UNCLIPPED, minutes=28),
-    Experiment("weights", _BOTH, {"both": [(concentration, *_TWO)]}, minutes=28),
-    Experiment(
-        "PGD",
-        {"adversarial": ADVERSARIAL},
-        each(["adversarial"], pgd),
-        {**UNCLIPPED, "steps": 40, "digits": 1000},
-        minutes=20,
-    ),
-    one("maxout-sign-noise", SIGN_NOISE, minutes=14),
-    one("maxout-uniform-noise", UNIFORM_NOISE, minutes=14),
-    one("large", LARGE, minutes=110),
-    Experiment("large-adversarial", _LARGE_BOTH, _HARDENED, UNCLIPPED, minutes=340),
-    one("large-longer", LARGE_LONGER, minutes=140),
-    one("large-stopping", LARGE_STOPPED, minutes=190),
-]
+@measure("fgsm_error")
+def one_step(run: Run, name: str) -> float:
+    """The error of a network on its own examples, unclipped."""
+    return evaluate(run.network(name), *run.test, fgsm()).error

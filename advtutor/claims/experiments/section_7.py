@@ -1,35 +1,11 @@
 """Section 7: the shallow RBF network, and the forms and lengths that the paper leaves open."""
 
-from dataclasses import replace
-
-from advtutor.claims.experiments.base import Experiment, Run, each, measure
-from advtutor.claims.experiments.digits import (
-    UNCLIPPED,
-    agreement,
-    classes,
-    error,
-    errors,
-    fgsm,
-    rubbish,
-    share,
-)
-from advtutor.claims.experiments.section_4 import MAXOUT
-from advtutor.claims.trained import Recipe
+from advtutor.claims.experiments.base import Run, measure
+from advtutor.claims.experiments.digits import classes, error, fgsm, share
+from advtutor.claims.experiments.table import TABLE
 from advtutor.evaluation import evaluate, predict
 
-RBF = Recipe(
-    "RBF", epochs=3, lr=1e-2, objective="yes or no", optimizer="one_cycle_adam", batch_size=128
-)
-RBF_FORMS = {
-    "RBF, 1 epoch": replace(RBF, epochs=1),
-    "RBF, 2 epochs": replace(RBF, epochs=2),
-    "RBF": RBF,
-    "RBF, 5 epochs": replace(RBF, epochs=5),
-    "RBF, 20 epochs": replace(RBF, epochs=20),
-    "RBF, one width": replace(RBF, model="IsotropicRBF"),
-    "RBF, rank 20": replace(RBF, model="LowRankRBF", lr=3e-3),
-    "RBF, shared softmax": replace(RBF, model="SoftmaxRBF", objective="clean"),
-}
+RBF_FORMS = TABLE["experiments"]["RBF-forms"]["forms"]
 
 
 @measure("clean_confidence")
@@ -45,18 +21,3 @@ def form(run: Run, maxout: str, name: str) -> tuple[float, ...]:
     theirs, seen = classes(run, maxout, maxout, name)
     misread = share(seen != run.test.y, theirs != run.test.y)
     return error(run, name), own.error, own.confidence_on_errors, misread
-
-
-EXPERIMENTS = [
-    Experiment(
-        "RBF", {"RBF": RBF}, each(["RBF"], errors, rubbish, certainty), UNCLIPPED, quick=True
-    ),
-    Experiment(
-        "RBF-forms",
-        {"maxout": MAXOUT, **RBF_FORMS},
-        {name: [(form, "maxout", name), (agreement, "maxout", name)] for name in RBF_FORMS},
-        UNCLIPPED,
-        minutes=10,
-        seeds=3,
-    ),
-]

@@ -6,12 +6,11 @@ import torch
 from torch import Tensor
 
 from advtutor import attacks, linearity
-from advtutor.claims.experiments.base import Experiment, Parts, Run, each, measure
-from advtutor.claims.experiments.digits import EPS, UNCLIPPED, agreement, classes, share
-from advtutor.claims.experiments.section_4 import MAXOUT, SOFTMAX
-from advtutor.claims.experiments.section_7 import RBF
+from advtutor.claims.experiments.base import Run, measure
+from advtutor.claims.experiments.digits import EPS, classes, share
+from advtutor.claims.experiments.table import settings
 
-DIGITS = 200  # along whose lines the logits are followed
+DIGITS = settings("line")["digits"]  # along whose lines the logits are followed
 
 
 @measure("one_wrong_class")
@@ -52,34 +51,3 @@ def pair(run: Run, maxout: str, softmax: str, rbf: str) -> tuple[float, ...]:
         return share(one == other, (one != run.test.y) & (other != run.test.y))
 
     return alike(maxout), alike(softmax)
-
-
-AGREEMENT: Parts = {
-    "softmax": [(agreement, "maxout", "softmax")],
-    "RBF": [(agreement, "maxout", "RBF")],
-    "softmax and RBF": [(pair, "maxout", "softmax", "RBF")],
-}
-
-EXPERIMENTS = [
-    Experiment(
-        "line",
-        {"maxout": MAXOUT},
-        each(["maxout"], line),
-        {"eps": [-10, 10], "clip": None, "digits": DIGITS},
-        minutes=9,
-    ),
-    Experiment(
-        "straight",
-        {"maxout": MAXOUT},
-        each(["maxout"], straight),
-        {"eps": [0, EPS], "clip": None, "digits": DIGITS},
-        minutes=9,
-    ),
-    Experiment(
-        "agreement",
-        {"maxout": MAXOUT, "softmax": SOFTMAX, "RBF": RBF},
-        AGREEMENT,
-        UNCLIPPED,
-        minutes=10,
-    ),
-]

@@ -3,13 +3,13 @@
 import torch
 from torch import Tensor, nn
 
-from advtutor.claims.experiments.base import Experiment, Run, measure
-from advtutor.claims.experiments.digits import UNCLIPPED, fgsm
-from advtutor.claims.experiments.section_4 import SHORT_MAXOUT
+from advtutor.claims.experiments.base import Run, measure
+from advtutor.claims.experiments.digits import fgsm
 from advtutor.claims.experiments.section_6 import through
+from advtutor.claims.experiments.table import settings
 from advtutor.evaluation import evaluate
 
-MEMBERS = 12
+MEMBERS = settings("ensemble")["members"]
 
 
 class Ensemble(nn.Module):
@@ -36,15 +36,3 @@ def ensemble(run: Run, name: str) -> tuple[float, ...]:
     one = [through(member, whole, test) for member in members]
     clean, made_for_all = evaluate(whole, *test).error, evaluate(whole, *test, fgsm()).error
     return clean, made_for_all, sum(one) / MEMBERS, min(one), max(one)
-
-
-EXPERIMENTS = [
-    Experiment(
-        "ensemble",
-        {"maxout": SHORT_MAXOUT},
-        {"ensemble": [(ensemble, "maxout")]},
-        {**UNCLIPPED, "members": MEMBERS},
-        minutes=24,
-        seeds=1,
-    )
-]
