@@ -100,7 +100,8 @@ def measure(*numbers: str, perhaps: tuple[str, ...] = ()) -> Callable[[Callable]
     """Make a `Measure` of a function that gives these numbers: one, or a tuple of several."""
 
     def of(function: Callable) -> Measure:
-        return MEASURES.setdefault(function.__name__, Measure(function, numbers, perhaps))
+        MEASURES[function.__name__] = made = Measure(function, numbers, perhaps)
+        return made
 
     return of
 
