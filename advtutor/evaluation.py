@@ -2,7 +2,7 @@
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from advtutor.attacks import eval_mode
+from advtutor.attacks import eval_mode, fgsm
 from advtutor.attacks.inputs import (
     check_count,
     check_data,
@@ -19,7 +19,6 @@ from advtutor.attacks.inputs import (
     check_images,
     check_model,
     check_pixels,
-    check_size,
     warn_caller,
 )
 from advtutor.attacks.query import Guard, answer, modules_of
@@ -98,7 +97,7 @@ def evaluate(
                 x_adv, moved = examples(attack, model, x_batch, y_batch, guard)
                 max_linf = max(max_linf, float(moved.max()))
                 unmoved += int((moved == 0).sum())
-            seen = reader(x_adv, y_batch)
+            seen = reader(x_adv, y_batch, own=_is_fgsm(attack))
             errs = seen.classes != y_batch
             wrong += int(errs.sum())
             confidence += math.fsum(seen.confidence[errs].tolist())  # some devices lack float64
@@ -117,30 +116,6 @@ def evaluate(
         max_linf=max_linf,
         unmoved=unmoved,
     )
-
-
-def robustness_curve(
-    model: nn.Module,
-    x: Tensor,
-    y: Tensor,
-    attack: SizedAttack,
-    eps: Sequence[float] | Tensor,
-    *,
-    batch_size: int = 512,
-) -> dict[float, Report]:
-    """`evaluate` under `attack(model, x, y, eps)` for each of several `eps`, in their order.
-
-    The keys are floats as one writes them: 0.1 also for the 0.1 of a tensor.
-    """
-    sizes = [_as_written(e) for e in eps]
-    measure = partial(evaluate, model, x, y, batch_size=batch_size)
-    return {e: measure(partial(sized, attack, e)) for e in sizes}
-
-
-def _as_written(eps: float | Tensor) -> float:
-    """`eps` as a float; for a float32, the shortest number that it stands for."""
-    size = check_size("eps", eps)
-    return float(f"{size:.7g}") if getattr(eps, "dtype", None) == torch.float32 else size
 
 
 @dataclass(frozen=True)
@@ -244,9 +219,12 @@ class Reader:
         inside = [m for m in modules_of(model) if callable(getattr(m, "probabilities", None))]
         self._inside: list[Any] = inside
 
-    def __call__(self, x: Tensor, y: Tensor | None = None) -> Prediction:
-        """The prediction at `x`, where the model is; `y` must name some of its classes."""
-        logits = self.logits(x, y)
+    def __call__(self, x: Tensor, y: Tensor | None = None, *, own: bool = False) -> Prediction:
+        """The prediction at `x`, where the model is; `y` must name some of its classes.
+
+        `own` says that nobody else needs `x`: the model may get it itself.
+        """
+        logits = self.logits(x, y, own=own)
         with torch.no_grad():
             if callable(self._probabilities):
                 return Prediction(logits, self._probabilities(logits))
@@ -254,10 +232,10 @@ class Reader:
             self._compare(logits, softmax)
             return Prediction(logits, softmax)
 
-    def logits(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+    def logits(self, x: Tensor, y: Tensor | None = None, *, own: bool = False) -> Tensor:
         """What the prediction at `x` rests on."""
         with torch.no_grad():
-            return answer(self.model, x.clone(), y)
+            return answer(self.model, x if own else x.clone(), y)
 
     def _compare(self, logits: Tensor, softmax: Tensor) -> None:
         """Warn if a module inside has probabilities of its own that are not the `softmax`."""
@@ -317,12 +295,19 @@ def examples(
     `guard` keeps the model as it was; the caller holds it in eval mode. Raises as `evaluate`.
     """
     with guard.on():
-        x_adv = attack(model, x.clone(), y.clone())
+        x_adv = attack(model, x if _is_fgsm(attack) else x.clone(), y.clone())
     check_form(x_adv, x)
     x_adv = x_adv.detach()
     moved = (x_adv - x).abs_().flatten(1).amax(dim=1)
     check_pixels(x_adv, moved)
     return x_adv, moved
+
+
+def _is_fgsm(attack: object) -> bool:
+    """Whether it is FGSM, which shows the model a copy of its own and returns a new tensor."""
+    while isinstance(attack, partial):
+        attack = attack.func
+    return attack is fgsm
 
 
 def sized(attack: SizedAttack, eps: float, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:

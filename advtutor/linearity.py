@@ -31,23 +31,6 @@ def aligned_change(weight: Tensor, eps: float) -> Tensor:
     return check_size("eps", eps) * weight.detach().abs().sum(dim=-1)
 
 
-def random_change(
-    weight: Tensor, eps: float, *, draws: int = 100, generator: torch.Generator | None = None
-) -> Tensor:
-    """What steps of the same max-norm with random signs add to `w . x`: `[K, n]` to `[draws, K]`.
-
-    Each input moves by `eps`, up or down by the toss of a coin. The sum has mean 0 and standard
-    deviation `eps * ||w||_2`. `weight` may also be one vector `[n]`: then the result is `[draws]`.
-    """
-    eps, weight = check_size("eps", eps), weight.detach()
-    return eps * torch.inner(_coins((draws, weight.shape[-1]), weight, generator), weight)
-
-
-def _coins(shape: Sequence[int], like: Tensor, generator: torch.Generator | None) -> Tensor:
-    """Tosses of a fair coin, -1 or 1."""
-    return (2 * torch.randint(2, shape, generator=generator) - 1).to(like)
-
-
 @dataclass(frozen=True)
 class Growth:
     """How the activation `w . x` changes with the number of inputs `n`; all tensors are `[S]`.
@@ -86,8 +69,9 @@ def activation_growth(
     for size in n:
         weight = torch.randn(units, size, generator=generator)
         aligned.append(aligned_change(weight, eps).mean())
-        # Each unit meets its own step.
-        change = eps * (_coins(weight.shape, weight, generator) * weight).sum(dim=1)
+        # Each unit meets its own step, of coins -1 or 1.
+        coins = 2 * torch.randint(2, weight.shape, generator=generator) - 1
+        change = eps * (coins * weight).sum(dim=1)
         random.append(change.square().mean().sqrt())
     return Growth(torch.tensor(list(n)), torch.stack(aligned), torch.stack(random))
 

@@ -27,10 +27,9 @@ PUBLIC = {
     "claims": "ClaimError PaperClaim claim known_claim paper_claims",
     "data": """CIFAR10 DataError MNIST PHOTOS Split cache_dir cifar10 cifar10_jpeg
         imagenet_classes mnist photo""",
-    "evaluation": """Report Transfer attack_report evaluate predict robustness_curve
-        transfer_matrix""",
+    "evaluation": """Report Transfer attack_report evaluate predict transfer_matrix""",
     "linearity": """Gain Growth Straightness activation_growth aligned_change first_order_gain
-        logits_along_line random_change straightness""",
+        logits_along_line straightness""",
     "live": "UnknownLayer engine networks pack",
     "models": """Affine ConvMaxout ConvMaxoutLayer ConvNet Gaussians LogisticRegression MLP Maxout
         MaxoutLayer Network RBF Sigmoids SoftmaxRegression TwoLogits binary_cross_entropy

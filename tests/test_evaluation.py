@@ -13,7 +13,6 @@ from advtutor.evaluation import (
     attack_report,
     evaluate,
     predict,
-    robustness_curve,
     transfer_matrix,
 )
 
@@ -139,16 +138,6 @@ def test_confidence_is_read_as_the_model_reads_it():
     assert model(x).softmax(dim=1).max() >= 0.5
     wrong = 1 - model(x).argmax(dim=1)
     assert evaluate(model, x, wrong).confidence_on_errors < 0.1
-
-
-def test_a_robustness_curve_has_a_report_for_each_eps(learnt):
-    """Catches an eps that does not reach the attack, or reports out of order."""
-    curve = robustness_curve(learnt, IMAGES, LABELS, attacks.fgsm, [0.3, 0.0, 0.1])
-    assert list(curve) == [0.3, 0.0, 0.1]
-    assert curve[0.0].max_linf == 0
-    assert curve[0.3].max_linf == pytest.approx(0.3, abs=1e-6)
-    assert curve[0.0].error < curve[0.1].error < curve[0.3].error
-    assert curve[0.3] == evaluate(learnt, IMAGES, LABELS, partial(attacks.fgsm, eps=0.3))
 
 
 def test_transfer_by_hand():

@@ -5,7 +5,6 @@ import threading
 import warnings
 from functools import partial
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -19,7 +18,6 @@ from advtutor.evaluation import (
     attack_report,
     evaluate,
     predict,
-    robustness_curve,
     transfer_matrix,
 )
 
@@ -54,7 +52,6 @@ def fit(model, x, y):
 TAKING_DATA = ATTACKS | {
     "evaluate": evaluate,
     "evaluate under attack": lambda model, x, y: evaluate(model, x, y, FGSM),
-    "robustness_curve": lambda model, x, y: robustness_curve(model, x, y, attacks.fgsm, [0.1]),
     "transfer_matrix": lambda model, x, y: transfer_matrix({"a": model}, x, y, FGSM),
     "attack_report": lambda model, x, y: attack_report(model, x, y, eps=0.1, queries=2),
     "fit": fit,
@@ -639,7 +636,6 @@ def test_devices_without_float64() -> None:
     """Catches float64 where the model and its images are."""
     with NoFloat64():
         assert evaluate(MODEL, X, (Y + 1) % 3).error == 1
-        robustness_curve(MODEL, X, Y, attacks.fgsm, [0.1])
         transfer_matrix({"a": MODEL}, X, Y, FGSM)
         attack_report(MODEL, X, Y, eps=0.1, queries=2)
         predict(MODEL, X)
@@ -687,23 +683,6 @@ def test_probabilities_that_a_wrapper_hides_are_named() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         evaluate(Wrapped(MODEL), X, Y)
-
-
-def darker(model, x, y, eps):
-    return x - eps
-
-
-def test_a_curve_over_a_tensor_has_keys_that_can_be_looked_up() -> None:
-    """Catches keys that are tensors, and float32's 0.1 for 0.1."""
-    y = (Y + 1) % 3
-    expected = robustness_curve(MODEL, X, y, darker, [0.0, 0.1, 0.2, 0.3])
-    assert list(expected) == [0.0, 0.1, 0.2, 0.3]
-    for eps in (torch.linspace(0, 0.3, 4), torch.tensor([0, 0.1, 0.2, 0.3], dtype=torch.float64)):
-        found = robustness_curve(MODEL, X, y, darker, eps)
-        assert {e: report.max_linf for e, report in found.items()} == {
-            e: report.max_linf for e, report in expected.items()
-        }
-    assert list(robustness_curve(MODEL, X, y, darker, np.array([0.3]))) == [0.3]
 
 
 @pytest.mark.parametrize("clip", [(-1.0, 1.0), (0.0, 255.0), None])

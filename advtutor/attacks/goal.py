@@ -99,6 +99,8 @@ def warn_of_weak_signals(logits: Tensor, gradient: Tensor, open_: Tensor | None 
         )
     flat = gradient.flatten(1)
     strongest = torch.maximum(flat.amax(dim=1), -flat.amin(dim=1))  # cheaper than their abs()
+    if (strongest > 0).all():
+        return
     lost = strongest.isnan()
     if lost.any():
         warn_caller(

@@ -44,8 +44,9 @@ def fgsm(
     J = losses_of(loss or cross_entropy, logits, y).sum()
     gradient = input_gradient(J, x)
     warn_of_trouble(logits, gradient, y, targeted)
-    x_adv = gradient.sign().mul_(-eps if targeted else eps).add_(x.detach())
-    return LinfBall(x.detach(), eps, clip).cut(x_adv)
+    step, x = gradient.sign(), x.detach()
+    x_adv = torch.add(x, step, alpha=-eps if targeted else eps, out=step)
+    return LinfBall(x, eps, clip).cut(x_adv)
 
 
 @attack

@@ -237,7 +237,7 @@ def check_pixels(x_adv: Tensor, moved: Tensor) -> None:
 
 def _finite(x: Tensor) -> bool:
     # The sum shows it in a small part of the time, unless it overflows.
-    return bool(x.detach().sum().isfinite()) or bool(x.isfinite().all())
+    return math.isfinite(x.detach().sum()) or bool(x.isfinite().all())
 
 
 def _broken(x: Tensor) -> int:

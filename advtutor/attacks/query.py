@@ -118,10 +118,15 @@ class Query:
 
 
 def _same(x: Tensor, before: Tensor) -> bool:
-    """Whether `x` holds what it held before, bit for bit, eight bytes at a time if that fits."""
-    if x.is_contiguous() and before.is_contiguous() and x.numel() * x.element_size() % 8 == 0:
-        x, before = (tensor.detach().flatten().view(torch.int64) for tensor in (x, before))
-    return torch.equal(x, before)
+    """Whether `x` holds what it held before, bit for bit."""
+    return torch.equal(*_bits(x, before))
+
+
+def _bits(*tensors: Tensor) -> list[Tensor]:
+    """What to compare: the tensors, eight bytes at a time if that fits them all."""
+    if all(t.is_contiguous() and t.numel() * t.element_size() % 8 == 0 for t in tensors):
+        return [t.detach().flatten().view(torch.int64) for t in tensors]
+    return [t.detach() for t in tensors]
 
 
 def differentiable(x: Tensor) -> Tensor:
@@ -137,7 +142,8 @@ class Guard:
         self._parameters = [p for m in self._modules for p in m.parameters(recurse=False)]
         buffers = (b for m in self._modules for b in m.buffers(recurse=False))
         numbers = (n for n in (*self._parameters, *buffers) if not nn.parameter.is_lazy(n))
-        self._numbers = [(number, number.detach().clone()) for number in numbers]
+        copies = [(number, number.detach().clone()) for number in numbers]
+        self._numbers = [(*pair, pair[0].data_ptr(), _bits(*pair)) for pair in copies]
 
     @contextlib.contextmanager
     def on(self) -> Iterator[None]:
@@ -151,8 +157,8 @@ class Guard:
             for module in self._modules:
                 if module.training:
                     module.training = False
-            for number, before in self._numbers:
-                if not _same(number, before):
+            for number, before, place, bits in self._numbers:
+                if number.data_ptr() != place or not torch.equal(*bits):
                     number.data.copy_(before)
             for parameter, learns, gradient in switches:
                 if parameter.requires_grad != learns:
