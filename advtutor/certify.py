@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules import module as _module
+from torch.nn.utils import parametrize
 
 from advtutor import models
 from advtutor.attacks import Clip, eval_mode
@@ -30,7 +31,7 @@ from advtutor.attacks.inputs import (
     warn_caller,
 )
 from advtutor.attacks.query import answer
-from advtutor.models import Affine, Gaussians, MaxoutLayer, Network, TwoLogits
+from advtutor.models import Affine, ConvMaxoutLayer, MaxoutLayer, Network, TwoLogits
 from advtutor.training import warmed
 
 
@@ -94,10 +95,10 @@ def _smallest_step(slope: Tensor, gap: Tensor, x: Tensor, clip: Clip) -> Tensor:
 def _linear_form(layers: Sequence[nn.Module], x: Tensor) -> tuple[Tensor, Tensor]:
     """The weights `[K, n]` and biases `[K]` of a linear model's logits at `x.flatten(1)`."""
     for layer in layers:
-        if _rule_class(layer) not in _LINEAR:
+        if _kind(layer) not in _LINEAR:
             raise NotCovered(
-                f"model holds the layer {_name(layer)}, which is not linear in the flattened "
-                "image; the exact certificate takes linear models only, such as "
+                f"model holds the layer {type(layer).__name__}, which is not linear in the "
+                "flattened image; the exact certificate takes linear models only, such as "
                 "SoftmaxRegression. For others: certified_error"
             )
 
@@ -134,29 +135,26 @@ class Interval:
     def radius(self) -> Tensor:
         return (self.upper - self.lower) / 2
 
-    @property
-    def magnitude(self) -> Tensor:
-        """The largest absolute value."""
-        return torch.maximum(self.lower.abs(), self.upper.abs())
-
 
 def interval(layer: nn.Module, box: Interval) -> Interval:
     """The interval that holds all results of `layer` over `box`; the rule for its type.
 
-    Add the rule for a layer of your own with `@_rules.register`. Raises TypeError for a layer
-    without a rule, and for one that changes a method of the class whose rule it would have.
+    Add the rule for a layer of your own with `@certify.interval.register`. Raises TypeError for a
+    layer without a rule; a subclass needs its own, since it may compute something else.
     """
-    if _rule_class(layer) is object:
+    if _kind(layer) not in _rules.registry:
         known = sorted(cls.__name__ for cls in _rules.registry if cls is not object)
         raise NotCovered(
-            f"there is no interval rule for the layer {_name(layer)}; there is one for "
+            f"there is no interval rule for the layer {type(layer).__name__}; there is one for "
             f"{', '.join(known)}, in a chain by nn.Sequential or a Network of advtutor.models. "
             "Write one: @certify.interval.register"
         )
     box = _rules(layer, box)
     # NaN, say, or a negative divisor_override. (Without room for rounding, an ulp may be amiss.)
     if box.rounding and not (box.lower <= box.upper).all():
-        raise NotCovered(f"the interval rule of the layer {_name(layer)} does not hold for it")
+        raise NotCovered(
+            f"the interval rule of the layer {type(layer).__name__} does not hold for it"
+        )
     return box
 
 
@@ -226,70 +224,11 @@ def _(layer: nn.Conv2d, box: Interval) -> Interval:
     return _affine(convolve, layer.weight, layer.bias, box)
 
 
-@_rules.register
+@_rules.register(MaxoutLayer)
+@_rules.register(ConvMaxoutLayer)
 def _(layer: MaxoutLayer, box: Interval) -> Interval:
     pieces = interval(layer.linear, box)
     return Interval(layer.largest(pieces.lower), layer.largest(pieces.upper), box.rounding)
-
-
-def _bells(weights: Tensor, centres: Tensor, factors: Tensor | None, box: Interval) -> Interval:
-    """The log-odds of bells: `weights . (x - c)^2`, and `|A (x - c)|^2` where there are `factors`.
-
-    `weights` and `centres` are `[K, n]`, `factors` `[K, rank, n]`.
-    """
-    weights, centres = weights.to(box.lower), centres.to(box.lower)
-    near, far = ((weights * squares).sum(dim=2) for squares in _squares(box, centres))
-    terms = weights.shape[1]
-    if factors is not None:
-        factors = factors.to(box.lower)
-        of_centre, size = (
-            torch.einsum("ki,kri->kr", *pair).flatten()
-            for pair in ((centres, factors), (centres.abs(), factors.abs()))
-        )
-        seen = _affine(F.linear, factors.flatten(0, 1), -of_centre, box)
-        slack = _slack(box, size, terms)
-        seen = Interval(seen.lower - slack, seen.upper + slack)
-        near_axes, far_axes = _squares(seen, torch.zeros_like(of_centre)[None])
-        near = near + near_axes.reshape(len(near), *factors.shape[:2]).sum(dim=2)
-        far = far + far_axes.reshape(len(far), *factors.shape[:2]).sum(dim=2)
-        terms += factors.shape[1]
-    # The layers multiply the squares out: w x^2, w c^2 and 2 w x c cancel.
-    size = F.linear(box.magnitude.square(), weights) + (weights * centres.square()).sum(dim=1)
-    slack = _slack(box, 2 * size + far, terms)
-    return _log_odds(near - slack, far + slack, box.rounding)
-
-
-@_rules.register
-def _(layer: models._LowRank, box: Interval) -> Interval:
-    widths = layer.log_width.exp()[:, None].expand_as(layer.centres)
-    return _bells(widths, layer.centres, layer.factors if layer.factors.shape[1] else None, box)
-
-
-def _squares(box: Interval, centres: Tensor) -> tuple[Tensor, Tensor]:
-    """The least and the greatest `(x - c)^2` over the box, for `centres` `[K, n]`: `[N, K, n]`."""
-    low, high = (edge[:, None] - centres for edge in (box.lower, box.upper))
-    outside = torch.maximum(low, -high).clamp(min=0)
-    return outside.square(), torch.maximum(low.abs(), high.abs()).square()
-
-
-def _log_odds(near: Tensor, far: Tensor, rounding: float) -> Interval:
-    """The log-odds of `exp(-distance)`, which fall as the distance grows from `near` to `far`."""
-
-    def parts(distance: Tensor) -> tuple[Tensor, Tensor]:
-        distance = distance.clamp(min=1e-6)
-        logarithm = (-torch.expm1(-distance)).log()
-        return -distance - logarithm, rounding * 16 * (1 + distance + logarithm.abs())
-
-    (upper, above), (lower, below) = parts(near), parts(far)
-    return Interval(lower - below, upper + above, rounding)
-
-
-@_rules.register
-def _(layer: models.SoftmaxRBF, box: Interval) -> Interval:
-    box = _propagate(_chain(layer.layers), box)
-    lower, upper = F.logsigmoid(box.lower), F.logsigmoid(box.upper)
-    slack = box.rounding * 16 * (1 + lower.abs())
-    return Interval(lower - slack, upper + slack, box.rounding)
 
 
 @_rules.register
@@ -329,30 +268,40 @@ def _(layer: nn.Module, box: Interval) -> Interval:
 @_rules.register(nn.AvgPool2d)
 @_rules.register(nn.AdaptiveAvgPool2d)
 def _(layer: nn.Module, box: Interval) -> Interval:
-    slack = _slack(box, layer(box.magnitude), terms=math.prod(box.lower.shape[-2:]))
+    size = layer(torch.maximum(box.lower.abs(), box.upper.abs()))
+    slack = _slack(box, size, terms=math.prod(box.lower.shape[-2:]))
     return Interval(layer(box.lower) - slack, layer(box.upper) + slack, box.rounding)
 
 
 _IDLE = (nn.Identity, nn.Dropout, nn.Dropout2d, models._PlainDropout)  # in eval mode
 _LINEAR = {nn.Linear, TwoLogits, Affine, nn.Flatten, *_IDLE}
 _TABLE: dict[type, Callable[[Any, Interval], Interval]] = {
-    nn.Linear: lambda layer, box: _affine(F.linear, layer.weight, layer.bias, box),
-    TwoLogits: lambda _, box: _affine(F.linear, box.lower.new_tensor([[-0.5], [0.5]]), None, box),
     nn.ReLU: lambda _, box: Interval(box.lower.relu(), box.upper.relu(), box.rounding),
-    Gaussians: lambda layer, box: _bells(layer.log_weights.exp(), layer.centres, None, box),
+    **dict.fromkeys(
+        (nn.Linear, TwoLogits), lambda layer, box: _affine(F.linear, *_weights(layer), box)
+    ),
     **dict.fromkeys(_IDLE, lambda _, box: box),
 }
 for _class, _rule in _TABLE.items():
     _rules.register(_class, _rule)
 
 
+def _weights(layer: nn.Module) -> tuple[Tensor, Tensor]:
+    """The weights and biases of a Linear or a TwoLogits."""
+    if isinstance(layer, TwoLogits):
+        return torch.tensor([[-0.5], [0.5]]), torch.zeros(2)
+    weight, bias = layer.weight, layer.bias
+    return weight, weight.new_zeros(len(weight)) if bias is None else bias
+
+
 def _chain(model: Any) -> list[nn.Module]:
     """The layers that `model` applies one after the other."""
-    if not _changed(model, Network):
+    forward = getattr(type(model), "forward", None)
+    if forward is Network.forward:
         return _chain(model.layers)
-    if not _changed(model, nn.DataParallel):
+    if forward is nn.DataParallel.forward:
         return _chain(model.module)
-    if not _changed(model, nn.Sequential):
+    if forward is nn.Sequential.forward:
         return [layer for part in model for layer in _chain(part)]
     return [model]
 
@@ -363,40 +312,7 @@ def _propagate(layers: Sequence[nn.Module], box: Interval) -> Interval:
     return box
 
 
-def _rule_class(layer: nn.Module) -> type:
-    """The class whose rule holds for `layer`; object if there is none."""
-    base = next(cls for cls in type(layer).__mro__ if cls in _rules.registry)
-    return object if base is object or _changed(layer, base) else base
-
-
-def _changed(layer: nn.Module, base: Any) -> set[str]:
-    """The methods of `base` that `layer` has in another form; all if it is no `base`."""
-    if not isinstance(layer, base):
-        return set(dir(base))
-    between = type(layer).__mro__[: type(layer).__mro__.index(base)]
-    own = {name for cls in between for name in vars(cls)}
-    patched = {"forward"} if getattr(base, "forward", None) is not _forward(base) else set()
-    return patched | {name for name in own if hasattr(base, name)} - _HARMLESS
-
-
-# What a subclass may change without changing what it computes in eval mode.
-_HARMLESS = {
-    *("__init__", "__module__", "__doc__", "__qualname__", "__annotations__", "__dict__"),
-    *("__weakref__", "__parameters__", "__firstlineno__", "__static_attributes__"),
-    *("__repr__", "__getstate__", "__setstate__", "__deepcopy__"),  # a parametrization's, too
-    *("_get_name", "extra_repr", "probabilities", "reset_parameters", "train", "eval"),
-}
-
-
-@functools.cache
-def _forward(base: type) -> Callable[..., Tensor]:
-    """The forward that `base` had when it was first asked for: a later one has no rule."""
-    return base.forward  # type: ignore[attr-defined]
-
-
-for _class in (Network, nn.Sequential, nn.DataParallel, *_rules.registry):
-    if _class is not object:
-        _forward(_class)
+_kind = parametrize.type_before_parametrizations  # the class whose rule a layer has
 
 
 def _refuse_hidden(model: nn.Module) -> None:
@@ -416,27 +332,13 @@ def _refuse_hidden(model: nn.Module) -> None:
             shadowed.append("__call__")
         if shadowed:
             raise NotCovered(
-                f"the layer {path or 'model'} ({_name(module)}) has {', '.join(shadowed)} of its "
-                "own, which may change its output and is not in the proof; remove it"
+                f"the layer {path or 'model'} ({type(module).__name__}) has "
+                f"{', '.join(shadowed)} of its own, which may change its output and is not in the "
+                "proof; remove it"
             )
 
 
 _CALL = nn.Module.__call__
-
-
-def _weights(layer: nn.Module) -> tuple[Tensor, Tensor] | None:
-    """The weights and biases of a linear layer; None for any other layer."""
-    rule = _rule_class(layer)
-    if rule is nn.Linear:
-        weight, bias = layer.weight, layer.bias
-        return weight, weight.new_zeros(len(weight)) if bias is None else bias
-    if rule is TwoLogits:
-        return torch.tensor([[-0.5], [0.5]]), torch.zeros(2)
-    return None
-
-
-def _name(layer: nn.Module) -> str:
-    return type(layer).__name__
 
 
 # ---------------------------------------------------------------------------------------------
@@ -550,15 +452,15 @@ def _ball(
 
 def _advantages(layers: Sequence[nn.Module], box: Interval, y: Tensor) -> Tensor:
     """The upper bounds of `logit_j - logit_y` over the box: `[N, K]`, 0 at `j = y`."""
-    last = _weights(layers[-1])
-    if last is None:
+    last = layers[-1]
+    if _kind(last) not in (nn.Linear, TwoLogits):
         logits = _propagate(layers, box)
         advantage = logits.upper - logits.lower.gather(1, y[:, None])
         return advantage.scatter(1, y[:, None], 0.0)
     # The difference of two logits is one linear function of the last hidden layer. Bounded as
     # one, it is tighter than the difference of two bounds, in which the layer takes two values.
     box = _propagate(layers[:-1], box)
-    weight, bias = (tensor.to(box.lower) for tensor in last)
+    weight, bias = (tensor.to(box.lower) for tensor in _weights(last))
     centre, radius = box.centre, box.radius
     difference = weight - weight[y][:, None]  # [N, K, hidden]
     advantage = (difference @ centre[:, :, None] + difference.abs() @ radius[:, :, None]).squeeze(2)
