@@ -1,5 +1,6 @@
 """Training: one loop, and the objectives it can follow."""
 
+import copy
 import math
 import time
 import warnings
@@ -226,7 +227,6 @@ def fit(
     progress: bool | Callable[[float], None] = True,
     validation: Validation | None = None,
     keep_best: str | None = None,
-    patience: int | None = None,
     checkpoint: Path | str | None = None,
     on_batch: OnBatch | None = None,
 ) -> History:
@@ -242,10 +242,9 @@ def fit(
     left as it was. The model trains on the device it is on, and ends in eval mode.
 
     `keep_best` names a number of the validation: the model ends with the weights of the epoch in
-    which it was lowest. With `patience`, training stops after so many epochs without a new lowest;
-    with an adversarial error this is the early stopping of the paper's section 6. `checkpoint` is
-    a file that receives the state after each epoch; called again with the same settings, training
-    goes on from there and ends as if it had never stopped.
+    which it was lowest; with an adversarial error this is the early stopping of the paper's section
+    6. `checkpoint` is a file that receives the state after each epoch; called again with the same
+    settings, training goes on from there and ends as if it had never stopped.
 
     `on_batch(done, loss)` is called after each batch, with the number of batches done and the
     objective on this one. If it returns true, training stops there, and the history says
@@ -258,8 +257,8 @@ def fit(
     run; FloatingPointError if the loss is no longer finite.
     """
     x = _check(model, x, y, epochs, batch_size, lr)
-    if (patience is not None or keep_best) and not (keep_best and validation):
-        raise ValueError("keep_best and patience need a validation, and keep_best names its number")
+    if keep_best and not validation:
+        raise ValueError("keep_best needs a validation, and names its number")
     settings = {}
     if checkpoint is not None:
         settings = {
@@ -282,7 +281,7 @@ def fit(
             bar.update(run.schedule.last_epoch)
         epoch = len(run.history.epochs)
         try:
-            while epoch < epochs and not run.stale(keep_best, patience):
+            while epoch < epochs:
                 told(epoch / epochs)
                 epoch += 1
                 bar.set_description(f"epoch {epoch} of {epochs}")
@@ -362,16 +361,9 @@ class _Run:
 
     def remember(self, name: str | None) -> None:
         """Keep the weights if `name` has just been lower than ever."""
-        if name and self._since_best(name) == 0:
+        values = self.history[name] if name else []
+        if values and values.index(min(values)) == len(values) - 1:
             self.best = {key: value.clone() for key, value in self.model.state_dict().items()}
-
-    def stale(self, name: str | None, patience: int | None) -> bool:
-        """Whether `patience` epochs have passed since `name` was lowest."""
-        return name is not None and patience is not None and self._since_best(name) >= patience
-
-    def _since_best(self, name: str) -> int:
-        values = self.history[name]
-        return len(values) - 1 - values.index(min(values)) if values else 0
 
     def save(self, path: Path, settings: dict[str, str]) -> None:
         """Write the state whole; a disk that fails costs the file and not the training."""
@@ -453,24 +445,13 @@ def _check(
 @torch.no_grad()
 def _try_out(model: nn.Module, x: Tensor, y: Tensor, batch_size: int) -> None:
     """ValueError or TypeError, before anything is trained, for what would fail on the way."""
-    seen: dict[nn.Module, int] = {}
-
-    def note(layer: nn.Module, inputs: tuple[Tensor]) -> None:
-        seen[layer] = inputs[0][0, 0].numel()  # the values of a channel in one example
-
-    norms = {
-        m: n for n, m in model.named_modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)
-    }
-    hooks = [norm.register_forward_pre_hook(note) for norm in norms]
-    try:
-        with eval_mode(model):
-            check_output(model(x[:2].clone()), x[:2], y)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    alone = [name for norm, name in norms.items() if seen.get(norm) == 1]
-    if alone and len(x) % batch_size == 1 % batch_size:
-        raise ValueError(
-            f"with batch_size={batch_size} the last of {len(x)} examples is a batch of its own, of "
-            f"which the BatchNorm {alone[0]} cannot take a deviation; choose another batch_size"
-        )
+    with eval_mode(model):
+        check_output(model(x[:2].clone()), x[:2], y)
+    if len(x) % batch_size == 1 % batch_size:
+        try:
+            copy.deepcopy(model).train()(x[:1].clone())
+        except ValueError as error:  # a BatchNorm's
+            raise ValueError(
+                f"with batch_size={batch_size} the last of {len(x)} examples is a batch of its "
+                "own, of which a BatchNorm cannot take a deviation; choose another batch_size"
+            ) from error

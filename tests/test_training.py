@@ -274,23 +274,10 @@ def test_the_best_epochs_weights_are_kept():
     assert torch.equal(weights(model), seen[1])
 
 
-def test_patience_ends_the_training():
-    """Catches a patience counted from the start, or never spent."""
-    validation, seen = falls_then_rises([0.5, 0.2, 0.3, 0.3, 0.1])
-    model = small()
-    changes = {"epochs": 5, "validation": validation, "keep_best": "error", "patience": 2}
-    history = fit(model, X, Y, **settings(**changes))
-    assert history["error"] == [0.5, 0.2, 0.3, 0.3]
-    assert torch.equal(weights(model), seen[1])
-
-
-@pytest.mark.parametrize(
-    "changes", [{"patience": 3}, {"keep_best": "error"}, {"patience": 3, "keep_best": "error"}]
-)
-def test_early_stopping_needs_something_to_watch(changes):
-    """Catches a patience without a number, which would never stop or fail in the first epoch."""
-    with pytest.raises(ValueError, match="need a validation"):
-        fit(small(), X, Y, **settings(**changes))
+def test_early_stopping_needs_something_to_watch():
+    """Catches a number to keep the best of that nobody measures, an error of the first epoch."""
+    with pytest.raises(ValueError, match="needs a validation"):
+        fit(small(), X, Y, **settings(keep_best="error"))
 
 
 def test_a_killed_training_goes_on_as_if_nothing_had_happened(tmp_path):
@@ -468,13 +455,12 @@ def test_batch_norm_and_a_last_batch_of_one(size):
     """Catches torch's words in the middle of an epoch, and a refusal where there is no need."""
     flat = nn.Sequential(nn.Flatten(), nn.Linear(16, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
     before = weights(flat)
-    with pytest.raises(ValueError, match=r"^with batch_size=.* BatchNorm 2 .*another batch_size"):
+    with pytest.raises(ValueError, match=r"^with batch_size=.* BatchNorm .*another batch_size"):
         fit(flat, X, Y, **settings(batch_size=size))
     assert torch.equal(weights(flat), before)
     wide = nn.Sequential(nn.BatchNorm2d(1), nn.Flatten(), nn.Linear(16, 2))
     fit(wide, X, Y, **settings(batch_size=size, epochs=1))
     fit(flat, X, Y, **settings(batch_size=48, epochs=1))
-    assert not flat[2]._forward_pre_hooks
 
 
 @pytest.mark.parametrize("model", [lambda x: x.flatten(1), nn.Flatten(), nn.Identity()])
