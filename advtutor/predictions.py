@@ -1,5 +1,7 @@
 """Predictions: what the reader expects, said before the run and compared after it."""
 
+import base64
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -43,7 +45,8 @@ class Prediction(W.VBox):
         """
         a_choice, hidden = isinstance(measured, str), self.value is None and not reveal
         words = measured if a_choice else _shown(float(measured), unit)
-        lines = [] if hidden else [f"{'it came out:' if a_choice else 'measured'} {words}"]
+        out = f"{'it came out:' if a_choice else 'measured'} {words}"
+        lines = [] if hidden else [out]
         if self.value is None:
             lines.append("you made no prediction: choose one above and run this cell again")
         elif a_choice:
@@ -53,9 +56,11 @@ class Prediction(W.VBox):
             gap = _shown(float(self.value) - float(measured), unit)
             lines.append(f"you predicted {_shown(float(self.value), unit)}, off by {gap}")
         came_out = measured if a_choice else float(measured)
-        here = {"came out": None, "measured": None, "predicted": self.value}
-        if not hidden:
-            here |= {"came out": lines[0], "measured": came_out}
+        here = {"came out": out, "measured": came_out}
+        if hidden:  # sealed, so that a page can tell it to whoever has answered there
+            sealed = base64.b64encode(json.dumps(here).encode()).decode()
+            here = {"came out": None, "measured": None, "sealed": sealed}
+        here["predicted"] = self.value
         tell("\n".join(lines), {"prediction": self._name}, here)
 
     def __repr__(self) -> str:

@@ -1,5 +1,7 @@
 """What is said to a learner: words on a terminal, words and data in a notebook."""
 
+import base64
+import json
 from collections.abc import Iterator
 
 import nbformat
@@ -76,4 +78,6 @@ def test_a_riddle_keeps_its_answer(outputs: list[list[NotebookNode]]) -> None:
     """Catches an answer that is hidden in the words and stored in the data."""
     metadata = outputs[4][0].metadata[TOLD]
     assert metadata["came out"] is None and metadata["measured"] is None
-    assert "up" not in str(outputs[4][0].data)
+    assert "up" not in str(outputs[4][0].data) + str(metadata)
+    sealed = json.loads(base64.b64decode(metadata["sealed"]))
+    assert sealed == {"came out": "it came out: up", "measured": "up"}

@@ -13,28 +13,28 @@ const shown = (value, unit) => (unit === "%" ? `${(100 * value).toFixed(1)} %`
 
 // Each gives the controls, a wish for when there is no answer, and what is said of an answer.
 
-function ofChoices({ prediction, offers, measured }) {
+function ofChoices({ prediction, offers }) {
   const radios = offers.map((value) => made("input", { type: "radio", name: prediction, value }));
   const chosen = () => radios.find(({ checked }) => checked);
   return {
     controls: radios.map((radio) => made("label", {}, radio, radio.value)),
     first: radios[0],
     wish: "Choose one first.",
-    answer() {
+    answer(measured) {
       const { value } = chosen() ?? {};
       return value && `you predicted: ${value}${value === measured ? " (as it came out)" : ""}`;
     },
   };
 }
 
-function ofNumber({ offers: [offer], low, high, unit, measured }) {
+function ofNumber({ offers: [offer], low, high, unit }) {
   const scale = unit === "%" ? 100 : 1;
   const input = made("input", { type: "number", min: scale * low, max: scale * high, step: "any" });
   return {
     controls: [made("label", {}, `${offer}: `, input, ` ${unit}`)],
     first: input,
     wish: `Give ${offer}.`,
-    answer() {
+    answer(measured) {
       const value = input.valueAsNumber / scale;
       const gap = measured === null ? "" : `, off by ${shown(value - measured, unit)}`;
       return value >= low && value <= high && `you predicted ${shown(value, unit)}${gap}`;
@@ -43,7 +43,7 @@ function ofNumber({ offers: [offer], low, high, unit, measured }) {
 }
 
 for (const place of document.querySelectorAll(".prediction[data-asks]")) {
-  const asks = JSON.parse(place.dataset.asks), { prediction, out } = asks;
+  const asks = JSON.parse(place.dataset.asks), { prediction, out, measured } = asks;
   const asked = asks.offers.length > 1 ? ofChoices(asks) : ofNumber(asks);
   const reply = made("p", { role: "status" });
   const form = made("form", { noValidate: true },
@@ -51,13 +51,18 @@ for (const place of document.querySelectorAll(".prediction[data-asks]")) {
       made("button", { textContent: "Compare" })), reply);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    const answer = asked.answer();
+    const answer = asked.answer(measured);
     asked.first.ariaInvalid = String(!answer);
     if (!answer) asked.first.focus();
     reply.textContent = answer ? `${out}\n${answer}` : asked.wish;
     if (!answer) return;
-    for (const other of document.querySelectorAll(".prediction[data-compares]"))
-      if (other.dataset.compares === prediction) other.firstElementChild.textContent = reply.textContent;
+    for (const other of document.querySelectorAll(".prediction[data-compares]")) {
+      if (other.dataset.compares !== prediction) continue;
+      // Where it is a riddle, the answer lies sealed here, after what solves it.
+      const sealed = other.dataset.sealed && JSON.parse(atob(other.dataset.sealed));
+      other.firstElementChild.textContent = sealed
+        ? `${sealed["came out"]}\n${asked.answer(sealed.measured)}` : reply.textContent;
+    }
   });
   place.replaceChildren(form);
 }

@@ -37,7 +37,7 @@ pgd = partial(attacks.pgd, eps=eps, steps=10, early_stop=True)
 # Train the network of the last notebook again, with the paper's objective, but measure it after each epoch with two attacks: the one it is trained on (FGSM), and ten steps from a random start (PGD). Beside it, two rivals. All train on 17,000 of the digits, for three epochs:
 #
 # - **paper:** half the clean loss, half that of the FGSM example; the *hardened* network;
-# - **random start:** one step of $1.25\,\epsilon$ from a random point of the ball (Wong, Rice and Kolter), with a *warm-up*: $\epsilon$ rises from zero over the first 30 % of the training;
+# - **random start:** one step of $1.25\,\epsilon$ from a random point of the ball, and back into it (Wong, Rice and Kolter), with a *warm-up*: $\epsilon$ rises from zero over the first 30 % of the training;
 # - **PGD:** the loss of an example made by three steps from a random start (Madry and others), with the same warm-up.
 #
 # **Your prediction:** the share of 2,000 test digits that PGD breaks after the third epoch, for the network trained with the paper's objective.
@@ -99,7 +99,7 @@ claim(
 claim("robust-pgd", by_pgd["PGD"], 0.08, 0.45, unit="%", statement="PGD error of the third")
 
 # %% [markdown]
-# **What it shows.** Two attacks, two stories about the same network. Whoever measures with FGSM alone sees a success; the network has learnt to answer FGSM. The other two trainings leave less for PGD to break. (Here and below, numbers are of the first 500 test digits unless a line says otherwise.)
+# **What it shows.** Two attacks, two stories about the same network. If you measure with FGSM alone, you see a success; the network has learnt to answer FGSM. The other two trainings leave less for PGD to break. (Here and below, numbers are of the first 500 test digits unless a line says otherwise.)
 #
 # **What it does not show.** That the third network is safe: ten steps give a lower bound on the true error, too. And the trainings differ in several things at once: the clean half of the loss, the warm-up, the start, the number of steps.
 
@@ -313,7 +313,7 @@ claim(
 )
 
 # %% [markdown]
-# Most digits come back untouched: the softmax of such logits is 1 to the last digit, the cross-entropy is 0, and so is its gradient. One loss does not go through the softmax: the *margin*, by how much the best wrong class is ahead.
+# Most digits come back untouched: the softmax of such logits is exactly 1 in floating point, the cross-entropy is 0, and so is its gradient. One loss does not go through the softmax: the *margin*, by how much the best wrong class is ahead.
 #
 # **Exercise.** Write it.
 
@@ -355,7 +355,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** The logits were never a defence: they blinded one loss. Whoever measures with that loss alone reports a robust network.
+# **What it shows.** The logits were never a defence: they blinded one loss. If you measure with that loss alone, you report a robust network.
 
 # %% [markdown]
 # ## 6. Second defence: a staircase
@@ -427,7 +427,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** At this $\epsilon$ the staircase hid the gradient and nothing else. Whoever may look inside has an even shorter way: use the gradient of the network *behind* the stairs, as if they were not there. The check accepts that, too.
+# **What it shows.** At this $\epsilon$ the staircase hid the gradient and nothing else. If you may look inside, there is an even shorter way: use the gradient of the network *behind* the stairs, as if they were not there. The check accepts that, too.
 
 # %% [markdown]
 # ## 7. Third defence: two locks
@@ -527,7 +527,7 @@ claim("worst-robust", single[2, 4], 0.08, 0.45, unit="%", statement="worst case,
 # %% [markdown]
 # **What it shows.** Read along the rows. Only the last column is a verdict, and it is a lower bound: a fifth attack can only raise it. On the hardened network FGSM misses most of what the four together break, and queries that see nothing but logits break far more than FGSM with all it knows; on the PGD-trained one it misses less.
 #
-# Now let the networks face each other, digit by digit. The curves are those of the first 100, measured beforehand, which takes some seconds.
+# Now compare the networks on one digit: first under FGSM, then under PGD. The curves are those of the first 100, measured beforehand, which takes some seconds.
 
 # %%
 shown = {"usual": plain, "hardened": hardened, "random start": fast, "PGD-trained": robust}

@@ -38,7 +38,7 @@ fgsm = partial(attacks.fgsm, eps=eps)
 # - **conv** and **conv 2:** the convolutional network, twice, with other weights at the start and another order of the digits.
 # - **hardened:** a third network of that kind, trained adversarially for one epoch.
 #
-# All train on the first 40,000 digits. Some of the others belong to the attacker of section 5.
+# All train on the first 40,000 digits.
 
 
 # %%
@@ -83,7 +83,7 @@ travel_guess = predict("softmax-to-conv", low=0, high=1, unit="%")
 travel_guess
 
 # %% [markdown]
-# The control, in the last row, is sign noise: each pixel moves by $\epsilon$, up or down by a coin. Each column is one victim; on the diagonal it reads its own examples (*white box*). A number says something about transfer only where it is far above the last one of its column.
+# The control, in the last row, is sign noise: each pixel moves by $\epsilon$, up or down by a coin, clipped like the rest. Each column is one victim; on the diagonal it reads its own examples (*white box*). A number says something about transfer only where it is far above the last one of its column.
 
 # %%
 transfer = transfer_matrix(zoo, x, y, fgsm)
@@ -159,9 +159,9 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** A linear model with one layer makes examples that break a convolutional network. Each of the five models with usual training makes examples that the other four misread far more often than they misread noise. Softmax regression and maxout err often under the coin, too: for them a large part of the column is not transfer.
+# **What it shows.** A linear model with one layer makes examples that break a convolutional network. Each of the five models with usual training makes examples that the other four misread far more often than they misread noise. Softmax regression and maxout err often under noise, too, so their columns say less about transfer.
 #
-# Examples made for conv, which knows nothing of the hardened network, break about as many of its digits as its own do, or more. An attack with its own gradient should do clearly better: a sign of the masked gradient of [notebook 04](04_does_the_defence_hold.ipynb).
+# Examples made for conv, which knows nothing of the hardened network, break about as many of its digits as its own do, or more. An attack with its own gradient should do better: a sign of the masked gradient of [notebook 04](04_does_the_defence_hold.ipynb).
 #
 # **What it does not show.** That the hardened network is safe. All these examples are single steps.
 
@@ -278,14 +278,14 @@ plots.matrix(
 )
 
 # %% [markdown]
-# **What it shows.** Softmax regression sees maxout's wrong class on more than half of the examples that both misread, far above the control. The RBF network agrees less than softmax regression does: the paper's order. On most other models' examples it is hardly behind, or ahead. conv and conv 2, the same network trained twice, agree on most.
+# **What it shows.** Softmax regression sees maxout's wrong class on more than half of the examples that both misread, far above the control. The RBF network agrees less than softmax regression does: the paper's order. On the convolutional networks' examples it agrees about as much, or more. conv and conv 2, the same network trained twice, agree on most.
 #
-# **What it does not show.** The paper's numbers. Our softmax regression misreads nearly all of maxout's examples, the paper's about two thirds (0.546 / 0.846), so for it counting only common mistakes changes little here and much there.
+# **What it does not show.** The paper's numbers. Our softmax regression misreads nearly all of maxout's examples, the paper's about two thirds (0.546 / 0.846), so leaving out what it reads rightly changes our number little, and the paper's much.
 
 # %% [markdown]
 # ## 3. What do they share?
 #
-# The paper's answer: a direction. Networks resemble the linear classifier of their task, and that one learns nearly the same weights from different parts of the training set. Test it where weights can be compared: two softmax regressions, with different seeds, on *disjoint* halves of the training digits. No picture is seen by both.
+# The paper's answer: a direction. Networks resemble the linear classifier of their task, and a linear classifier learns nearly the same weights from different parts of the training set. Test it where weights can be compared: two softmax regressions, with different seeds, on *disjoint* halves of the training digits. No picture is seen by both.
 #
 # The measure is the cosine: 1 for the same direction, 0 for a right angle.
 
@@ -355,7 +355,7 @@ claim(
     mean_cosine(*(w.reshape(10, 1, 28, 28) for w in after)),
     low=0.85,
     high=0.97,
-    statement="mean cosine of the ten weight vectors that two halves of the digits left",
+    statement="mean cosine of the ten weight vectors learnt from two halves of the digits",
 )
 claim(
     "conv-conv2-cosine",
@@ -384,7 +384,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** Random directions in 784 dimensions stand nearly at right angles: their cosines spread around 0 by about $1/\sqrt{784} = 1/28$. The gradients of two networks trained on the same digits from different starting weights, and even of a network and a linear model, keep a cosine many times that on average. At another picture the mean is about 0, unless that picture shows the same digit: then about half or more is left. So a good part of what the two share depends on the digit alone. The paper says that the direction matters most, rather than the point in space: here that holds within one digit, and not across digits.
+# **What it shows.** Random directions in 784 dimensions stand nearly at right angles: their cosines spread around 0 by about $1/\sqrt{784} = 1/28$. The gradients of two networks trained on the same digits from different starting weights, and even of a network and a linear model, keep a cosine many times that on average. At another picture the mean is about 0, unless that picture shows the same digit: then about half or more is left. So a good part of what the two share depends on the digit alone. The paper says that the direction matters most, rather than the point in space: here the gradients agree so within one digit, and on average not across digits.
 #
 # **What it does not show.** Why the task leaves this direction and no other. [Notebook 06](06_bug_or_feature.ipynb) takes up one answer.
 
@@ -492,7 +492,7 @@ claim(
 # - **Power:** $\epsilon = 0.25$, clipped.
 # - **Cost:** each picture sent is a **query**.
 #
-# This is a *black box*. The victim is conv. The attacker trains a **substitute** on the victim's answers and attacks that, hoping for the transfer you have measured. The attacker guesses that whoever reads pictures does so with convolutions, and takes such a network. Here it is even the victim's own architecture; the row of softmax in section 1 suggests that it need not be. Each substitute gets the same number of updates, about 105, whatever it has to learn from.
+# This is a *black box*. The victim is conv. The attacker trains a **substitute** on the victim's answers and attacks that, hoping for the transfer you have measured. The attacker guesses a convolutional network. Here it is even the victim's own architecture; the row of softmax in section 1 suggests that it need not be. Each substitute gets the same number of updates, about 105, whatever it has to learn from.
 
 
 # %%
@@ -588,7 +588,7 @@ claim(
 # %% [markdown]
 # **What it shows.** Without one gradient of the victim, 800 answers break most digits; noise of the same size, which asks nothing, stays far below. The attacker who owned 50 digits and made the rest breaks more than half, too.
 #
-# **What it does not show.** That every victim gives in so cheaply: digits are small and alike. A victim that counts its queries, or refuses odd pictures, changes the rules and has to be attacked anew.
+# **What it does not show.** That every victim gives in so cheaply: digits are small and alike. A victim that counts its queries, or refuses pictures that look unusual, changes the rules and has to be attacked anew.
 
 # %% [markdown]
 # ## What you take with you

@@ -28,7 +28,7 @@ x, y = digits.test
 #
 # An attack that fails shows that *this attack* fails. A better one may come. For a linear model no better one can come: you know its worst step in closed form.
 #
-# Take the threes and sevens again. The model is right where $y\,(w^\top x + b) > 0$, with $y = -1$ for a three and $y = +1$ for a seven. The worst step within $\epsilon$ lowers this score by $\epsilon\lVert w\rVert_1$, and no step lowers it by more ([notebook 01](01_linear_explanation.ipynb)). So, as long as nothing is clipped, there is a smallest $\epsilon$ that flips a digit. Call it the digit's **radius**: below it, no attack can succeed. A number that comes with such a proof is a **certificate**.
+# Take notebook 01's threes and sevens again. The model is right where $y\,(w^\top x + b) > 0$, with $y = -1$ for a three and $y = +1$ for a seven. The worst step within $\epsilon$ lowers this score by $\epsilon\lVert w\rVert_1$, and no step lowers it by more ([notebook 01](01_linear_explanation.ipynb)). So, as long as nothing is clipped, there is a smallest $\epsilon$ that flips a digit. Call it the digit's **radius**: below it, no attack can succeed. A number that comes with such a proof is a **certificate**.
 #
 # **Exercise.** Return the radius of each digit, without clipping. Where the model errs already, no step is needed and the radius is 0.
 
@@ -125,14 +125,14 @@ claim(
 # %% [markdown]
 # **What it shows.** The bars at 0 hold the digits that the model misreads as they are, and those that it only just reads right. For every digit read rightly the formula and the attacks just inside and outside agree, and so does a search on the first 500. Here a failed attack *is* a proof, because it was the best one possible. Clipping makes the radii larger: a black pixel cannot get darker, so the others have to go further.
 #
-# **What it does not show.** Anything about a network. There no formula gives the best attack, and the rest of this notebook replaces it by something that can be computed.
+# **What it does not show.** Anything about a network. There no such simple formula gives the best attack, and the rest of this notebook replaces it by something that can be computed.
 
 # %% [markdown]
 # ## 2. What can a network make of a whole box of pictures?
 #
 # All pictures within $\epsilon$ of $x$ form a **box**: pixel $i$ lies between $l_i = x_i - \epsilon$ and $u_i = x_i + \epsilon$, cut off at 0 and 1. Attacks try some of its pictures. Now push the *box itself* through the network, layer by layer, and keep for each number a lower and an upper bound.
 #
-# A linear layer $z = Wx + b$ comes first. Write the box as centre $c = (l + u)/2$ and half-width $r = (u - l)/2$, a number for each pixel. Each pixel chooses its end by the sign of its weight, just as the worst step does, so
+# A linear layer $z = Wx + b$ comes first. Write the box as centre $c = (l + u)/2$ and half-width $r = (u - l)/2$, a number for each pixel. Each pixel chooses its end by the sign of its weight, just as the worst step does, so, with $|W|$ for the absolute value of each weight,
 #
 # $$W c + b - |W|\,r \ \le\ z\ \le\ W c + b + |W|\,r .$$
 #
@@ -212,9 +212,9 @@ claim(
 )
 
 # %% [markdown]
-# Now, what is such a bound worth? Look at one digit, a seven, while the box grows. The rival is the three.
+# Now, what is such a bound worth? Look at one digit, a seven, while the box grows. Its rival is, say, the three.
 #
-# **Your prediction.** Take $\epsilon = 0.01$ and let an attack push the logit of the seven down as far as it can. How many times as far does the bound allow it to fall?
+# **Your prediction.** Take $\epsilon = 0.01$ and let an attack push the logit of the seven down as far as it can. By what factor does the bound overstate that fall?
 
 # %%
 loose_guess = predict("loose", low=1, high=10)
@@ -291,7 +291,7 @@ def margin_bound(weight, bias, lower, upper, y):
 margin_bound = checks.margin_bound(margin_bound)
 
 # %% [markdown]
-# The share of digits *without* a proof, those misread as they are among them, is the **certified error**. An attack gives a share that is surely misread, with or without a step. The true error, under the best attack there is, lies between the two:
+# The share of digits *without* a proof, including those misread as they are, is the **certified error**. An attack gives a share that is surely misread: the digits that it breaks, and those misread as they are. The true error, under the best attack there is, lies between the two:
 #
 # $$\text{certified error}\ \ge\ \text{true error}\ \ge\ \text{attacked error}.$$
 #
@@ -351,9 +351,9 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** The true error lies somewhere between the lowest line and the middle one. At $\epsilon = 0$ the box is one picture, and all lines meet in the clean error. At 0.02 the same weights prove far more when each lead is bounded as one function: a bound has a strength, as an attack has.
+# **What it shows.** The true error lies somewhere between the lowest line and the middle one. At $\epsilon = 0$ the box is one picture, and all lines meet in the clean error. At 0.02 the same weights prove far more when each lead is bounded as one function.
 #
-# The module's certified error lies level with yours or a hair above. Your rules hold on paper. But a computer rounds when it computes your bounds, and again when it runs the network that you certify. The module widens each bound by all that rounding can do, so its proof holds for the numbers that the network really computes in ordinary float32.
+# The module's certified error lies level with yours or a hair above. Your rules hold on paper. But a computer rounds when it computes your bounds, and again when it runs the network that you certify. For a certificate the module widens the box by a millionth and each bound by more than rounding can do, so its proof holds for the numbers that the network really computes in ordinary float32.
 #
 # **What it does not show.** Where in the gap the truth lies.
 
@@ -370,7 +370,7 @@ usual = models.ConvNet()
 train(usual, objective=training.clean)
 
 # %% [markdown]
-# At $\epsilon = 0.01$ the network, attacked, misreads about two digits in a hundred. **Your prediction:** the share of digits for which the bounds give no proof.
+# At $\epsilon = 0.01$ under attack the network misreads about two digits in a hundred. **Your prediction:** the share of digits for which the bounds give no proof.
 
 # %%
 usual_guess = predict("usual-certified", low=0, high=1, unit="%")
@@ -421,12 +421,12 @@ claim("loose-usual", looseness(usual, 0.01), low=6, statement=f"{fall}, eps=0.01
 # %% [markdown]
 # **What it shows.** At $\epsilon = 0.01$ the sandwich is true and useless: nearly everything lies between the two sides. On this digit the bounds are much looser than those of the small network.
 #
-# **What it does not show.** That the network is easily broken at 0.01. Nor that it is safe: PGD failed, which proves nothing.
+# **What it does not show.** That the network is easily broken at 0.01. Nor that it is safe: PGD failed on most digits, which proves nothing.
 
 # %% [markdown]
 # ## 5. Can a network be trained to be provable?
 #
-# The bounds are differentiable: sums, absolute weights and ReLUs. So train on them. Put the greatest leads in place of the logits, with 0 for the true class, and call them $\overline z$ (the softmax sees only differences of logits). No lead in the box is larger, so their cross-entropy is at least the loss of every picture in the box. The objective adds it to the usual loss $J$,
+# The bounds are differentiable: sums, absolute weights and ReLUs. So train on them. Let $\overline z_j$ be the greatest lead of class $j$ in the box, and $\overline z_y = 0$ (the softmax sees only differences of logits). No lead in the box is larger, so their cross-entropy is at least the loss of every picture in the box. The objective adds it to the usual loss $J$,
 #
 # $$\kappa\,J(z, y) + (1 - \kappa)\,J(\overline z, y),$$
 #
@@ -498,7 +498,7 @@ claim(
 claim("loose-provable", looseness(provable, 0.1), high=3, statement=f"{fall}, eps=0.1)")
 
 # %% [markdown]
-# **What it shows.** The two sides come together: the network has learnt weights for which the bounds are far tighter, at ten times the $\epsilon$. For most digits you now know the answer, whatever attack anybody invents: this one cannot be broken within 0.1, that one has been.
+# **What it shows.** The two sides come together: the network has learnt weights for which the bounds are far tighter on this digit, at ten times the $\epsilon$. For most digits you now know the answer, whatever attack anybody invents: it cannot be broken within 0.1, or it has been.
 #
 # **What it does not show.** That intervals are the best bounds. That no proved digit was broken adds nothing to the mathematics. It is a test of the code, which one broken digit would have refuted.
 

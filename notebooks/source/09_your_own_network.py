@@ -132,7 +132,7 @@ for finding in reports["birch"].findings:
 claim("ash-faults", faults["ash"], high=0, unit="faults", statement="what ash's audit finds")
 
 # %% [markdown]
-# **What it shows.** A small substitute, trained on birch's logits alone, yields examples that break far more of birch's digits than birch's own gradient does. Ash, whose offer looked slightly worse, gives no sign of this kind at this $\epsilon$. **What it does not show.** How birch does it, nor how many digits it would lose to an attack made for it.
+# **What it shows.** A small substitute, trained on birch's logits alone, yields examples that break far more of birch's digits than birch's own gradient does. Ash, whose offer looked no better, gives no sign of this kind at this $\epsilon$. **What it does not show.** How birch does it, nor how many digits it would lose to an attack made for it.
 
 # %% [markdown]
 # ## 3. How does it do it?
@@ -173,7 +173,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** Birch is a network without any defence. The audit said not to rely on FGSM and PGD alone, and was right; its own worst case, on a small budget, was still far too low. That is why a finding does not end with a better number: it says what to do next; here you removed the decoy and attacked what was left. **What it does not show.** That every fraud shows itself. The audit looks for twelve known faults.
+# **What it shows.** Behind the decoy birch is a network trained as usual: its weights are cedar's. The audit said not to rely on FGSM and PGD alone, and was right; its own worst case, on a small budget, was still far too low. Here you removed the decoy and attacked what was left. **What it does not show.** That every fraud shows itself. The audit looks for twelve known faults.
 
 # %% [markdown]
 # ## 4. And yours?
@@ -241,6 +241,6 @@ for point, sentence in limitations.items():
 # - A number under attack is a lower bound. A finding says that the number is not to be relied on, not where the truth lies.
 # - A limitation that you name is worth more than a decimal.
 #
-# **Misconceptions.** *"The network with the lowest PGD error is the most robust."* Section 1: birch has it. *"The audit's worst case is the truth."* Section 3: an attack made for the network broke more. *"No finding, so it is robust."* Section 3: twelve known faults, no more.
+# **Misconceptions.** *"The network with the lowest PGD error is the most robust."* Section 1: of ash and birch, birch has the lower one. *"The audit's worst case is the truth."* Section 3: an attack made for the network broke more. *"No finding, so it is robust."* Section 3: twelve known faults, no more.
 #
 # **Further reading.** Carlini and others, *On Evaluating Adversarial Robustness* (2019, arXiv 1902.06705), has the checklist in full. Athalye, Carlini, Wagner, *Obfuscated Gradients Give a False Sense of Security* (2018, arXiv 1802.00420). Tramèr, Carlini, Brendel, Madry, *On Adaptive Attacks to Adversarial Example Defenses* (2020, arXiv 2002.08347), for attacks made for one defence.

@@ -1,5 +1,6 @@
 """The predictions on the website's pages, from the disk: answered, compared, kept nowhere."""
 
+import base64
 import json
 
 import nbformat
@@ -33,7 +34,7 @@ def visit(browser, site):
 
 
 def outputs(notebook):
-    """What a stored notebook asks: `{name: (offers, what came out in words, as data)}`."""
+    """What a stored notebook asks: `{name: (offers, what came out in words, as data, riddle?)}`."""
     asked, out = {}, {}
     for cell in nbformat.read(NOTEBOOKS / f"{notebook}.ipynb", as_version=4).cells:
         for output in cell.get("outputs", []):
@@ -42,7 +43,8 @@ def outputs(notebook):
                 asked[told["prediction"]] = told["offers"]
             elif "prediction" in told:
                 here = output.metadata[TOLD]
-                out[told["prediction"]] = here["came out"], here["measured"]
+                kept = json.loads(base64.b64decode(here["sealed"])) if "sealed" in here else here
+                out[told["prediction"]] = kept["came out"], kept["measured"], "sealed" in here
     return {name: (offers, *out[name]) for name, offers in asked.items()}
 
 
@@ -65,9 +67,10 @@ def test_each_prediction_takes_an_answer(visit, folder, notebook):
     page, wanted = visit(folder + notebook), outputs(notebook)
     found = page.locator(".prediction form")
     assert found.count() == len(wanted) > 0
-    for name, (offers, out, _) in wanted.items():
+    for name, (offers, out, measured, riddle) in wanted.items():
         place = asked(page, name)
-        assert out is None or out not in place.inner_text()
+        assert out not in page.locator("body").inner_text() or not riddle
+        assert out not in place.inner_text()
         expect(place.get_by_role("status")).to_be_empty()
         if len(offers) > 1:
             assert place.locator("label").all_inner_texts() == offers
@@ -78,18 +81,17 @@ def test_each_prediction_takes_an_answer(visit, folder, notebook):
             )
         place.get_by_role("button", name="Compare").click()
         reply = lines(place.get_by_role("status"))
-        if out is None:
-            assert reply[0] == "what came out is for you to find in what follows"
-        else:
-            assert reply[0] == out
+        found_later = "what came out is for you to find in what follows"
+        assert reply[0] == (found_later if riddle else out)
         assert reply[1].startswith("you predicted")
-        assert lines(compared(page, name)) == reply
+        same = " (as it came out)" if riddle and offers[0] == measured else ""
+        assert lines(compared(page, name)) == [out, reply[1] + same]
 
 
 def test_numbers_are_compared_as_in_the_notebook(visit):
     """Catches a gap that is not the difference, and an answer outside that counts as one."""
     page = visit("00_start_here")
-    (name, (_, out, measured)) = next(iter(outputs("00_start_here").items()))
+    (name, (_, out, measured, _)) = next(iter(outputs("00_start_here").items()))
     number, reply = (
         asked(page, name).get_by_role("spinbutton"),
         asked(page, name).get_by_role("status"),
@@ -113,7 +115,7 @@ def test_choices_are_answered_with_keys(visit):
     """Catches a choice that keys do not reach, and a right answer that is not called so."""
     page = visit("01_linear_explanation")
     kept = page.evaluate(KEPT)
-    offers, out, measured = outputs("01_linear_explanation")["growth"]
+    offers, out, measured, _ = outputs("01_linear_explanation")["growth"]
     place = asked(page, "growth")
     place.get_by_role("button").press("Enter")
     assert lines(place.get_by_role("status")) == ["Choose one first."]
@@ -148,6 +150,6 @@ def test_it_fits_and_axe_finds_nothing_serious(visit, width, theme):
 def test_without_scripts_the_words_of_the_notebook_stay(visit):
     """Catches an empty place where scripts are off."""
     page = visit("00_start_here", java_script_enabled=False)
-    (name, (_, out, _)) = next(iter(outputs("00_start_here").items()))
+    (name, (_, out, _, _)) = next(iter(outputs("00_start_here").items()))
     assert lines(asked(page, name)) == ["Your prediction: a number from 0.0 % to 100.0 %"]
     assert lines(compared(page, name)) == [out]

@@ -241,7 +241,7 @@ def ask(notebook: NotebookNode) -> None:
         if name is None:
             continue
         words = out = came_out[name]["came out"] or RIDDLE
-        kept = {"compares": name}
+        kept = {"compares": name} | ({"sealed": here["sealed"]} if "sealed" in here else {})
         if "offers" in told:
             words = output.data["text/plain"]
             asked = {**told, **here, "out": out, "measured": came_out[name]["measured"]}
