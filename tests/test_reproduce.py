@@ -80,6 +80,7 @@ def claims_row(**changes: str) -> dict[str, str]:
         ({"of": "maxuot"}, r"measures nothing of 'maxuot': it has \['maxout'\]"),
         ({"experiment": "maxuot"}, "there is no experiment 'maxuot'"),
         ({"reason": "{softmax/softmax/fgsm_eror} %"}, "no number 'fgsm_eror'"),
+        ({"other_size": "large/maxout/fgsm_eror"}, "no number 'fgsm_eror'"),
     ],
 )
 def test_a_number_that_nothing_measures_is_an_error(changes: dict, words: str) -> None:
@@ -144,6 +145,26 @@ def test_the_verdict_says_what_cannot_be_compared() -> None:
     assert row("S4-maxout-error", 0.88, **claim).verdict == "not comparable"
     assert row("S4-maxout-error", **claim).verdict == "not run"
     assert row("S9-mpdbm").verdict == "out of scope"
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ((), "reproduced"),
+        ((0.89, 0.9, 0.895), "reproduced"),
+        ((0.8, 0.81, 0.805), "partly"),
+        ((0.8, 0.9, 0.98), "partly"),  # its mean is near, its interval is wide
+    ],
+)
+def test_both_sizes_must_meet_a_number(other: tuple[float, ...], said: str) -> None:
+    """Catches a number that is called reproduced by the size of network that happens to fit."""
+    claim = row("S4-maxout-error", *AROUND_88, low=0.75, high=None, target=0.894)
+    assert replace(claim, other_size=other).verdict == said
+    shipped = {r.claim.id: r for r in ledger.ledger(ledger.shipped())}
+    with_both = {id for id, r in shipped.items() if r.other_size}
+    assert with_both == {id for id, r in shipped.items() if "1,600 units ours" in r.remark} | {
+        id for id, r in shipped.items() if "of that size ours" in r.remark
+    }
 
 
 def test_a_statement_without_a_number_needs_its_band_only() -> None:

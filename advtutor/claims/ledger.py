@@ -32,6 +32,7 @@ class Row:
     """One claim of the ledger; `values` holds one number for each of `seeds`.
 
     networks: letters for the networks that it was measured on, the same in every row.
+    other_size: the same number of the paper's other size of network, if the paper may mean that.
     """
 
     claim: PaperClaim
@@ -39,6 +40,7 @@ class Row:
     values: tuple[float, ...] = ()
     networks: str = ""
     remark: str = ""
+    other_size: tuple[float, ...] = ()
 
     @property
     def n(self) -> int:
@@ -79,6 +81,7 @@ class Row:
             high=claim.high,
             target=claim.target,
             comparable=not claim.not_comparable,
+            other_size=self.other_size,
         )
 
     @property
@@ -105,7 +108,10 @@ def ledger(results: Iterable[Result]) -> list[Row]:
         return [value for value in found if value is not None]
 
     return [
-        _row(claim, by_experiment[claim.experiment], fill(claim.remark, measured))
+        replace(
+            _row(claim, by_experiment[claim.experiment], fill(claim.remark, measured)),
+            other_size=tuple(measured(*claim.other_size.split("/")) if claim.other_size else ()),
+        )
         for claim in paper_claims().values()
     ]
 
@@ -211,18 +217,30 @@ def as_markdown(rows: Sequence[Row], *, short: bool = False, quick: bool = False
 def shorter_trainings(results: Sequence[Result]) -> str:
     """What the first edition's shorter trainings gave for the same rows, as a Markdown table."""
     rows = {row.claim.id: row for row in ledger(results)}
+    rescaled, unscaled = (of_shorter(results, name) for name in ("shorter", "brighter"))
     table = []
-    for of, id in ((of, id) for of, *ids in TABLE["rows_of_shorter"] for id in ids):
+    for id in rescaled:
         claim = rows[id].claim
-        found: dict[str, list[float]] = {"shorter": [], "brighter": []}
-        for result in results:
-            if (value := result.number(of, claim.number)) is not None:
-                found.get(result.experiment, []).append(value)
-        each = [*(Row(claim, values=tuple(values)) for values in found.values()), rows[id]]
-        table.append([id, claim.printed(claim.paper_value), *map(_kinds_in_a_cell, each)])
+        each = [Row(claim, values=values) for values in (rescaled[id], unscaled[id])]
+        cells = map(_kinds_in_a_cell, [*each, rows[id]])
+        table.append([id, claim.printed(claim.paper_value), *cells])
     scale = "pixels rescaled", "pixels not rescaled"
     heads = ["id", "paper", *(f"shorter, {each}" for each in scale), "the ledger"]
     return markdown_table(heads, table)
+
+
+def of_shorter(
+    results: Sequence[Result], experiment: str = "shorter"
+) -> dict[str, tuple[float, ...]]:
+    """What the shorter trainings gave, one number for each seed, by the row that it belongs to."""
+    claims, found = paper_claims(), {}
+    for of, *ids in TABLE["rows_of_shorter"]:
+        for id in ids:
+            values = [
+                r.number(of, claims[id].number) for r in results if r.experiment == experiment
+            ]
+            found[id] = tuple(value for value in values if value is not None)
+    return found
 
 
 def _kinds_in_a_cell(row: Row) -> str:

@@ -20,8 +20,10 @@ class PaperClaim:
     low, high: the band that the statement asks for; None where it is open.
     experiment, of, number: what measures it (`advtutor.claims.experiments`), on what, and the name
         of the number; "" if nothing does.
-    not_comparable: what the claim depends on that we do not have from the paper; "" if its verdict
-        can be told.
+    other_size: where the same was measured on the other of the paper's two sizes of network, as
+        experiment/of/number; "" where it was not, or where the paper says which size it means.
+    not_comparable: what the claim depends on that we do not have from the paper, or what meets it
+        without what it claims; "" if its verdict can be told.
     reason: why ours differs, or why it is not measured; "" where there is nothing to say.
 
     What these two quote of a measurement is a placeholder, which `fill` replaces.
@@ -40,6 +42,7 @@ class PaperClaim:
     target: float | None
     low: float | None
     high: float | None
+    other_size: str
     not_comparable: str
     reason: str
 
@@ -77,7 +80,8 @@ def read_claim(row: Mapping[str, str]) -> PaperClaim:
     claim = PaperClaim(**fields)
     quoted = [(m["experiment"], m["of"], m["number"]) for m in _QUOTED.finditer(claim.remark)]
     own = [(claim.experiment, claim.of, claim.number)] if claim.experiment else []
-    for experiment, of, number in own + quoted:
+    other = [claim.other_size.split("/")] if claim.other_size else []
+    for experiment, of, number in own + other + quoted:
         try:
             if experiment not in EXPERIMENTS:
                 there = list(EXPERIMENTS)
