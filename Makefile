@@ -85,8 +85,6 @@ handouts: setup
 	@$(VENV_PYTHON) -m tools.pages.handouts
 
 weights: setup
-	$(VENV_PYTHON) -m tools.ledger.defences
-	$(VENV_PYTHON) -m tools.ledger.live
 	$(VENV_PYTHON) -m tools.ledger.weights
 
 ledger: setup

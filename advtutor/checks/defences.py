@@ -1,6 +1,6 @@
 """The defended networks that a break is tried on: fixed weights, so that it is the same anywhere.
 
-`tools/ledger/defences.py` makes the weights. The networks are of the kind that notebook 04 trains;
+`tools/ledger/weights.py` makes the weights. The networks are of the kind that notebook 04 trains;
 a break that works on those works on these.
 """
 

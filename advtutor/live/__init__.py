@@ -40,7 +40,7 @@ def networks() -> dict[str, bytes]:
     """The networks of the website's first page, by name, as `pack` wrote them.
 
     Both are `models.ConvNet`: "usual" was trained on the digits as they are, "hardened" on examples
-    of five steps of PGD at eps = 0.25. `tools/ledger/live.py` makes them again.
+    of five steps of PGD at eps = 0.25. `tools/ledger/weights.py` makes them again.
     """
     folder = files("advtutor").joinpath("assets", "live")
     return {name: folder.joinpath(f"{name}.safetensors").read_bytes() for name in _NETWORKS}
