@@ -81,7 +81,7 @@ def test_imports_lead_downstairs() -> None:
         (
             "certify.py",
             "from .linearity import x",
-            "linearity -> advtutor.certify -> advtutor.linear",
+            "advtutor.certify -> advtutor.linearity",
         ),
         ("widgets/explorer.py", "from advtutor.claims import cell", "claims -> widgets -> claims"),
     ],

@@ -1,13 +1,13 @@
-"""The rooms of the package and who imports whom, read from the code and drawn by graphviz's `dot`.
+"""The rooms of the package and who imports whom, read by ruff and drawn by graphviz's `dot`.
 
 python -m tools.pictures.architecture      writes docs/images/architecture.svg; needs graphviz
 """
 
-import ast
 import html
+import json
 import re
 import subprocess
-from collections.abc import Iterator
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,11 +33,10 @@ STYLE = (
 
 def module_imports(package: Path = PACKAGE) -> dict[str, set[str]]:
     """For each module of the package, by its dotted name, the package's own that it imports."""
-    names = {_name(path, package): path for path in package.rglob("*.py")}
-    return {
-        name: {_module(target, names) for target in _targets(name, path, package)} - {name}
-        for name, path in names.items()
-    }
+    command = [sys.executable, "-m", "ruff", "analyze", "graph", "--quiet", package.name]
+    graph = json.loads(subprocess.check_output(command, cwd=package.parent))
+    found = {_name(path): {_name(other) for other in others} for path, others in graph.items()}
+    return {name: others - {name} for name, others in found.items()}
 
 
 def rooms(imports: dict[str, set[str]]) -> dict[str, set[str]]:
@@ -88,33 +87,9 @@ def as_dot(graph: dict[str, set[str]]) -> str:
     return "\n".join(["digraph advtutor {", f"  {STYLE}", *lines, "}"])
 
 
-def _name(path: Path, package: Path) -> str:
+def _name(path: str) -> str:
     """The dotted name of the module at path."""
-    parts = path.relative_to(package.parent).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-def _targets(name: str, path: Path, package: Path) -> Iterator[str]:
-    """What the module imports, wherever in it: dotted names within the package."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            found = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            if node.level:
-                here = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
-                base = ".".join([*here[: len(here) - node.level + 1], *filter(None, [base])])
-            found = [f"{base}.{alias.name}" for alias in node.names]
-        else:
-            continue
-        yield from (one for one in found if one.split(".")[0] == package.name)
-
-
-def _module(target: str, names: dict[str, Path]) -> str:
-    """The module that an imported name lies in, or is."""
-    while target not in names:
-        target = target.rpartition(".")[0]
-    return target
+    return ".".join(Path(path).with_suffix("").parts).removesuffix(".__init__")
 
 
 def _room(name: str) -> str | None:
