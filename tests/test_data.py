@@ -19,7 +19,6 @@ import torch
 from PIL import Image
 
 from advtutor import data
-from tools.ledger import pack_mnist
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = Path(data.__file__).parents[1]
@@ -407,33 +406,3 @@ def test_imagenet_classes_are_in_order(no_network):
     assert len(names) == 1000
     some = {0: "tench", 593: "harmonica", 872: "tripod", 967: "espresso", 999: "toilet tissue"}
     assert {i: names[i] for i in some} == some
-
-
-def test_packing_is_reproducible(tmp_path, monkeypatch):
-    """Catches a time stamp or a name in the packed files, and content that does not come back."""
-    originals = tmp_path / "originals"
-    originals.mkdir()
-    for name in data.MNIST_SHA256:
-        (originals / name).write_bytes(gzip.decompress((data._PACKED / f"{name}.gz").read_bytes()))
-    labels = {name: sha256 for name, sha256 in data.MNIST_SHA256.items() if "labels" in name}
-    monkeypatch.setattr(pack_mnist, "MNIST_SHA256", labels)
-    first = pack_mnist.pack(originals, tmp_path / "first")
-    for name in labels:
-        os.utime(originals / name, (0, 0))
-    second = pack_mnist.pack(originals, tmp_path / "second")
-    assert len(first) == 2
-    for one, two in zip(first, second, strict=True):
-        assert one.read_bytes() == two.read_bytes()
-        assert one.read_bytes()[3:8] == bytes(5), "a name or a time"
-        assert gzip.decompress(one.read_bytes()) == (originals / one.stem).read_bytes()
-
-
-def test_packing_refuses_other_files(tmp_path):
-    """Catches a package built from damaged originals."""
-    with pytest.raises(SystemExit, match="is missing"):
-        pack_mnist.pack(tmp_path, tmp_path / "target")
-    for name in data.MNIST_SHA256:
-        (tmp_path / name).write_bytes(b"other")
-    with pytest.raises(SystemExit, match="is not the original"):
-        pack_mnist.pack(tmp_path, tmp_path / "target")
-    assert not (tmp_path / "target").exists()

@@ -4,76 +4,21 @@ The pages need no network: formulas become MathML, which browsers show by themse
 is taken from anywhere. The notebooks themselves are only read.
 """
 
+import argparse
 import re
-import time
-from dataclasses import dataclass
+import sys
 from pathlib import Path
-from typing import Annotated
 
 import nbformat
-import typer
 from nbconvert.exporters.html import HTMLExporter
 from nbformat import NotebookNode
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 from tqdm import tqdm
 
 from tools.notebooks.execution import RunError, code_cells, execute
+from tools.notebooks.source import NOTEBOOKS, ROOT
 from tools.pages.formulas import offline_markdown
 
-ROOT = Path(__file__).resolve().parents[2]
 SECONDS_PER_CELL = 600
-
-
-@dataclass(frozen=True)
-class Run:
-    """One notebook's run: how long it took, where its page lies, and what stopped it, if any."""
-
-    name: str
-    seconds: float
-    page: Path
-    failure: str = ""
-
-
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-
-
-@app.command()
-def main(
-    notebooks: Annotated[Path, typer.Option(help="The folder of the notebooks.")] = (
-        ROOT / "notebooks"
-    ),
-    output: Annotated[Path, typer.Option(help="The folder for the pages.")] = ROOT / "build",
-) -> None:
-    """Run every notebook from top to bottom; exit status 1 if one fails."""
-    console = Console()
-    paths = sorted(notebooks.glob("[0-9]*.ipynb"))
-    if not paths:
-        console.print(f"There are no notebooks in {notebooks}.")
-        raise typer.Exit(1)
-    output.mkdir(parents=True, exist_ok=True)
-    runs = [run(path, output) for path in paths]
-    print_report(runs, console)
-    raise typer.Exit(int(any(one.failure for one in runs)))
-
-
-def run(path: Path, output: Path) -> Run:
-    """Execute the notebook at path in a fresh kernel and write its page, also if a cell fails."""
-    notebook = nbformat.read(path, as_version=4)
-    started = time.monotonic()
-    with tqdm(total=len(code_cells(notebook)), desc=path.stem, unit="cell") as bar:
-        try:
-            execute(notebook, path.parent, SECONDS_PER_CELL, bar.update)
-            failure = ""
-        except RunError as error:
-            failure = str(error)
-    seconds = time.monotonic() - started
-    page = output / f"{path.stem}.html"
-    page.write_text(page_of(notebook, path.stem), encoding="utf-8")
-    return Run(path.stem, seconds, page, failure)
-
-
 # nbconvert's page without the scripts that it would take from the network.
 TEMPLATE = """{%- extends 'lab/index.html.j2' -%}
 {%- block html_head_js_requirejs -%}{%- endblock -%}
@@ -81,6 +26,18 @@ TEMPLATE = """{%- extends 'lab/index.html.j2' -%}
 {%- block html_head_js_mermaidjs -%}{%- endblock -%}
 {%- block jupyter_widgets -%}{%- endblock -%}
 """
+
+
+def run(path: Path, page: Path) -> str:
+    """Execute the notebook at `path` in a fresh kernel and write its page; what failed, if any."""
+    notebook, failure = nbformat.read(path, as_version=4), ""
+    with tqdm(total=len(code_cells(notebook)), desc=path.stem, unit="cell") as bar:
+        try:
+            execute(notebook, path.parent, SECONDS_PER_CELL, bar.update)
+        except RunError as error:
+            failure = str(error)
+    page.write_text(page_of(notebook, path.stem), encoding="utf-8")
+    return failure
 
 
 def page_of(notebook: NotebookNode, name: str) -> str:
@@ -93,20 +50,23 @@ def page_of(notebook: NotebookNode, name: str) -> str:
     return re.sub(r'(href="[^":/]+)\.ipynb(["#])', r"\1.html\2", page)
 
 
-def print_report(runs: list[Run], console: Console) -> None:
-    """Seconds per notebook, what failed, and where the pages lie."""
-    table = Table("notebook", "seconds", "result", title="Notebooks", title_justify="left")
-    table.columns[1].justify = "right"
-    for one in runs:
-        result = f"[bold red]failed[/] {escape(one.failure)}" if one.failure else "[green]ran[/]"
-        table.add_row(one.name, f"{one.seconds:.1f}", result)
-    table.add_section()
-    table.add_row("together", f"{sum(one.seconds for one in runs):.1f}", "")
-    console.print(table)
-    console.print("Read them in a browser:")
-    for one in runs:
-        console.print(f"  {one.page.resolve().as_uri()}", soft_wrap=True, highlight=False)
+def main() -> int:
+    """Run every notebook from top to bottom; exit status 1 if one fails."""
+    parser = argparse.ArgumentParser(description="Run the notebooks, and write them as pages.")
+    parser.add_argument("--notebooks", type=Path, default=NOTEBOOKS)
+    parser.add_argument("--output", type=Path, default=ROOT / "build")
+    chosen = parser.parse_args()
+    paths = sorted(chosen.notebooks.glob("[0-9]*.ipynb"))
+    if not paths:
+        parser.error(f"there are no notebooks in {chosen.notebooks}")
+    chosen.output.mkdir(parents=True, exist_ok=True)
+    pages = {path: (chosen.output / f"{path.stem}.html").resolve() for path in paths}
+    failures = {path: run(path, page) for path, page in pages.items()}
+    print("\nRead them in a browser:")
+    for path, page in pages.items():
+        print(f"  {page.as_uri()}" + (f"\n    FAILED: {failures[path]}" if failures[path] else ""))
+    return int(any(failures.values()))
 
 
 if __name__ == "__main__":
-    app()
+    sys.exit(main())

@@ -16,10 +16,6 @@ FIRST = "notebooks/00_start_here.ipynb"
 BEGIN, END = "<!-- badges: begin -->", "<!-- badges: end -->"
 
 
-class AddressError(ValueError):
-    """What was given is no address to publish at; the text says what is."""
-
-
 def badges(repository: str) -> str:
     """Buttons that open the first notebook of `repository`, OWNER/NAME, in Binder and Colab."""
     binder = f"https://mybinder.org/v2/gh/{repository}/main?urlpath=lab/tree/{FIRST}"
@@ -32,10 +28,10 @@ def badges(repository: str) -> str:
 
 
 def published(address: str, root: Path = ROOT) -> dict[Path, str]:
-    """What three files of `root` have to hold; AddressError for a wrong address."""
+    """What three files of `root` have to hold; SystemExit for a wrong address."""
     match = ADDRESS.fullmatch(address)
     if match is None:
-        raise AddressError(f"{address!r} is no address like https://github.com/OWNER/NAME")
+        sys.exit(f"{address!r} is no address like https://github.com/OWNER/NAME")
     repository = match[1]
     project, readme = root / "pyproject.toml", root / "README.md"
     text = project.read_text(encoding="utf-8")
@@ -54,21 +50,10 @@ def published(address: str, root: Path = ROOT) -> dict[Path, str]:
     }
 
 
-def main() -> int:
-    """Write the files."""
+if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("address", help="https://github.com/OWNER/NAME")
-    try:
-        texts = published(parser.parse_args().address)
-    except AddressError as error:
-        print(error, file=sys.stderr)
-        return 2
-    for path, text in texts.items():
+    for path, text in published(parser.parse_args().address).items():
         path.write_text(text, encoding="utf-8")
-    written = ", ".join(path.name for path in texts)
-    print(f"Written: {written}. Now: make notebooks, which takes some ten minutes.")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        print(f"wrote {path.name}")
+    print("Now: make notebooks, which takes some ten minutes.")
