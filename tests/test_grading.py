@@ -16,6 +16,7 @@ from advtutor import checks
 from advtutor.checks import grading
 from advtutor.course.cli import app
 from advtutor.progress import EXERCISES
+from tools.notebooks.source import ROOT
 
 SETUP = "import torch\nimport torch.nn.functional as F\n\nfrom advtutor import attacks, checks"
 STEP = """    a = x.clone().requires_grad_()
@@ -240,6 +241,39 @@ def test_the_command_grades_files_and_folders(handed_in: Path, tmp_path: Path) -
         ("somebody.py", "levels_to_eps", "0"),
     ]
     assert "one step less" in rows[1]["line"]
+
+
+def test_a_cell_that_was_left_as_it_is_runs_where_something_needs_it(tmp_path: Path) -> None:
+    """Catches a course's training run again for each submission, and a helper not run at all."""
+    answers = [
+        "%%time\ndef levels_to_eps(levels):\n    return levels / white\n",
+        "def project_linf(x_adv, x, eps):\n    return box(x_adv, x, eps).clamp(low, 1)\n",
+    ]
+    untouched = [
+        "white, low = 255, 0.5",
+        "def box(x_adv, x, eps):\n    return x_adv.clamp(x - eps, x + eps)",
+        "low = 1 - 1",
+        "import time\nnetwork = time.sleep(1000)",
+        "network",
+    ]
+    path, touched = tmp_path / "somebodys.ipynb", "1 +"
+    cells = map(nbformat.v4.new_code_cell, [*untouched, touched, *answers])
+    path.write_text(nbformat.writes(nbformat.v4.new_notebook(cells=[*cells])), encoding="utf-8")
+    found = grading.grade(path, 300, {*untouched, touched})
+    assert [(one.exercise, one.right) for one in found] == [
+        ("levels_to_eps", True),
+        ("project_linf", True),
+    ]
+
+
+@pytest.mark.parametrize("notebook", EXERCISES)
+def test_of_the_courses_notebooks_the_exercises_and_what_they_import_run(notebook: str) -> None:
+    """Catches a training that the grader runs, and an exercise that it does not."""
+    cells = grading.cells_of(ROOT / "notebooks" / f"{notebook}.ipynb")
+    kept = grading.needed(cells, {*cells})
+    checked = [name for name in EXERCISES[notebook] if any(f"checks.{name}(" in c for c in kept)]
+    assert checked == [*EXERCISES[notebook]] and kept[0] == cells[0]
+    assert len(kept) == 1 + len(checked)
 
 
 @pytest.mark.skipif(not str(Path(__file__)).isascii(), reason="C has no name for this path")

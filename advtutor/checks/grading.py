@@ -11,8 +11,11 @@ import os
 import re
 import signal
 import subprocess
+import symtable
 import sys
 import tempfile
+import warnings
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,24 +58,68 @@ class Grade:
         return f"{self.verdict.mark} {self.exercise}: {self.verdict.text}"
 
 
-def grade(path: Path, seconds: float = SECONDS) -> list[Grade]:
+def grade(path: Path, seconds: float = SECONDS, untouched: Set[str] = frozenset()) -> list[Grade]:
     """Grade a submitted notebook (.ipynb), or a Python file with the functions in it.
 
     A notebook that is called as one of the course has all its exercises graded, another file those
-    that it defines. seconds: for the whole file. Raises ValueError for a file that is neither.
+    that it defines. seconds: for the whole file. untouched: the cells of the course's notebooks;
+    what a submission has left as it is there runs only where something else needs it. Raises
+    ValueError for a file that is neither.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        cells = code_of(json.loads(text)) if path.suffix == ".ipynb" else [python_cell(text)]
+        cells = cells_of(path) if path.suffix == ".ipynb" else [python_cell(path)]
     except (OSError, ValueError, KeyError, TypeError) as fault:
         raise ValueError(f"{path} cannot be read as a notebook or a Python file: {fault}") from None
-    return grade_cells(cells, expected(path.stem, cells), seconds)
+    return grade_cells(needed(cells, untouched), expected(path.stem, cells), seconds)
+
+
+def needed(cells: list[str], untouched: Set[str]) -> list[str]:
+    """The cells without those of `untouched` that check nothing and define nothing for another.
+
+    A training of the course's notebook, say: an answer gets its network from its check.
+    """
+    kept: list[str] = []
+    read: set[str] = set()
+    for cell in reversed(cells):
+        defines, reads = names_in(cell)
+        if cell not in untouched or "checks." in cell or defines & read:
+            kept.append(cell)
+            read |= reads
+    return kept[::-1]
+
+
+def names_in(cell: str) -> tuple[set[str], set[str]]:
+    """The names that a cell defines, and those that it reads from around it: it may read more."""
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    code = TransformerManager().transform_cell(re.sub(r"^%%.*\n", "", cell))
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            top = symtable.symtable(code, "cell", "exec")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return set(), set(re.findall(r"\w+", cell))
+    symbols = top.get_symbols()
+    defined = {one.get_name() for one in symbols if one.is_assigned() or one.is_imported()}
+    read = {one.get_name() for one in symbols if one.is_referenced()}
+    inner = (one for table in _below(top) for one in table.get_symbols())
+    return defined, read | {one.get_name() for one in inner if one.is_global()}
+
+
+def _below(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
+    for one in table.get_children():
+        yield one
+        yield from _below(one)
 
 
 def grade_cells(cells: list[str], names: list[str], seconds: float = SECONDS) -> list[Grade]:
     """Run code cells in a process of their own and grade the exercises called `names`."""
     found, tensors, fate = replayed(cells, names, seconds)
     return [Grade(name, judged(name, found.get(name), tensors, fate)) for name in names]
+
+
+def cells_of(path: Path) -> list[str]:
+    """The code cells of a notebook's file, as `code_of` gives them."""
+    return code_of(json.loads(path.read_text(encoding="utf-8-sig")))
 
 
 def code_of(notebook: dict[str, Any]) -> list[str]:
@@ -85,9 +132,9 @@ def code_of(notebook: dict[str, Any]) -> list[str]:
     ]
 
 
-def python_cell(text: str) -> str:
+def python_cell(path: Path) -> str:
     """A file of functions as a cell, with around it what the course's notebooks import."""
-    return AROUND + text
+    return AROUND + path.read_text(encoding="utf-8-sig")
 
 
 def expected(stem: str, cells: list[str]) -> list[str]:

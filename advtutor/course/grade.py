@@ -1,5 +1,6 @@
 """`advtutor grade`: submitted notebooks and files, judged outside their kernels."""
 
+import contextlib
 import csv
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,11 +28,16 @@ def grade(
     Exit status 1 if a file cannot be read. docs/grading.md says what this protects against.
     """
     from advtutor.checks import grading
+    from advtutor.course import workspace
 
+    untouched: set[str] = set()
+    with contextlib.suppress(workspace.CourseError):
+        for notebook in workspace.notebooks().glob("*.ipynb"):
+            untouched.update(grading.cells_of(notebook))
     rows, unread = [], 0
     for path in files(submissions):
         try:
-            grades = grading.grade(path, seconds)
+            grades = grading.grade(path, seconds, untouched)
         except ValueError as fault:
             typer.echo(f"advtutor grade: {fault}", err=True)
             unread += 1
