@@ -94,15 +94,17 @@ def logits_along_line(
     """
     check_model(model)
     x, direction = (
-        check_images(image[None] if image.dim() == 3 else image, None) for image in (x, direction)
+        check_images(image[None] if getattr(image, "ndim", 0) == 3 else image, None)
+        for image in (x, direction)
     )
+    distances = torch.as_tensor(distances).to(x)
     if len(x) != 1 or direction.shape != x.shape or distances.dim() != 1 or len(distances) == 0:
         raise ValueError(
             f"x has the shape {tuple(x.shape)}, direction {tuple(direction.shape)}, distances "
             f"{tuple(distances.shape)}; give one image, one direction like it, e.g. x[:1], and a "
             "vector of distances [D]"
         )
-    parts = per_example(distances.to(x), x).split(check_count("batch_size", batch_size))
+    parts = per_example(distances, x).split(check_count("batch_size", batch_size))
     with eval_mode(model):
         return torch.cat([answer(model, x + part * direction) for part in parts])
 

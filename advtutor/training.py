@@ -19,7 +19,8 @@ from advtutor import attacks
 from advtutor._files import whole_file
 from advtutor._say import TOLD
 from advtutor.attacks import Clip, eval_mode
-from advtutor.attacks.inputs import check_data, check_model, check_output
+from advtutor.attacks.inputs import check_data, check_model
+from advtutor.attacks.query import answer
 from advtutor.fingerprint import fingerprint, form
 
 Objective = Callable[[nn.Module, Tensor, Tensor], Tensor]
@@ -446,7 +447,7 @@ def _check(
 def _try_out(model: nn.Module, x: Tensor, y: Tensor, batch_size: int) -> None:
     """ValueError or TypeError, before anything is trained, for what would fail on the way."""
     with eval_mode(model):
-        check_output(model(x[:2].clone()), x[:2], y)
+        answer(model, x[:2].clone(), y)
     if len(x) % batch_size == 1 % batch_size:
         try:
             copy.deepcopy(model).train()(x[:1].clone())

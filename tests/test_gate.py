@@ -114,6 +114,7 @@ def test_a_column_of_labels_with_as_many_models_as_examples() -> None:
         ),
         (torch.where(X > 0.9, math.inf, X), ValueError, "^x holds NaN or infinite pixels"),
         (X[:, 0, 0, 0], ValueError, r"^x has the shape \(6,\); give a batch"),
+        (X.to("meta"), ValueError, "^x, or the model, is on the device meta"),
     ],
 )
 def test_images_that_are_none(take, images, error, words) -> None:
@@ -184,6 +185,24 @@ def test_answers_that_are_no_logits(take, change, error, words) -> None:
     """Catches NaN logits that count as class 0, and torch's own words for a dict."""
     with pytest.raises(error, match=words):
         take(Answers(change), X, Y)
+
+
+@pytest.mark.parametrize("take", ASKING.values(), ids=ASKING)
+def test_weights_and_images_that_do_not_go_together(take) -> None:
+    """Catches torch's words on a matrix product for pixels that came from NumPy, in float64."""
+    with pytest.raises(TypeError, match=r"^x is torch.float64 on cpu, the .* are torch.float32"):
+        take(MODEL, X.double(), Y)
+    with pytest.raises(RuntimeError) as error:
+        take(MODEL, X[..., :2], Y)
+    assert "of the shape (" in error.value.__notes__[0]
+
+
+def test_a_line_through_lists_and_arrays() -> None:
+    """Catches an AttributeError for an image from NumPy, and for distances in a list."""
+    line = linearity.logits_along_line(MODEL, X[0], X[0], [0.0, 0.5])
+    torch.testing.assert_close(line[0], MODEL(X[:1])[0].detach())
+    with pytest.raises(TypeError, match=r"^x is a ndarray; give a"):
+        linearity.logits_along_line(MODEL, X[0].numpy(), X[0], torch.zeros(2))
 
 
 @pytest.mark.parametrize("measure", [evaluate, predict, linearity.logits_along_line])

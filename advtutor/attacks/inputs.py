@@ -159,6 +159,12 @@ def check_output(output: Tensor, x: Tensor, y: Tensor | None = None) -> None:
             f"model returned the shape {tuple(output.shape)} for {len(x)} examples; it must "
             f"return logits [{len(x)}, K] with K >= 2 classes"
         )
+    if not _finite(output):
+        what = "NaN" if output.isnan().any() else "infinite logits"
+        raise ValueError(
+            f"model returned {what} for {_broken(output)} of {len(x)} examples; look at its "
+            "weights (did training diverge?) and at logarithms, roots and divisions in it"
+        )
     if y is not None and len(y):
         low, high = (bound.item() for bound in torch.aminmax(y))
         if low < 0 or high >= output.shape[1]:
@@ -166,12 +172,6 @@ def check_output(output: Tensor, x: Tensor, y: Tensor | None = None) -> None:
                 f"y has labels from {low} to {high}, but the model has the classes 0 to "
                 f"{output.shape[1] - 1}; check which model and labels belong together"
             )
-    if not _finite(output):
-        what = "NaN" if output.isnan().any() else "infinite logits"
-        raise ValueError(
-            f"model returned {what} for {_broken(output)} of {len(x)} examples; look at its "
-            "weights (did training diverge?) and at logarithms, roots and divisions in it"
-        )
 
 
 def losses_of(
@@ -236,6 +236,8 @@ def check_pixels(x_adv: Tensor, moved: Tensor) -> None:
 
 
 def _finite(x: Tensor) -> bool:
+    if x.is_meta:
+        raise ValueError("x, or the model, is on the device meta, where there are no numbers")
     # The sum shows it in a small part of the time, unless it overflows.
     return math.isfinite(x.detach().sum()) or bool(x.isfinite().all())
 

@@ -95,7 +95,17 @@ def answer(model: Model, x: Tensor, y: Tensor | None = None) -> Tensor:
     The model gets `x` itself: hand over a copy of what it must not write to. Raises as
     `check_output`.
     """
-    logits = model(x)
+    try:
+        logits = model(x)
+    except RuntimeError as error:
+        weights = [p for module in modules_of(model) for p in module.parameters()]
+        if weights and not any((p.dtype, p.device) == (x.dtype, x.device) for p in weights):
+            raise TypeError(
+                f"x is {x.dtype} on {x.device}, the model's weights are {weights[0].dtype} on "
+                f"{weights[0].device}; bring them together: x.to(next(model.parameters()))"
+            ) from error
+        error.add_note(f"The model was given images of the shape {tuple(x.shape)}.")
+        raise
     check_output(logits, x, y)
     return widened(logits)
 

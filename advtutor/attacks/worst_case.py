@@ -13,7 +13,7 @@ from advtutor.attacks.gradient import climb
 from advtutor.attacks.inputs import Clip, check_count, warn_caller
 from advtutor.attacks.losses import Loss, cross_entropy, margin_loss
 from advtutor.attacks.promise import attack
-from advtutor.attacks.query import Query
+from advtutor.attacks.query import Query, answer
 from advtutor.attacks.square import paint_squares
 
 
@@ -92,8 +92,8 @@ def _attempts(
 def _steady(model: nn.Module, x: Tensor, draws: int = 8) -> Callable[[Tensor], Tensor]:
     """`model`, or the mean of several of its answers if it does not answer twice the same."""
     with torch.no_grad():
-        once, twice = model(x[:16].clone()), model(x[:16].clone())
-    if not isinstance(once, Tensor) or torch.allclose(once, twice, equal_nan=True):
+        once, twice = (answer(model, x[:16].clone()) for _ in range(2))
+    if torch.allclose(once, twice):
         return model
     warn_caller(
         f"the model answers differently each time: the attack takes the mean of {draws} answers. "
