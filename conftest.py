@@ -18,30 +18,31 @@ from advtutor._threads import share_cores
 ROOT = Path(__file__).resolve().parent
 NO_NETWORK = ROOT / "tests" / "no_network"
 MOST_WORKERS = 4  # each takes some 2 GB, with the kernel of its notebook
-# Test files that take longer than ten seconds. What is begun last has to be short.
+# Test files that take longer than five seconds. What is begun last has to be short.
 SECONDS = {
     "test_checks": 60,
     "test_audit_zoo": 50,
-    "test_reproduce": 35,
+    "test_live": 45,
     "test_mutants": 40,
-    "test_live": 40,
-    "test_audit": 25,
     "test_peers": 30,
     "test_grading": 30,
+    "test_site": 30,
+    "test_reproduce": 25,
+    "test_audit": 25,
     "test_nbgrader": 25,
     "test_setup": 20,
     "test_certify": 15,
     "test_cli": 15,
     "test_lint": 15,
-    "test_site": 15,
     "test_widgets": 15,
+    "test_surroundings": 15,
     "test_attack_promises": 12,
     "test_explorers": 12,
-    "test_experiments": 12,
     "test_packaging": 12,
-    "test_surroundings": 12,
-    "test_torchvision_guard": 12,
-    "test_weights": 12,
+    "test_experiments": 10,
+    "test_torchvision_guard": 10,
+    "test_slides": 8,
+    "test_weights": 6,
 }
 
 

@@ -365,16 +365,15 @@ def test_the_best_epoch_is_counted_from_one(monkeypatch) -> None:
     assert found["clean_error"] == [e / 10 for e in error]
 
 
-@pytest.mark.parametrize(("name", "source"), [("cifar", "cifar10"), ("cifar-jpeg", "cifar10_jpeg")])
-def test_cifars_rows_are_measured_where_its_images_are(name, source, tmp_path, monkeypatch) -> None:
+def test_cifars_rows_are_measured_where_its_images_are(tmp_path: Path, monkeypatch) -> None:
     """Catches a copy's rows that are measured on the original, and the other way round."""
     generator = torch.Generator().manual_seed(0)
     images = Split(torch.rand(40, 3, 32, 32, generator=generator), torch.arange(40) % 10)
-    monkeypatch.setattr(data, source, lambda: CIFAR10(images, images))
-    small = {"channels": (4, 4, 4), "units": 8}
-    real = EXPERIMENTS[name]
-    recipe = replace(real.networks["conv"], epochs=1, options=small)
-    numbers = real.measure(Run(0, {"conv": recipe}, tmp_path))
+    monkeypatch.setattr(data, "cifar10_jpeg", lambda: CIFAR10(images, images))
+    assert EXPERIMENTS["cifar"].networks["conv"].data == "cifar10"
+    copy = EXPERIMENTS["cifar-jpeg"]
+    recipe = replace(copy.networks["conv"], epochs=1, options={"channels": (4, 4, 4), "units": 8})
+    numbers = copy.measure(Run(0, {"conv": recipe}, tmp_path))
     assert numbers["conv"]["fooling_success"] > 0.1, "one step towards a class reaches no class"
 
 

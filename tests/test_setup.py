@@ -386,16 +386,6 @@ def test_a_missing_chromium_is_said(course: Path, tmp_path: Path) -> None:
     assert failed.stderr.count("\n") == 1
 
 
-def test_what_builds_the_site_is_installed_once(course: Path, tmp_path: Path) -> None:
-    """Catches a website's set-up that installs at every call, or not again for new pins."""
-    root = copy_of(course, tmp_path / "course")
-    first = set_up(root, "--site")
-    assert first.returncode == 0 and "builds the website" in first.stdout, first.stderr
-    assert set_up(root, "--site").stdout == ""
-    (root / "constraints.txt").write_text("# changed\n")
-    assert "builds the website" in set_up(root, "--site").stdout
-
-
 def test_a_broken_interpreter_is_noticed(course: Path, tmp_path: Path) -> None:
     """Catches a .venv whose Python was removed or replaced by a system update."""
     setup = load_setup()

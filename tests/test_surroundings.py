@@ -72,7 +72,7 @@ def test_the_command_line_takes_any_path(tmp_path: Path) -> None:
     folder.mkdir()
     narrow = {"PYTHONIOENCODING": "ascii", "TMPDIR": str(folder), "COLUMNS": "300"}
     narrow["ADVTUTOR_PROGRESS"] = str(folder / "progress.json")
-    for command in (["doctor"], ["progress"], ["catch-up", "00", "--notebooks", str(folder)]):
+    for command in (["doctor"], ["catch-up", "00", "--notebooks", str(folder)]):
         ran = subprocess.run(
             [sys.executable, "-m", "advtutor", *command],
             env=os.environ | narrow,
