@@ -32,6 +32,12 @@ TOP_PAGES = ("CONTRIBUTING.md", "CHANGELOG.md")
 # Where pages lie, and what lies there and is none.
 PAGES_IN = (ROOT, ROOT / "docs", NOTEBOOKS, NOTEBOOKS / "solutions")
 LEFT_OUT = ("README.md",)
+IN_ORDER = (
+    "In order; each stands on those before it. The solved ones are listed apart, so that you "
+    "meet an exercise before its solution."
+)
+FILLED = "The same notebooks with their exercises filled and checked."
+GUIDES = "How to run, grade and change the course, and what it has measured."
 RIDDLE = "what came out is for you to find in what follows"
 # Modules a reader may import, each in the words of its own docstring.
 MODULES = (
@@ -86,49 +92,29 @@ def main(arguments: list[str] | None = None) -> int:
 def lay_out(pages: Path) -> None:
     """Fill the folder `pages` with what Sphinx reads, laid out as the clone is: links hold."""
     shutil.rmtree(pages, ignore_errors=True)
-    for folder in ("notebooks/solutions", "docs", "api"):
-        (pages / folder).mkdir(parents=True)
-    for guide in sorted((ROOT / "docs").glob("*.md")):
-        if guide.name != "index.md":
-            (pages / "docs" / guide.name).write_text(
-                kept_links(guide.read_text(encoding="utf-8"), guide), encoding="utf-8"
-            )
     shutil.copytree(ROOT / "docs" / "images", pages / "docs" / "images")
-    top = [name for name in TOP_PAGES if (ROOT / name).exists()]
-    for name in top:
-        text = (ROOT / name).read_text(encoding="utf-8")
-        (pages / name).write_text(kept_links(text, ROOT / name), encoding="utf-8")
+    guides = [path for path in sorted((ROOT / "docs").glob("*.md")) if path.name != "index.md"]
+    for path in [*guides, *map(ROOT.joinpath, TOP_PAGES)]:
+        text = kept_links(path.read_text(encoding="utf-8"), path)
+        (pages / path.relative_to(ROOT)).write_text(text, encoding="utf-8")
     names = [path.stem for path in sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))]
     (pages / "index.md").write_text(first_page(names), encoding="utf-8")
+    others = [path.stem for path in guides if path.stem != "ways_in"]
+    for folder, (title, text, listed) in {
+        "notebooks": ("The notebooks", IN_ORDER, [*names, "solutions/index"]),
+        "notebooks/solutions": ("Solutions", FILLED, names),
+        "docs": ("Guides", GUIDES, ["ways_in", *others, *(f"../{p[:-3]}" for p in TOP_PAGES)]),
+        "api": ("The package", "What the notebooks import.", MODULES),
+    }.items():
+        (pages / folder).mkdir(parents=True, exist_ok=True)
+        tree = "\n".join(["```{toctree}", ":maxdepth: 1", "", *listed, "```"])
+        index = f"# {title}\n\n{text}\n\n{tree}\n"
+        (pages / folder / "index.md").write_text(index, encoding="utf-8")
     for name in names:
-        for folder in (Path("."), Path("solutions")):
-            source = NOTEBOOKS / folder / f"{name}.ipynb"
-            notebook = for_the_site(
-                nbformat.read(source, as_version=4), name, solved=folder.name == "solutions"
-            )
-            nbformat.write(notebook, pages / "notebooks" / folder / f"{name}.ipynb")
-
-    write_index(
-        pages / "notebooks",
-        "The notebooks",
-        "In order; each stands on those before it. The solved ones are listed apart, so that you "
-        "meet an exercise before its solution.",
-        [*names, "solutions/index"],
-    )
-    write_index(
-        pages / "notebooks" / "solutions",
-        "Solutions",
-        "The same notebooks with their exercises filled and checked.",
-        names,
-    )
-    docs = [p.stem for p in sorted((pages / "docs").glob("*.md")) if p.stem != "ways_in"]
-    write_index(
-        pages / "docs",
-        "Guides",
-        "How to run, grade and change the course, and what it has measured.",
-        ["ways_in", *docs, *(f"../{Path(name).stem}" for name in top)],
-    )
-    write_index(pages / "api", "The package", "What the notebooks import.", list(MODULES))
+        for folder in ("", "solutions"):
+            place = Path(folder, f"{name}.ipynb")
+            stored = nbformat.read(NOTEBOOKS / place, as_version=4)
+            nbformat.write(for_the_site(stored, name, bool(folder)), pages / "notebooks" / place)
     for module in MODULES:
         name = f"advtutor.{module}"
         directive = f"```{{eval-rst}}\n.. automodule:: {name}\n   :members:\n"
@@ -170,14 +156,6 @@ def kept_links(text: str, path: Path) -> str:
         return link[0] if known else link["text"]
 
     return LINK.sub(kept, text)
-
-
-def write_index(folder: Path, title: str, text: str, pages: list[str]) -> None:
-    """A page that lists `pages`, which are named relative to `folder`."""
-    entries = "\n".join(pages)
-    (folder / "index.md").write_text(
-        f"# {title}\n\n{text}\n\n```{{toctree}}\n:maxdepth: 1\n\n{entries}\n```\n", encoding="utf-8"
-    )
 
 
 def for_the_site(notebook: NotebookNode, name: str, solved: bool) -> NotebookNode:
