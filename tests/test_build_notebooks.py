@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbformat import NotebookNode
-from nbval.plugin import get_sanitize_patterns, metadata_tags
+from nbval.plugin import get_sanitize_patterns
 
 from advtutor import checks
 from advtutor._say import TOLD
@@ -376,12 +376,6 @@ def test_a_missing_partner_is_found() -> None:
     assert rules.partner_faults({"a"}, {"a"}, set()) == ["a: no solution"]
     assert rules.partner_faults({"a"}, set(), {"a"}) == ["a: no learner's notebook"]
     assert rules.partner_faults(set(), {"a"}, {"a"}) == ["a: no source"]
-
-
-def test_our_list_of_nbval_tags_is_that_of_nbval() -> None:
-    """Catches a release of nbval that reads other tags than we allow."""
-    old = {"pytest-validate-ignore-output"}
-    assert set(metadata_tags) - old == rules.NBVAL_TAGS
 
 
 # --- what nbval does not compare ---

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nbformat import NotebookNode
+from nbval.plugin import metadata_tags
 
 from advtutor._say import TOLD
 from tools.notebooks.source import LINK, ROOT, Kind, digest, public_address, unexecuted
@@ -13,14 +14,6 @@ MAX_BYTES = 600 * 1024
 MAX_SECONDS = 60
 MAX_LINES = 25
 
-NBVAL_TAGS = {
-    "nbval-ignore-output",
-    "nbval-check-output",
-    "nbval-raises-exception",
-    "nbval-skip",
-    "raises-exception",
-}
-OUR_TAGS: set[str] = set()  # a tag of our own is entered here, with what it does
 NBVAL_COMMENT = re.compile(r"^\s*#+\s*(NBVAL|PYTEST_VALIDATE)_[A-Z_]+\s*$", re.MULTILINE)
 EXPECTED_MARK = {"learner": "○", "solution": "✓"}
 
@@ -43,12 +36,14 @@ def source_faults(
     notebook: NotebookNode, source: str, name: str, kind: Kind, version: str
 ) -> list[str]:
     """The notebook is the one that its source makes, for this version: run `make notebooks`."""
-    faults = []
     stamp = notebook.metadata.get("advtutor", {})
     made = unexecuted(source, name, kind, version, public_address())
-    for key, wanted in [("kind", kind), ("version", version), ("source_sha256", digest(source))]:
-        if stamp.get(key) != wanted:
-            faults.append(f"its {key} is {stamp.get(key)!r}, and should be {wanted!r}")
+    wanted = {"kind": kind, "version": version, "source_sha256": digest(source)}
+    faults = [
+        f"its {key} is {stamp.get(key)!r}, and should be {value!r}"
+        for key, value in wanted.items()
+        if stamp.get(key) != value
+    ]
     if len(notebook.cells) != len(made.cells):
         faults.append(f"it has {len(notebook.cells)} cells, and its source makes {len(made.cells)}")
     for index, (cell, twin) in enumerate(zip(notebook.cells, made.cells, strict=False)):
@@ -77,7 +72,7 @@ def tag_faults(notebook: NotebookNode) -> list[str]:
     """Only tags that somebody reads: nbval passes over an unknown one in silence."""
     faults = []
     for index, cell in enumerate(notebook.cells):
-        unknown = set(cell.metadata.get("tags", [])) - NBVAL_TAGS - OUR_TAGS
+        unknown = set(cell.metadata.get("tags", [])) - metadata_tags.keys()
         faults += [f"cell {index}: unknown tag {tag!r}" for tag in sorted(unknown)]
         if cell.cell_type == "code" and NBVAL_COMMENT.search(cell.source):
             faults.append(f"cell {index}: a comment steers nbval; use a tag")
