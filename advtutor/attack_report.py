@@ -1,7 +1,6 @@
 """Whether an attack's result can be believed: the questions that a sound evaluation answers."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -10,8 +9,7 @@ from types import EllipsisType
 import torch
 from torch import Tensor, nn
 
-from advtutor import attacks
-from advtutor.attacks import Clip, eval_mode
+from advtutor.attacks import Clip, eval_mode, fgsm, pgd, sign_noise, square
 from advtutor.attacks.inputs import check_count, check_images, check_size
 from advtutor.attacks.query import Guard, answer, modules_of
 from advtutor.evaluation import (
@@ -23,6 +21,8 @@ from advtutor.evaluation import (
     sized,
     to_device_of,
 )
+
+SWITCHED = (nn.modules.dropout._DropoutNd, nn.modules.batchnorm._BatchNorm)  # by train mode
 
 
 @dataclass(frozen=True)
@@ -85,92 +85,62 @@ def attack_report(
     eps, queries = check_size("eps", eps), check_count("queries", queries)
     checked(model, x, y, batch_size)
     x, y = to_device_of(model, check_images(x, limits), y)
-    attack = attack or partial(attacks.pgd, clip=limits)
-    low, high = limits or (float(x.min()), float(x.max()))
-    measure = partial(evaluate, model, x, y, batch_size=batch_size)
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        findings = [
-            *_about_the_model(model, x[:batch_size], y[:batch_size]),
-            *_about_the_examples(model, x[:batch_size], y[:batch_size], attack, eps, limits),
-            *_about_the_errors(measure, attack, eps, limits, high - low, queries),
-        ]
-    return AttackReport(tuple(findings))
-
-
-def _about_the_model(model: nn.Module, x: Tensor, y: Tensor) -> list[Finding]:
-    with eval_mode(model), torch.no_grad():
-        logits = answer(model, x.clone(), y)
-    probable = logits.min() >= 0 and (logits.sum(dim=1) - 1).abs().max() < 1e-3
-    change = (nn.modules.dropout._DropoutNd, nn.modules.batchnorm._BatchNorm)
-    loose = sum(m.training and isinstance(m, change) for m in modules_of(model))
-    soft = "it returns probabilities: leave the softmax out" if probable else "yes"
-    mode = f"{loose} layers in train mode: call model.eval()" if loose else "yes"
-    return [
-        Finding(not probable, "returns logits", soft),
-        Finding(not loose, "stands in eval mode", mode),
-    ]
-
-
-def _about_the_examples(
-    model: nn.Module, x: Tensor, y: Tensor, attack: SizedAttack, eps: float, clip: Clip
-) -> list[Finding]:
-    untouched = True
+    tried: SizedAttack = attack or partial(pgd, clip=limits)
+    darkest, brightest = limits or (float(x.min()), float(x.max()))
+    width = brightest - darkest
+    some, alone = (x[:batch_size], y[:batch_size]), []
 
     def watched(model: nn.Module, x_given: Tensor, y_given: Tensor, size: float) -> Tensor:
-        nonlocal untouched
-        x_adv = attack(model, x_given, y_given, size)
-        untouched = untouched and torch.equal(x_given, x) and torch.equal(y_given, y)
+        x_adv = tried(model, x_given, y_given, size)
+        alone.append(torch.equal(x_given, some[0]) and torch.equal(y_given, some[1]))
         return x_adv
 
-    with eval_mode(model):
-        guard = Guard(model)
-        (x_adv, moves), (_, still) = (
-            examples(partial(sized, watched, size), model, x, y, guard) for size in (eps, 0.0)
-        )
-    by, moved = float(still.max()), float(moves.max())
-    low, high = clip or (-math.inf, math.inf)
-    outside = max(0.0, low - float(x_adv.min()), float(x_adv.max()) - high)
-    words = f"outside by up to {outside:.3g}"
-    findings = [
-        Finding(untouched, "leaves the images alone", "yes" if untouched else "it changes them"),
-        Finding(by == 0, "eps = 0 changes nothing", f"moves pixels by up to {by:.3g}"),
-        Finding(moved <= eps + 1e-6, "stays in the ball", f"moves pixels by up to {moved:.6g}"),
-        Finding(outside <= 1e-6, f"stays in [{low:g}, {high:g}]", words),
-    ]
-    return findings if clip else findings[:-1]
-
-
-def _about_the_errors(
-    measure: Callable[..., Report],
-    attack: SizedAttack,
-    eps: float,
-    clip: Clip,
-    width: float,
-    queries: int,
-) -> list[Finding]:
     def under(this: SizedAttack, size: float = eps) -> Report:
-        return measure(partial(sized, this, size))
+        return evaluate(model, x, y, partial(sized, this, size), batch_size=batch_size)
 
-    clean, own, one_step = measure(), under(attack), under(partial(attacks.fgsm, clip=clip))
-    noise = under(partial(attacks.sign_noise, clip=clip))
-    blind = under(partial(attacks.square, queries=queries, clip=clip))
-    sizes = sorted({eps / 2, eps, min(width, 2 * eps), width})
-    errors = [clean.error, *(under(attack, size).error for size in sizes)]
+    loose = sum(m.training and isinstance(m, SWITCHED) for m in modules_of(model))
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        with eval_mode(model):
+            guard = Guard(model)
+            with torch.no_grad():
+                logits = answer(model, some[0].clone(), some[1])
+            (x_adv, moves), (_, still) = (
+                examples(partial(sized, watched, size), model, *some, guard) for size in (eps, 0.0)
+            )
+        clean, own = evaluate(model, x, y, batch_size=batch_size), under(tried)
+        one_step, noise = (under(partial(a, clip=limits)) for a in (fgsm, sign_noise))
+        blind = under(partial(square, queries=queries, clip=limits))
+        sizes = sorted({eps / 2, eps, min(width, 2 * eps), width})
+        errors = [clean.error, *(under(tried, size).error for size in sizes)]
+    probable = logits.min() >= 0 and (logits.sum(dim=1) - 1).abs().max() < 1e-3
+    by, moved = float(still.max()), float(moves.max())
+    low, high = limits or (-math.inf, math.inf)
+    outside = max(0.0, low - float(x_adv.min()), float(x_adv.max()) - high)
     equal = 1 / own.n**0.5  # two standard errors of a share, at most
     grows = all(later >= earlier - equal for earlier, later in pairwise(errors))
     stuck = max(0, own.unmoved - round(clean.error * clean.n))  # what errs need not be moved
-
-    blindly = f"is no weaker than {queries} blind queries"
-
-    def against(other: Report) -> str:
-        return f"error {own.error:.1%} against {other.error:.1%}"
-
-    return [
-        Finding(grows, "more eps breaks more", " → ".join(f"{e:.0%}" for e in errors)),
-        Finding(errors[-1] == 1, f"eps = {width:g} breaks everything", f"error {errors[-1]:.1%}"),
-        Finding(own.error >= one_step.error - equal, "is no weaker than FGSM", against(one_step)),
-        Finding(own.error > noise.error, "beats noise of its size", against(noise)),
-        Finding(own.error >= blind.error - equal, blindly, against(blind)),
-        Finding(stuck == 0, "moves every example", f"{stuck} of {own.n} left as they were"),
-    ]
+    against = f"error {own.error:.1%} against {{:.1%}}".format
+    bound = own.error + equal  # of those that have to know less
+    soft = "it returns probabilities: leave the softmax out" if probable else "yes"
+    mode = f"{loose} layers in train mode: call model.eval()" if loose else "yes"
+    found = {
+        "returns logits": (not probable, soft),
+        "stands in eval mode": (not loose, mode),
+        "leaves the images alone": (all(alone), "yes" if all(alone) else "it changes them"),
+        "eps = 0 changes nothing": (by == 0, f"moves pixels by up to {by:.3g}"),
+        "stays in the ball": (moved <= eps + 1e-6, f"moves pixels by up to {moved:.6g}"),
+        f"stays in [{low:g}, {high:g}]": (outside <= 1e-6, f"outside by up to {outside:.3g}"),
+        "more eps breaks more": (grows, " → ".join(f"{e:.0%}" for e in errors)),
+        f"eps = {width:g} breaks everything": (errors[-1] == 1, f"error {errors[-1]:.1%}"),
+        "is no weaker than FGSM": (one_step.error <= bound, against(one_step.error)),
+        "beats noise of its size": (noise.error < own.error, against(noise.error)),
+        f"is no weaker than {queries} blind queries": (
+            blind.error <= bound,
+            against(blind.error),
+        ),
+        "moves every example": (stuck == 0, f"{stuck} of {own.n} left as they were"),
+    }
+    if limits is None:
+        del found[f"stays in [{low:g}, {high:g}]"]
+    return AttackReport(tuple(Finding(sound, q, text) for q, (sound, text) in found.items()))

@@ -126,7 +126,7 @@ def test_one_step_that_falls_behind(small: float, large: float, transfer: float,
     all_, one = {"transfer": first(transfer), "PGD, cross-entropy": first(1.0)}, "FGSM"
     case.curve = {0.15: {one: first(small), **all_}, 0.3: {one: first(large), **all_}}
     case.broken = case.curve[0.3]
-    gradients.judge(case, gradients.Slopes(0.0, 0.0, 0.0, 100, 0))
+    gradients.judge(case, {"logits": 0.0, "elsewhere": 0.0, "loss": 0.0, "n": 100, "nan": 0})
     assert ("masked-gradients" in case.found) == found
 
 
@@ -392,8 +392,8 @@ def test_a_broken_file_gets_one_sentence(outside: Path, code: str, words: str) -
     ("code", "name", "words"),
     [
         ("import nothing_of_this_name", "", "line 1, does not run: ModuleNotFoundError"),
-        ("x = 1", "", "has no network; name one"),
-        (NETWORK + "class Other(Net): pass", "", "has Net, Other; name one"),
+        ("x = 1", "", "has no 'model'; it has no network. Name one, as in net.py:NAME"),
+        (NETWORK + "class Other(Net): pass", "", "it has Net, Other. Name one"),
         ("model = 3", "", "is a int; it must be a torch.nn.Module"),
         ("def model():\n    return 1 / 0", "", "does not build: ZeroDivisionError"),
         (NETWORK, "Nett", "has no 'Nett'; it has Net"),

@@ -4,16 +4,16 @@ import importlib.util
 import sys
 import traceback
 import zipfile
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from advtutor.audit.subject import AuditError, first_line, refusing
+from advtutor.audit.subject import one_line, refusal, refusing
 
 PIXELS, BYTES = 50_000_000, 2_000_000_000  # the largest picture; all arrays of an .npz together
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm"}
@@ -26,22 +26,24 @@ def network(path: Path, name: str = "", weights: Path | None = None) -> nn.Modul
     process of its own. AuditError says in a sentence what is wrong.
     """
     defined = _run(path)
-    networks = [name for name, value in defined.items() if _is_network(value)]
-    if not name and "model" not in defined and len(networks) != 1:
-        raise AuditError(f"{path} has {_list(networks)}; name one, as in {path.name}:NAME")
-    name = name or ("model" if "model" in defined else networks[0])
+    networks = [each for each, value in defined.items() if _is_network(value)]
+    alone = "model" not in defined and len(networks) == 1
+    name = name or (networks[0] if alone else "model")
     if name not in defined:
-        raise AuditError(f"{path} has no {name!r}; it has {_list(networks)}")
+        raise refusal("name", path=path, name=name, names=", ".join(networks) or "no network")
     chosen = defined[name]
     if not isinstance(chosen, nn.Module) and callable(chosen):
         with refusing(f"{name}() in {path} does not build"):
             chosen = chosen()
     if not isinstance(chosen, nn.Module):
-        raise AuditError(
-            f"{name} in {path} is a {type(chosen).__name__}; it must be a "
-            "torch.nn.Module, or a class or function that builds one without arguments"
-        )
-    return chosen if weights is None else _with_weights(chosen, weights)
+        raise refusal("kind", path=path, name=name, kind=type(chosen).__name__)
+    if weights is not None:
+        hint = "give a state_dict of this network, in safetensors or from torch.save"
+        with refusing(f"the weights {weights} cannot be loaded; {hint}"):
+            safe = weights.suffix == ".safetensors"
+            state = load_file(weights) if safe else torch.load(weights, "cpu", weights_only=True)
+            chosen.load_state_dict(state)
+    return chosen
 
 
 def _is_network(value: object) -> bool:
@@ -51,17 +53,12 @@ def _is_network(value: object) -> bool:
     return isinstance(value, nn.Module)
 
 
-def _list(names: Iterable[str]) -> str:
-    return ", ".join(names) or "no network"
-
-
 def _run(path: Path) -> dict[str, Any]:
     """The names that the Python file at `path` defines."""
     spec = importlib.util.spec_from_file_location("audited", path.resolve())
     if spec is None or spec.loader is None or not path.is_file():
-        raise AuditError(f"{path} is no Python file; give FILE.py or FILE.py:NAME")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["audited"] = module
+        raise refusal("file", path=path)
+    module = sys.modules["audited"] = importlib.util.module_from_spec(spec)
     sys.path.insert(0, str(path.resolve().parent))
     try:
         spec.loader.exec_module(module)
@@ -71,23 +68,8 @@ def _run(path: Path) -> dict[str, Any]:
         came_through = traceback.extract_tb(error.__traceback__)
         lines = [step.lineno for step in came_through if step.filename == str(path.resolve())]
         line = getattr(error, "lineno", None) or (lines or [0])[-1]
-        raise AuditError(f"{path}, line {line}, does not run: {first_line(error)}") from error
+        raise refusal("run", path=path, line=line, fault=one_line(error)) from error
     return vars(module)
-
-
-def _with_weights(model: nn.Module, path: Path) -> nn.Module:
-    from safetensors.torch import load_file
-
-    try:
-        safe = path.suffix == ".safetensors"
-        state = load_file(path) if safe else torch.load(path, "cpu", weights_only=True)
-        model.load_state_dict(state)
-    except Exception as error:
-        raise AuditError(
-            f"the weights {path} cannot be loaded: {' '.join(str(error).split())[:300]}; they must "
-            "be a state_dict of this network, in safetensors or from torch.save"
-        ) from error
-    return model
 
 
 def pictures(path: Path, limit: int, seed: int) -> tuple[Tensor, Tensor]:
@@ -98,7 +80,7 @@ def pictures(path: Path, limit: int, seed: int) -> tuple[Tensor, Tensor]:
     those names where all are whole numbers.
     """
     if not path.exists():
-        raise AuditError(f"{path} does not exist; give a folder or an .npz with pictures")
+        raise refusal("nowhere", path=path)
     generator = torch.Generator().manual_seed(seed)
     if path.is_file():
         x, y = _arrays(path)
@@ -113,18 +95,15 @@ def pictures(path: Path, limit: int, seed: int) -> tuple[Tensor, Tensor]:
         if file.suffix.lower() in SUFFIXES
     ]
     if not found:
-        raise AuditError(
-            f"{path} has no pictures in folders; put those of each class into a folder of its own"
-        )
+        raise refusal("no-pictures", path=path)
     chosen = [found[i] for i in torch.randperm(len(found), generator=generator)[:limit].tolist()]
     read = [_picture(file) for file, _ in chosen]
     if any(len(each) == 3 for each in read):
         read = [each.expand(3, -1, -1) for each in read]
     for (file, _), each in zip(chosen, read, strict=True):
         if each.shape != read[0].shape:
-            this, first = (f"{p.shape[2]} x {p.shape[1]} pixels" for p in (each, read[0]))
-            text = f"{file} is {this}, {chosen[0][0].name} {first}"
-            raise AuditError(f"{text}; give pictures of one size")
+            size, other = (f"{p.shape[2]} x {p.shape[1]} pixels" for p in (each, read[0]))
+            raise refusal("sizes", file=file, size=size, first=chosen[0][0].name, other=other)
     return torch.stack(read), torch.tensor([label for _, label in chosen])
 
 
@@ -133,7 +112,7 @@ def _picture(file: Path) -> Tensor:
     with refusing(f"{file} is no picture that can be read"), Image.open(file) as opened:
         width, height = opened.size
         if width * height > PIXELS:
-            raise AuditError(f"{file} has {width} x {height} pixels; at most {PIXELS:,} are read")
+            raise refusal("large", file=file, width=width, height=height, most=PIXELS)
         deep = opened.mode.startswith("I")
         mode = opened.mode if deep else "L" if opened.mode in ("1", "L", "LA") else "RGB"
         pixels = torch.from_numpy(np.array(opened.convert(mode)).astype("float32"))
@@ -156,9 +135,9 @@ def arrays(path: Path, *names: str, limit: int) -> list[np.ndarray]:
         with zipfile.ZipFile(path) as archive:
             size = sum(entry.file_size for entry in archive.infolist())
         if size > limit:
-            raise AuditError(f"{path} unpacks to {size:,} bytes; at most {limit:,} are read")
+            raise refusal("bytes", path=path, size=size, most=limit)
         with np.load(path, allow_pickle=False) as found:
             if not set(names) <= set(found.files):
-                wanted = " and ".join(names)
-                raise AuditError(f"{path} holds {_list(found.files)}; it must hold {wanted}")
+                holds = ", ".join(found.files) or "nothing"
+                raise refusal("arrays", path=path, found=holds, wanted=" and ".join(names))
             return [found[name] for name in names]

@@ -1,7 +1,6 @@
 """What the gradients say, and whether the attacks that climb them can be believed."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import combinations
 
 import torch
@@ -10,46 +9,40 @@ from torch import Tensor
 
 from advtutor.audit.inspection import Case
 from advtutor.audit.measure import CLIMBS, Measured, at_least, share_of
-from advtutor.audit.subject import first_line
+from advtutor.audit.subject import one_line
 
 WEAKER = ("sign noise", "uniform noise", "FGSM", "transfer", "blind queries")
 
 
-@dataclass(frozen=True)
-class Slopes:
-    """Shares of pictures at which a gradient is exactly zero or no number.
+def probe(case: Case) -> dict[str, float]:
+    """At which share of the pictures a gradient is exactly zero, and at how many it is no number.
 
     logits: that of a random mixture of the logits; elsewhere: the same between two pictures and
     on noise; loss: the cross-entropy's, of `n` rightly read pictures; nan: how many are NaN.
+    Where no gradient can be computed, the subject knows it from now on.
     """
-
-    logits: float
-    elsewhere: float
-    loss: float
-    n: int
-    nan: int
-
-
-def probe(case: Case) -> Slopes:
-    """Gradients at some pictures; where none can be computed, the subject knows it from now on."""
     x, y, (low, high) = case.x[:200], case.y[:200], case.clip
     weights = torch.randn(int(case.subject(x[:1]).shape[1]), device=x.device)
     noise = low + (high - low) * torch.rand_like(x)
     between = torch.cat([(x + x.flip(0)) / 2, noise, (x + 3 * x.roll(1, 0)) / 4])
-    at_pictures, off_pictures = (
-        largest_entries(case, points, lambda logits, _: logits @ weights) for points in (x, between)
-    )
+
+    def mixture(logits: Tensor, rows: Tensor) -> Tensor:
+        return logits @ weights
+
+    at_pictures, off_pictures = (largest_entries(case, each, mixture) for each in (x, between))
     right = case.subject(x).argmax(dim=1) == y
-    of_loss = largest_entries(
-        case, x, lambda logits, rows: F.cross_entropy(logits, y[rows], reduction="sum")
-    )
-    return Slopes(
-        share_of(at_pictures == 0),
-        share_of(off_pictures == 0),
-        share_of(of_loss[right] == 0) if right.any() else 0.0,
-        int(right.sum()),
-        int((at_pictures.isnan() | of_loss.isnan()).sum()),
-    )
+
+    def loss(logits: Tensor, rows: Tensor) -> Tensor:
+        return F.cross_entropy(logits, y[rows], reduction="none")
+
+    of_loss = largest_entries(case, x, loss)
+    return {
+        "logits": share_of(at_pictures == 0),
+        "elsewhere": share_of(off_pictures == 0),
+        "loss": share_of(of_loss[right] == 0) if right.any() else 0.0,
+        "n": int(right.sum()),
+        "nan": int((at_pictures.isnan() | of_loss.isnan()).sum()),
+    }
 
 
 def largest_entries(case: Case, x: Tensor, value: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
@@ -64,23 +57,23 @@ def largest_entries(case: Case, x: Tensor, value: Callable[[Tensor, Tensor], Ten
                 if total.requires_grad:
                     (gradient,) = torch.autograd.grad(total, at, allow_unused=True)
         except Exception as error:
-            case.subject.detached = first_line(error)
+            case.subject.detached = one_line(error)
         gradient = torch.zeros_like(at) if gradient is None else gradient
         largest.append(gradient.abs().flatten(1).amax(dim=1))
     return torch.cat(largest)
 
 
-def judge(case: Case, slopes: Slopes) -> None:
-    """Note what the gradients and the attacks say against each other."""
-    if slopes.nan:
-        case.add("nan.gradient", count=slopes.nan)
-    if "chance" in case.found or slopes.nan > 0.05 * len(case.x):
+def judge(case: Case, zero: dict[str, float]) -> None:
+    """Note what the gradients, by their shares `zero`, and the attacks say against each other."""
+    if zero["nan"]:
+        case.add("nan.gradient", count=zero["nan"])
+    if "chance" in case.found or zero["nan"] > 0.05 * len(case.x):
         return
-    if slopes.logits > 0.99 and slopes.elsewhere > 0.99:
+    if zero["logits"] > 0.99 and zero["elsewhere"] > 0.99:
         why = f" ({case.subject.detached})" if case.subject.detached else ""
-        case.add("no-gradient", slopes=slopes, why=why + _against(case, "blind queries"))
-    elif (slopes.loss > 0.05 and slopes.loss * slopes.n >= 3) or slopes.logits > 0.5:
-        case.add("vanishing-gradients", slopes=slopes, against=_against(case, "PGD, margin"))
+        case.add("no-gradient", **zero, why=why + _against(case, "blind queries"))
+    elif (zero["loss"] > 0.05 and zero["loss"] * zero["n"] >= 3) or zero["logits"] > 0.5:
+        case.add("vanishing-gradients", **zero, against=_against(case, "PGD, margin"))
     elif case.alone:
         seen = sorted((each for each in _masking(case) if each[0] > 0), reverse=True)
         if seen:
@@ -121,21 +114,12 @@ def _masking(case: Case) -> Iterator[tuple[float, str]]:
                 text = f"breaks {share:.0%}, PGD {share_of(usual):.0%}"
                 worth = _ahead(table[name], usual)
             yield worth, f"at eps = {eps:.3g} {name} {text}"
-    if not random:
-        yield from _bent_towards_one_step(case)
-
-
-def _bent_towards_one_step(case: Case) -> Iterator[tuple[float, str]]:
-    """FGSM falls below transfer, and below itself with a smaller eps: it was trained against.
-
-    Either alone is no fault: one long step is weak at a curved network, and may run past what it
-    looks for.
-    """
-    tables = {eps: t for eps, t in case.curve.items() if {"FGSM", "transfer"} <= t.keys()}
-    for small, large in combinations(sorted(tables), 2):
-        less, more = tables[small]["FGSM"], tables[large]["FGSM"]
-        transfer = tables[large]["transfer"]
-        if large <= case.eps and share_of(more) < 0.5:
+    # FGSM below transfer, and below itself with a smaller eps: it was trained against. Either alone
+    # is no fault: one long step is weak at a curved network, and may run past what it looks for.
+    steps = {eps: t for eps, t in case.curve.items() if {"FGSM", "transfer"} <= t.keys()}
+    for small, large in combinations(sorted(steps), 2):
+        less, more, transfer = steps[small]["FGSM"], *map(steps[large].get, ("FGSM", "transfer"))
+        if not random and large <= case.eps and share_of(more) < 0.5:
             text = (
                 f"FGSM breaks {share_of(less):.0%} with eps = {small:.3g} and {share_of(more):.0%} "
                 f"with {large:.3g}, where transfer breaks {share_of(transfer):.0%}"

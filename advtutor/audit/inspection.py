@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from advtutor.audit.subject import WORDS, AuditError, Subject, answers
+from advtutor.attacks.ball import per_example
+from advtutor.audit.subject import WORDS, AuditError, Subject, answers, refusal
 
 
 @dataclass
@@ -67,15 +68,12 @@ def as_tensors(model: Callable, x: object, y: object) -> tuple[Tensor, Tensor]:
     if labels.dim() == 2:
         labels = labels[:, 0] if labels.shape[1] == 1 else labels.argmax(dim=1)
     if pictures.dim() < 2 or len(pictures) == 0 or labels.shape != pictures.shape[:1]:
-        raise AuditError(
-            f"x has the shape {list(pictures.shape)}, y {list(labels.shape)}; give pictures "
-            "[N, C, H, W] and one class number for each"
-        )
+        raise refusal("shapes", x=list(pictures.shape), y=list(labels.shape))
     if labels.is_floating_point() and not bool((labels == labels.round()).all()):
-        raise AuditError("y holds numbers that are no class numbers; give whole numbers from 0")
+        raise refusal("classes")
     parameters = model.parameters() if isinstance(model, nn.Module) else iter(())
     like = next((p for p in parameters if p.is_floating_point()), torch.zeros(()))
-    return pictures.detach().to(like.device, like.dtype), labels.detach().to(like.device).long()
+    return pictures.detach().to(like), labels.detach().to(like.device).long()
 
 
 def as_given(subject: Subject, x: Tensor) -> tuple[Tensor | None, list[str]]:
@@ -118,12 +116,13 @@ def inspect(case: Case, given: Tensor | None, on: list[str]) -> bool:
 
 def _randomness(case: Case) -> None:
     some = case.x[:256]
-    first, *again = [answers(case.subject.once, some) for _ in range(5)]
-    other = int(torch.stack([_differ(first, each, 1e-4) for each in again]).any(dim=0).sum())
-    if other:
-        classes = torch.stack([each.argmax(1) != first.argmax(1) for each in again]).any(dim=0)
+    first, *again = (answers(case.subject.once, some) for _ in range(5))
+    other = sum(_differ(first, each, 1e-4) for each in again)
+    if other.any():
+        classes = sum(each.argmax(dim=1) != first.argmax(dim=1) for each in again)
         case.subject.draws = 4
-        case.add("random", other=other, n=len(some), classes=int(classes.sum()))
+        counts = {"other": int((other > 0).sum()), "classes": int((classes > 0).sum())}
+        case.add("random", n=len(some), **counts)
 
 
 def _mode(case: Case, given: Tensor | None, on: list[str]) -> None:
@@ -160,43 +159,38 @@ def _range(case: Case) -> None:
     odd, each = outside | faint, tuple(range(1, x.dim()))
     if not odd.any():
         return
+
+    def stretched(over: tuple[int, ...]) -> Tensor:
+        darkest, brightest = x.amin(over, keepdim=True), x.amax(over, keepdim=True)
+        return low + case.span * (x - darkest) / (brightest - darkest).clamp(min=1e-12)
+
     if odd.float().mean() < 0.5:
-        mended = _stretched(x, case.clip, each)
-        ways = [torch.where(odd.reshape(-1, *[1] * len(each)), mended, x)]
+        ways = [torch.where(per_example(odd, x), stretched(each), x)]
     else:  # all alike, or channel by channel
-        ways = [_stretched(x, case.clip, over) for over in ((0, *each), (0, *each[1:]))]
-    *right, as_it_was = [_share_right(case, way) for way in (*ways, x)]
+        ways = [stretched((0, *each)), stretched((0, *each[1:]))]
+    read = [answers(case.subject, way).argmax(dim=1) for way in (x, *ways)]
+    before, *right = (float((classes == case.y).float().mean()) for classes in read)
     best = max(range(len(ways)), key=right.__getitem__)
+    kind, which = ("outside", outside) if outside.any() else ("faint", faint)
+    clipped = before > right[best] + 0.05
+    shares = {"count": int(which.sum()), "n": len(x), "right": right[best], "before": before}
     ends = {"low": low, "high": high, "least": least, "most": most}
-    if as_it_was > right[best] + 0.05:
-        case.clip, mended = (least, most), "range.clip"
+    case.add(f"range.{kind}", "range.clip" if clipped else "range.stretched", **ends, **shares)
+    if clipped:
+        case.clip = (least, most)
     else:
-        case.x, mended = ways[best], "range.stretched"
+        case.x = ways[best]
         if case.eps > case.span / 2:  # it is in the units of the pictures
             case.eps *= case.span / (most - least)
-    kind, which = ("outside", outside) if outside.any() else ("faint", faint)
-    shares = {"count": int(which.sum()), "n": len(x), "right": right[best], "before": as_it_was}
-    case.add(f"range.{kind}", mended, **ends, **shares)
-
-
-def _stretched(x: Tensor, clip: tuple[float, float], over: tuple[int, ...]) -> Tensor:
-    least, most = x.amin(over, keepdim=True), x.amax(over, keepdim=True)
-    return clip[0] + (clip[1] - clip[0]) * (x - least) / (most - least).clamp(min=1e-12)
-
-
-def _share_right(case: Case, x: Tensor) -> float:
-    return float((answers(case.subject, x).argmax(dim=1) == case.y).float().mean())
 
 
 def _eps_units(case: Case, span: float) -> None:
     """Whether eps reaches another class, or is finer than a file's pixels in a range of `span`."""
-    order = math.inf if case.norm == "linf" else 2
-    pairs = torch.cat(
-        [
-            (case.x - case.x.roll(k, 0)).flatten(1).norm(order, dim=1)[case.y != case.y.roll(k, 0)]
-            for k in range(1, 4)
-        ]
-    )
+    order, apart = math.inf if case.norm == "linf" else 2, []
+    for k in range(1, 4):
+        steps = (case.x - case.x.roll(k, 0)).flatten(1).norm(order, dim=1)
+        apart.append(steps[case.y != case.y.roll(k, 0)])
+    pairs = torch.cat(apart)
     half = float(pairs.median()) / 2 if len(pairs) else span / 2
     least = span * (0.5 / 255 if case.norm == "linf" else 0.01)
     pixels = {"eps": case.eps, "low": case.clip[0], "high": case.clip[1]}
@@ -241,59 +235,50 @@ def _labels(case: Case) -> None:
     guessed = sum(float((read == k).float().mean() * (y == k).float().mean()) for k in y.unique())
     kappa = (accuracy - guessed) / max(1e-9, 1 - guessed)  # Cohen's: 0 for guessing
     by_luck = 3 * (guessed / (n * max(1e-9, 1 - guessed))) ** 0.5  # how far guessing gets
-    agree = {"right": int(right.sum()), "n": n}
     even, confidence = 1 / classes, float(logits.softmax(dim=1).amax(dim=1).mean())
     fault, first, last, renamed, exchanged = "", int(y.min()), int(y.max()), 0, []
     if first < 0 or last >= classes:
         fault = "classes"
     elif confidence > even + 0.3 * (1 - even):  # sure enough to have learnt something
-        renamed = _renamed(read, y)
+        renamed, exchanged = _renamed(read, y, classes)
+        one_class = read.bincount().max() >= 0.95 * n
         if renamed / n - accuracy > max(0.1, 2 / n**0.5) and renamed / n - guessed > 0.3:
             fault = "renamed"
-        elif exchanged := _exchanged(read, y):
+        elif exchanged:
             fault = "exchanged"
-        elif (
-            kappa < by_luck and read.bincount().max() < 0.95 * n and not _related(case.x, logits, y)
-        ):
+        elif kappa < by_luck and not one_class and not _related(case.x, logits, y):
             fault = "shuffled"
         elif kappa >= 0.3 and accuracy <= 0.9 and _as_sure(logits, right):
             fault = "sure"
+    values = {"right": int(right.sum()), "n": n, "first": first, "last": last, "top": classes - 1}
     if fault:
-        names, top = ", ".join(map(str, exchanged)), classes - 1
-        ends = {"first": first, "last": last, "top": top}
-        case.add(f"labels.{fault}", **agree, **ends, renamed=renamed, names=names)
+        names = ", ".join(map(str, exchanged))
+        case.add(f"labels.{fault}", **values, renamed=renamed, names=names)
         case.y = read
     elif kappa < by_luck:
         most = guessed * n + 3 * (guessed * (1 - guessed) * n) ** 0.5
-        case.add("chance", **agree, guessed=guessed * n, most=most)
+        case.add("chance", **values, guessed=guessed * n, most=most)
 
 
-def _renamed(read: Tensor, y: Tensor) -> int:
-    """How many answers are right if each is the label that it mostly met in the other half."""
-    right, half = 0, torch.arange(len(y), device=y.device) % 2 == 0
-    for learn in (half, ~half):
-        for k in read[learn].unique():
-            meant = y[learn & (read == k)].mode().values
-            right += int((~learn & (read == k) & (y == meant)).sum())
-    return right
-
-
-def _exchanged(read: Tensor, y: Tensor) -> list[int]:
-    """The classes that are named as one another, each by most of five pictures or more."""
-    names = {}
-    for k in read.unique().tolist():
-        labels = y[read == k]
-        meant = int(labels.mode().values)
-        if meant != k and len(labels) >= 5 and 2 * int((labels == meant).sum()) > len(labels):
-            names[k] = meant
-    while names.keys() != set(names.values()):  # leave what is only named as something else
-        names = {k: m for k, m in names.items() if k in names.values() and m in names}
-    return sorted(names)
+def _renamed(read: Tensor, y: Tensor, classes: int) -> tuple[int, list[int]]:
+    """How many answers are right if each is the label that it mostly met in the other half; and
+    the classes of which most pictures, five or more, have the label of one another."""
+    met = [  # of the pictures read as one class (row), how many have which label (column)
+        (read[half::2] * classes + y[half::2]).bincount(minlength=classes**2).reshape(classes, -1)
+        for half in (0, 1)
+    ]
+    right = 0
+    for learn, other in (met, met[::-1]):
+        seen = learn.any(dim=1)
+        right += int(other.gather(1, learn.argmax(dim=1, keepdim=True))[seen].sum())
+    count = (met[0] + met[1]).sum(dim=1, keepdim=True)
+    most = (2 * (met[0] + met[1]) > count) & (count >= 5)
+    return right, (most & most.T).fill_diagonal_(False).any(dim=1).nonzero()[:, 0].tolist()
 
 
 def _related(x: Tensor, logits: Tensor, y: Tensor) -> bool:
     """Whether the most similar picture has the same label more often than by chance."""
-    n, counts = len(y), y.unique(return_counts=True)[1].double()
+    n, counts = len(y), y.bincount().double()
     chance = float((counts * (counts - 1)).sum() / (n * max(1, n - 1)))
     small = F.adaptive_avg_pool2d(x, 32) if x.dim() == 4 and min(x.shape[-2:]) > 32 else x
     for features in (small.flatten(1).float(), logits):
@@ -307,6 +292,5 @@ def _as_sure(logits: Tensor, right: Tensor) -> bool:
     """Whether the network's lead is as large on its mistakes, of which there are ten or more."""
     best = logits.topk(2, dim=1).values
     lead = best[:, 0] - best[:, 1]
-    usual, mistaken = lead[right], lead[~right]
-    above = float((mistaken[:, None] > usual).float().mean()) if len(mistaken) >= 10 else 0.0
+    above = float((lead[~right][:, None] > lead[right]).float().mean()) if (~right).sum() > 9 else 0
     return above > 0.36  # a half where the labels are at fault, 0.1 to 0.25 where the network is

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
+from types import SimpleNamespace
 
 import torch
 import torch.nn.functional as F
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from advtutor import attacks
 from advtutor.attacks import Clip
-from advtutor.attacks.ball import L2Ball
+from advtutor.attacks.ball import BALLS, L2Ball
 from advtutor.audit.inspection import Case
 from advtutor.audit.subject import WORDS, answers, batch_size
 
@@ -61,43 +62,32 @@ def at_least(count: int, n: int) -> float:
     return wilson(count, n)[0] if count >= 5 else 0.0
 
 
-@dataclass(frozen=True)
-class Plan:
-    """How much is done; everything grows with the budget."""
-
-    steps: int
-    restarts: int
-    queries: int
-    lessons: int
-    curve: int
-
-    @classmethod
-    def of(cls, budget: float) -> "Plan":
-        """The plan for a budget: 1 is the usual one; below 0.1 it comes down to the least."""
-        usual, tenth, least = (WORDS["plan"][name] for name in ("usual", "tenth", "least"))
-        small = min(1.0, 10 * budget)
-        counts = {n: max(usual[n] * budget, tenth[n] * small, least[n]) for n in usual}
-        return cls(**{name: round(count) for name, count in counts.items()})
-
-    def stages(self, case: Case) -> dict[str, tuple[int, int, int]]:
-        """What is done one after the other: how many pictures it takes, and how often it looks at
-        each, with its gradient and without, at most."""
-        n, m = len(case.x), min(len(case.x), self.curve) * len(sizes(case))
-        asked = min(64, n) * self.lessons // n
-        climbs = dict.fromkeys(CLIMBS[:2], (n, self.steps, 1))
-        return {
-            **dict.fromkeys(("clean", "sign noise", "uniform noise"), (n, 0, 1)),
-            **{"FGSM": (n, 1, 1), "transfer": (n, 0, 1 + asked), **climbs},
-            "PGD, harder": (n, 4 * self.steps * self.restarts, 1),
-            **{"blind queries": (n, 0, self.queries), "curve": (m, 21, self.queries // 4 + 6)},
-        }
-
-    def __str__(self) -> str:
-        return WORDS["plan"]["words"].format(plan=self, long=2 * self.steps)
+def plan_for(budget: float) -> SimpleNamespace:
+    """How much is done: everything grows with the budget, and below 0.1 comes down to the least."""
+    usual, tenth, least = (WORDS["plan"][name] for name in ("usual", "tenth", "least"))
+    small = min(1.0, 10 * budget)
+    counts = {n: max(usual[n] * budget, tenth[n] * small, least[n]) for n in usual}
+    return SimpleNamespace(**{name: round(count) for name, count in counts.items()})
 
 
-def attack_list(case: Case, plan: Plan) -> dict[str, Attack]:
+def stages(case: Case, plan: SimpleNamespace) -> dict[str, tuple[int, int, int]]:
+    """What is done one after the other: how many pictures it takes, and how often it looks at
+    each, with its gradient and without, at most."""
+    n, m = len(case.x), min(len(case.x), plan.curve) * len(sizes(case))
+    asked = min(64, n) * plan.lessons // n
+    climbs = dict.fromkeys(CLIMBS[:2], (n, plan.steps, 1))
+    return {
+        **dict.fromkeys(("clean", "sign noise", "uniform noise"), (n, 0, 1)),
+        **{"FGSM": (n, 1, 1), "transfer": (n, 0, 1 + asked), **climbs},
+        "PGD, harder": (n, 4 * plan.steps * plan.restarts, 1),
+        **{"blind queries": (n, 0, plan.queries), "curve": (m, 21, plan.queries // 4 + 6)},
+    }
+
+
+def attack_list(case: Case, plan: SimpleNamespace) -> dict[str, Attack]:
     """The attacks by name; each takes `(model, x, y, eps)`."""
+    ball, linf = BALLS[case.norm], case.norm == "linf"
+    pixels = 1.0 if linf else math.sqrt(case.x[0].numel())  # a coin's step is as long as so many
     student = cache(partial(substitute_for, case, plan))  # it learns when it is first needed
     pgd = partial(attacks.pgd, norm=case.norm, clip=case.clip, early_stop=True)
 
@@ -112,12 +102,13 @@ def attack_list(case: Case, plan: Plan) -> dict[str, Attack]:
     def through_substitute(model: nn.Module, x: Tensor, y: Tensor, eps: float) -> Tensor:
         return pgd(student(), x, y, eps, steps=plan.steps, early_stop=False)
 
-    linf = case.norm == "linf"
-    coins, inside = (attacks.sign_noise, attacks.uniform_noise) if linf else (_l2_coins, _l2_inside)
+    def coins(model: nn.Module, x: Tensor, y: Tensor, eps: float) -> Tensor:
+        return attacks.sign_noise(model, x, y, eps / pixels, clip=case.clip)
+
     return {
         "clean": lambda model, x, y, eps: x.clone(),
-        "sign noise": partial(coins, clip=case.clip),
-        "uniform noise": partial(inside, clip=case.clip),
+        "sign noise": coins,
+        "uniform noise": lambda model, x, y, eps: ball(x, eps, case.clip).random_point(None),
         "FGSM": partial(pgd, steps=1, random_start=False, early_stop=False),
         "transfer": through_substitute,
         "PGD, cross-entropy": partial(pgd, steps=plan.steps),
@@ -129,7 +120,7 @@ def attack_list(case: Case, plan: Plan) -> dict[str, Attack]:
     }
 
 
-def quick(every: dict[str, Attack], plan: Plan) -> dict[str, Attack]:
+def quick(every: dict[str, Attack], plan: SimpleNamespace) -> dict[str, Attack]:
     """The attacks of the curve, with fewer steps and queries."""
     return {
         **{name: every[name] for name in ("sign noise", "FGSM", "transfer")},
@@ -138,7 +129,7 @@ def quick(every: dict[str, Attack], plan: Plan) -> dict[str, Attack]:
     }
 
 
-def seconds(case: Case, plan: Plan) -> float:
+def seconds(case: Case, plan: SimpleNamespace) -> float:
     """About how long the attacks will take: a look and a climb are timed, and what resists the
     climb is what the longer ones will work on."""
 
@@ -151,7 +142,7 @@ def seconds(case: Case, plan: Plan) -> float:
     climb, left = tried(partial(attacks.pgd, norm=case.norm, clip=case.clip, steps=10), case.eps)
     return sum(
         pictures * (gradients * climb / 10 + looks * look) * (left if name in CLIMBS else right)
-        for name, (pictures, gradients, looks) in plan.stages(case).items()
+        for name, (pictures, gradients, looks) in stages(case, plan).items()
     )
 
 
@@ -162,13 +153,11 @@ def share_of(wrong: Tensor) -> float:
 
 def run(case: Case, attack: Attack, eps: float, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """The attacked pictures `[N, ...]`, and which of them are misread `[N]`."""
-    made, wrong = [], []
-    for part, label in zip(x.split(batch_size(x)), y.split(batch_size(x)), strict=True):
-        made.append(attack(case.subject, part, label, eps).detach())
-        logits = answers(case.subject, made[-1])
-        undecided = logits.amax(dim=1) == logits.amin(dim=1)  # also where the answer was NaN
-        wrong.append((logits.argmax(dim=1) != label) | undecided)
-    return torch.cat(made), torch.cat(wrong)
+    parts = zip(x.split(batch_size(x)), y.split(batch_size(x)), strict=True)
+    made = torch.cat([attack(case.subject, *part, eps).detach() for part in parts])
+    logits = answers(case.subject, made)
+    undecided = logits.amax(dim=1) == logits.amin(dim=1)  # also where the answer was NaN
+    return made, (logits.argmax(dim=1) != y) | undecided
 
 
 def sizes(case: Case) -> list[float]:
@@ -178,7 +167,7 @@ def sizes(case: Case) -> list[float]:
     return [first * 2**i for i in range(math.ceil(math.log2(top / first)))] + [top]
 
 
-def substitute_for(case: Case, plan: Plan) -> nn.Module:
+def substitute_for(case: Case, plan: SimpleNamespace) -> nn.Module:
     """A small dense network that has learnt the subject's answers by asking for them.
 
     It learns from the pictures, from mixtures of two, and from both with noise on them (after
@@ -207,14 +196,6 @@ def substitute_for(case: Case, plan: Plan) -> nn.Module:
             loss.backward()
             adam.step()
     return student.to(case.x.dtype).eval().requires_grad_(False)
-
-
-def _l2_coins(model: nn.Module, x: Tensor, y: Tensor, eps: float, *, clip: Clip) -> Tensor:
-    return L2Ball(x, eps, clip).project(x + eps * torch.randn_like(x).sign())
-
-
-def _l2_inside(model: nn.Module, x: Tensor, y: Tensor, eps: float, *, clip: Clip) -> Tensor:
-    return L2Ball(x, eps, clip).random_point(None)
 
 
 @torch.no_grad()

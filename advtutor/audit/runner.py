@@ -4,6 +4,7 @@ import platform
 import time
 import warnings
 from collections.abc import Callable, Iterable
+from types import SimpleNamespace
 
 import torch
 from torch import Tensor
@@ -13,9 +14,9 @@ import advtutor
 from advtutor import attacks
 from advtutor.audit import gradients, measure
 from advtutor.audit.inspection import Case, as_given, as_tensors, inspect
-from advtutor.audit.measure import Measured, Plan
+from advtutor.audit.measure import Measured
 from advtutor.audit.report import AuditReport, Finding
-from advtutor.audit.subject import WORDS, AuditError, Subject, batch_size
+from advtutor.audit.subject import WORDS, Subject, batch_size, refusal
 
 
 def audit(
@@ -41,19 +42,16 @@ def audit(
     Raises AuditError for what cannot be audited: no numbers, or answers that are no `[N, K]`.
     """
     if not (0 <= eps < float("inf") and budget > 0 and clip[0] < clip[1]):
-        raise AuditError(
-            f"eps is {eps}, budget {budget}, clip {clip}; eps must be 0 or more, budget above 0, "
-            "clip (lowest, highest) pixel"
-        )
+        raise refusal("settings", eps=eps, budget=budget, clip=clip)
     if norm not in ("linf", "l2"):
-        raise AuditError(f'norm is {norm!r}; choose "linf" or "l2"')
-    start, plan, report = time.perf_counter(), Plan.of(budget), AuditReport()
+        raise refusal("norm", norm=norm)
+    start, plan, report = time.perf_counter(), measure.plan_for(budget), AuditReport()
     x, y = as_tensors(model, x, y)
     finite = x.isfinite().flatten(1).all(dim=1)
     if not finite.any():
-        raise AuditError("no picture has only finite pixels; find the others with x.isfinite()")
-    low, high = map(float, clip)
-    case = Case(Subject(model), x[finite], y[finite], float(eps), norm, (low, high))
+        raise refusal("pixels")
+    ends = float(clip[0]), float(clip[1])
+    case = Case(Subject(model), x[finite], y[finite], float(eps), norm, ends)
     if not finite.all():
         case.add("nan.pictures", count=int((~finite).sum()), n=len(x))
     with torch.random.fork_rng(), warnings.catch_warnings():
@@ -63,9 +61,9 @@ def audit(
         with attacks.eval_mode(case.subject):
             try:
                 if inspect(case, given, on):
-                    slopes = gradients.probe(case)
+                    zero = gradients.probe(case)
                     report.interrupted = not _attack(case, plan, progress)
-                    gradients.judge(case, slopes)
+                    gradients.judge(case, zero)
             except KeyboardInterrupt:
                 report.interrupted = True
             if case.broken:
@@ -82,7 +80,7 @@ def audit(
         "pictures": f"{len(x)} of {list(x.shape[1:])}",
         "eps": f"{eps:.6g} in the {'max-norm' if norm == 'linf' else 'L2 norm'}",
         "pixels": f"{clip[0]:g} to {clip[1]:g}",
-        "budget": f"{budget:g}: {plan}",
+        "budget": WORDS["plan"]["words"].format(budget=budget, plan=plan, long=2 * plan.steps),
         "seed": str(seed),
         "time": f"{time.perf_counter() - start:.0f} s on {case.x.device}",
         "versions": f"advtutor {advtutor.__version__}, torch {torch.__version__}, "
@@ -91,26 +89,24 @@ def audit(
     return report
 
 
-def _attack(case: Case, plan: Plan, progress: bool) -> bool:
+def _attack(case: Case, plan: SimpleNamespace, progress: bool) -> bool:
     """Attack stage by stage; False if Ctrl-C ended it after what is complete."""
-    case.made, planned, done = case.x.clone(), plan.stages(case), 0
+    case.made, planned, done = case.x.clone(), measure.stages(case, plan), 0
     if progress:
         with torch.random.fork_rng():
             print(f"estimate: {measure.seconds(case, plan):.0f} s")
     looks = {stage: pictures * sum(each) for stage, (pictures, *each) in planned.items()}
-    every = measure.attack_list(case, plan)
+    every, few = measure.attack_list(case, plan), (case.x[: plan.curve], case.y[: plan.curve])
     with tqdm(total=sum(looks.values()), disable=not progress, unit="picture") as bar:
         case.subject.tick = bar.update
         try:
             for stage, count in looks.items():
                 bar.set_description(stage)
                 if stage == "curve":
-                    few = case.x[: plan.curve], case.y[: plan.curve]
+                    quick = measure.quick(every, plan)
                     for eps in measure.sizes(case):
-                        case.curve[eps] = {
-                            name: measure.run(case, attack, eps, *few)[1]
-                            for name, attack in measure.quick(every, plan).items()
-                        }
+                        broken = {n: measure.run(case, a, eps, *few)[1] for n, a in quick.items()}
+                        case.curve[eps] = broken
                 else:
                     made, wrong = measure.run(case, every[stage], case.eps, case.x, case.y)
                     new = wrong & ~_any(case.broken.values(), wrong)
@@ -119,8 +115,6 @@ def _attack(case: Case, plan: Plan, progress: bool) -> bool:
                 bar.update(done - bar.n)
         except KeyboardInterrupt:
             return False
-        finally:
-            case.subject.tick = lambda pictures: None
     return True
 
 

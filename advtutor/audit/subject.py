@@ -17,6 +17,11 @@ class AuditError(ValueError):
     """What cannot be audited; the message says why and what to do."""
 
 
+def refusal(key: str, **values: object) -> AuditError:
+    """The error that `key` names, in audit.toml's words with `values`."""
+    return AuditError(WORDS["refused"][key].format(**values))
+
+
 class Subject(nn.Module):
     """`model`, asked for finite logits `[N, K]` in float32.
 
@@ -52,33 +57,26 @@ class Subject(nn.Module):
         with refusing(f"the network cannot read pictures {list(x.shape[1:])}"):
             logits = self.model(seen)
         if not isinstance(logits, Tensor):
-            raise AuditError(
-                f"the network returns a {type(logits).__name__}; it must return a tensor of "
-                "logits [N, K]: wrap it in a module whose forward picks them out"
-            )
+            raise refusal("answer", kind=type(logits).__name__)
         if logits.dim() != 2 or len(logits) != count or logits.shape[1] < 2:
-            raise AuditError(
-                f"the network returns the shape {list(logits.shape)} for {count} pictures; it "
-                f"must return logits [{count}, K] with K >= 2 classes"
-            )
+            raise refusal("logits", shape=list(logits.shape), count=count)
         return logits[: len(x)].float()
 
 
-def first_line(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
     """What went wrong, in one line."""
-    text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
+    return " ".join(f"{type(error).__name__}: {error}".split())[:300].rstrip(": ")
 
 
 @contextlib.contextmanager
-def refusing(text: str) -> Iterator[None]:
-    """AuditError with `text` and the cause, for whatever goes wrong in the block."""
+def refusing(text: str, kind: type[ValueError] = AuditError) -> Iterator[None]:
+    """A `kind` with `text` and the cause, for whatever goes wrong in the block."""
     try:
         yield
-    except AuditError:
+    except kind:
         raise
     except Exception as error:
-        raise AuditError(f"{text}: {first_line(error)}") from error
+        raise kind(f"{text}: {one_line(error)}") from error
 
 
 def batch_size(x: Tensor) -> int:

@@ -6,12 +6,13 @@ import subprocess
 import sys
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 
 def audit(
+    context: typer.Context,
     network: Annotated[
         str,
         typer.Argument(
@@ -55,44 +56,29 @@ def audit(
     except (ValueError, ZeroDivisionError):
         text = f"eps {eps!r} or clip {clip!r} is no number; write them as in 8/255 and 0,1"
         raise typer.BadParameter(text) from None
-    file, colon, name = network.rpartition(":")
-    if not colon or not file.endswith(".py"):
-        file, name = network, ""
-    settings = {"eps": size, "norm": norm, "clip": (low, high), "budget": budget, "seed": seed}
-    task = {
-        **{"file": file, "name": name, "weights": weights and str(weights), "title": network},
-        **{"images": str(images), "pictures": pictures, "out": str(out)},
-        "settings": settings,
-    }
-    raise typer.Exit(_supervised(task, 60 * minutes))
-
-
-def _supervised(task: dict, seconds: float) -> int:
-    """Run the audit in another process, and end it when its time is up."""
+    task = {**context.params, "eps": size, "clip": (low, high)}
+    del task["minutes"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "advtutor.audit", json.dumps(task)], stdin=subprocess.DEVNULL
+        [sys.executable, "-m", "advtutor.audit", json.dumps(task, default=str)],
+        stdin=subprocess.DEVNULL,
     )
     interrupted = False
-    while True:
+    while (status := process.poll()) is None:
         try:
-            status = process.wait(seconds)
-            break
+            process.wait(60 * minutes)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait()
-            return _refuse(
-                f"stopped after {seconds / 60:g} minutes; raise --minutes, or lower --budget"
-            )
+            _refuse(f"stopped after {minutes:g} minutes; raise --minutes, or lower --budget")
         except KeyboardInterrupt:  # the other process has got it too, and writes what it has
             if interrupted:
                 process.kill()
             interrupted = True
     if status not in (0, 1, 2):
         how = signal.Signals(-status).name if status < 0 else f"status {status}"
-        return _refuse(f"{task['file']} ended the process ({how}) before the audit was done")
-    return status
+        _refuse(f"{network} ended the process ({how}) before the audit was done")
+    raise typer.Exit(status)
 
 
-def _refuse(text: str) -> int:
+def _refuse(text: str) -> NoReturn:
     typer.echo(f"advtutor audit: {text}", err=True)
-    return 2
+    raise typer.Exit(2)
