@@ -230,7 +230,7 @@ def test_interrupted_it_keeps_what_is_done(usual, digits) -> None:
         ({"y": torch.full((60,), 0.5)}, "whole numbers"),
         ({"x": torch.zeros(60, 3, 28, 28)}, r"cannot read pictures \[3, 28, 28\]"),
         ({"x": torch.full((60, 1, 28, 28), torch.nan)}, "no picture has only finite"),
-        ({"model": lambda x: (x, x)}, "returns a tuple"),
+        ({"model": lambda x: (x, x)}, "returned a tuple"),
         ({"model": lambda x: x}, r"logits \[60, K\]"),
     ],
 )

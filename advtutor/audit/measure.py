@@ -70,17 +70,16 @@ def plan_for(budget: float) -> SimpleNamespace:
     return SimpleNamespace(**{name: round(count) for name, count in counts.items()})
 
 
-def stages(case: Case, plan: SimpleNamespace) -> dict[str, tuple[int, int, int]]:
-    """What is done one after the other: how many pictures it takes, and how often it looks at
-    each, with its gradient and without, at most."""
-    n, m = len(case.x), min(len(case.x), plan.curve) * len(sizes(case))
-    asked = min(64, n) * plan.lessons // n
-    climbs = dict.fromkeys(CLIMBS[:2], (n, plan.steps, 1))
+def stages(case: Case, plan: SimpleNamespace) -> dict[str, int]:
+    """What is done one after the other, and how often it looks at a picture, at most; a gradient
+    takes as long as three looks."""
+    n, few = len(case.x), min(len(case.x), plan.curve) * len(sizes(case))
+    climb = n * (3 * plan.steps + 1)
     return {
-        **dict.fromkeys(("clean", "sign noise", "uniform noise"), (n, 0, 1)),
-        **{"FGSM": (n, 1, 1), "transfer": (n, 0, 1 + asked), **climbs},
-        "PGD, harder": (n, 4 * plan.steps * plan.restarts, 1),
-        **{"blind queries": (n, 0, plan.queries), "curve": (m, 21, plan.queries // 4 + 6)},
+        **dict.fromkeys(("clean", "sign noise", "uniform noise"), n),
+        **{"FGSM": 4 * n, "transfer": n + min(64, n) * plan.lessons},
+        **{CLIMBS[0]: climb, CLIMBS[1]: climb, CLIMBS[2]: 4 * plan.restarts * climb},
+        **{"blind queries": n * plan.queries, "curve": few * (70 + plan.queries // 4)},
     }
 
 
@@ -130,20 +129,13 @@ def quick(every: dict[str, Attack], plan: SimpleNamespace) -> dict[str, Attack]:
 
 
 def seconds(case: Case, plan: SimpleNamespace) -> float:
-    """About how long the attacks will take: a look and a climb are timed, and what resists the
-    climb is what the longer ones will work on."""
-
-    def tried(attack: Attack, eps: float) -> tuple[float, float]:
-        start = time.perf_counter()
-        wrong = run(case, attack, eps, case.x[:64], case.y[:64])[1]
-        return (time.perf_counter() - start) / len(wrong), 1 - share_of(wrong)
-
-    look, right = tried(lambda model, x, y, eps: x, 0.0)
-    climb, left = tried(partial(attacks.pgd, norm=case.norm, clip=case.clip, steps=10), case.eps)
-    return sum(
-        pictures * (gradients * climb / 10 + looks * look) * (left if name in CLIMBS else right)
-        for name, (pictures, gradients, looks) in stages(case, plan).items()
-    )
+    """About how long the attacks will take: a short climb is timed, and what resists it is what
+    the longer attacks will work on."""
+    start, climb = time.perf_counter(), partial(attacks.pgd, norm=case.norm, clip=case.clip)
+    wrong = run(case, partial(climb, steps=10), case.eps, case.x[:64], case.y[:64])[1]
+    left, looks = 1 - share_of(wrong), stages(case, plan)
+    each = (time.perf_counter() - start) / (31 * len(wrong))
+    return each * sum(count * (left if name in CLIMBS else 1) for name, count in looks.items())
 
 
 def share_of(wrong: Tensor) -> float:
@@ -202,27 +194,25 @@ def substitute_for(case: Case, plan: SimpleNamespace) -> nn.Module:
 def l2_squares(
     model: nn.Module, x: Tensor, y: Tensor, eps: float, *, queries: int, clip: Clip = (0.0, 1.0)
 ) -> Tensor:
-    """Blind queries in the L2 ball: random squares are added to the step and kept where they help.
+    """Blind queries in the L2 ball: random squares are added to coins and kept where they help.
 
-    The L2 form of the Square attack (Andriushchenko and others, arXiv 1912.00049), simplified: the
-    step is brought back to the length eps after each square.
+    The L2 form of the Square attack (Andriushchenko and others, arXiv 1912.00049), simplified: what
+    leaves the ball is brought back to its surface after each square.
     """
-    step = torch.randn_like(x[..., :1, :]).sign().expand_as(x).clone()
-    best = L2Ball(x, eps, clip).project(x + eps * step)  # each step is longer than 1
+    (height, width), coin = x.shape[-2:], eps / math.sqrt(x[0].numel())
+    best = attacks.sign_noise(model, x, y, coin, clip=clip)
     margin = attacks.margin_loss(model(best), y)
-    height, width = x.shape[-2:]
     for query in range(queries - 1):
         rows = (margin <= 0).nonzero()[:, 0]
         if not len(rows):
             break
         side = max(1, round(min(height, width) * 0.8 * 0.25 ** (query / queries)))
         top, left = (int(torch.randint(n - side + 1, ())) for n in (height, width))
-        tried = step[rows]
-        coins = torch.randn_like(tried[..., :1, :1]).sign() * torch.rand(()) * 4
-        tried[..., top : top + side, left : left + side] += coins
-        point = L2Ball(x[rows], eps, clip).project(x[rows] + eps * tried)
-        new = attacks.margin_loss(model(point), y[rows])
+        tried = best[rows]
+        step = 4 * coin * torch.rand(()) * torch.randn_like(tried[..., :1, :1]).sign()
+        tried[..., top : top + side, left : left + side] += step
+        tried = L2Ball(x[rows], eps, clip).project(tried)
+        new = attacks.margin_loss(model(tried), y[rows])
         better = new > margin[rows]
-        for kept, found in ((step, tried), (best, point), (margin, new)):
-            kept[rows[better]] = found[better]
+        best[rows[better]], margin[rows[better]] = tried[better], new[better]
     return best

@@ -91,11 +91,10 @@ def audit(
 
 def _attack(case: Case, plan: SimpleNamespace, progress: bool) -> bool:
     """Attack stage by stage; False if Ctrl-C ended it after what is complete."""
-    case.made, planned, done = case.x.clone(), measure.stages(case, plan), 0
+    case.made, looks, done = case.x.clone(), measure.stages(case, plan), 0
     if progress:
         with torch.random.fork_rng():
             print(f"estimate: {measure.seconds(case, plan):.0f} s")
-    looks = {stage: pictures * sum(each) for stage, (pictures, *each) in planned.items()}
     every, few = measure.attack_list(case, plan), (case.x[: plan.curve], case.y[: plan.curve])
     with tqdm(total=sum(looks.values()), disable=not progress, unit="picture") as bar:
         case.subject.tick = bar.update
