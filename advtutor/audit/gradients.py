@@ -74,10 +74,10 @@ def judge(case: Case, zero: dict[str, float]) -> None:
         case.add("no-gradient", **zero, why=why + _against(case, "blind queries"))
     elif (zero["loss"] > 0.05 and zero["loss"] * zero["n"] >= 3) or zero["logits"] > 0.5:
         case.add("vanishing-gradients", **zero, against=_against(case, "PGD, margin"))
-    elif case.alone:
-        seen = sorted((each for each in _masking(case) if each[0] > 0), reverse=True)
+    elif case.subject.company is None:  # else the batch decides with the picture
+        seen = sorted((each for each in _masking(case) if each[1] > 0), reverse=True)
         if seen:
-            case.add("masked-gradients", where="; ".join(text for _, text in seen[:3]))
+            case.add("masked-gradients", where="; ".join(text for *_, text in seen[:3]))
         elif case.comparable and case.subject.draws == 1 and "PGD, harder" in case.broken:
             n, usual = len(case.x), case.broken[CLIMBS[0]]
             first = Measured(CLIMBS[0], n, int(usual.sum()))
@@ -94,8 +94,9 @@ def _against(case: Case, name: str) -> str:
     return f"; error {first:.0%} under {CLIMBS[0]}, {second:.0%} under {name}"
 
 
-def _masking(case: Case) -> Iterator[tuple[float, str]]:
-    """Where a weaker attack may do what a stronger one does not: above 0 it does; in words."""
+def _masking(case: Case) -> Iterator[tuple[bool, float, str]]:
+    """Where a weaker attack may do what a stronger one does not: whether at the eps at hand, how
+    clearly (above 0 it does), and in words."""
     random = case.subject.draws > 1  # then chance breaks some pictures that a climb does not
     tables = case.curve | ({case.eps: case.broken} if case.comparable else {})  # every picture
     for eps, table in sorted(tables.items()):
@@ -107,13 +108,13 @@ def _masking(case: Case) -> Iterator[tuple[float, str]]:
             missed, share = int((table[name] & ~stronger).sum()), share_of(table[name])
             worth = at_least(missed, len(stronger)) - (0.15 if random else 0.03)
             text = (
-                f"breaks {missed} of {len(stronger)} pictures that no PGD breaks "
+                f"{missed} of {len(stronger)} pictures that no PGD breaks are broken by {name} "
                 f"(error {share:.0%} against {share_of(stronger):.0%})"
             )
             if worth <= 0 and not random:
-                text = f"breaks {share:.0%}, PGD {share_of(usual):.0%}"
+                text = f"{share:.0%} are broken by {name}, {share_of(usual):.0%} by PGD"
                 worth = _ahead(table[name], usual)
-            yield worth, f"at eps = {eps:.3g} {name} {text}"
+            yield eps == case.eps, worth, f"at eps = {eps:.3g} {text}"
     # FGSM below transfer, and below itself with a smaller eps: it was trained against. Either alone
     # is no fault: one long step is weak at a curved network, and may run past what it looks for.
     steps = {eps: t for eps, t in case.curve.items() if {"FGSM", "transfer"} <= t.keys()}
@@ -124,7 +125,7 @@ def _masking(case: Case) -> Iterator[tuple[float, str]]:
                 f"FGSM breaks {share_of(less):.0%} with eps = {small:.3g} and {share_of(more):.0%} "
                 f"with {large:.3g}, where transfer breaks {share_of(transfer):.0%}"
             )
-            yield min(_ahead(less, more), _ahead(transfer, more)), text
+            yield False, min(_ahead(less, more), _ahead(transfer, more)), text
 
 
 def _ahead(a: Tensor, b: Tensor) -> float:

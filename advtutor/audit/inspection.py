@@ -20,7 +20,6 @@ class Case:
     """The network, pictures `x` `[N, ...]`, labels `y` `[N]` and the ball, as they are measured.
 
     found: the evidence for each finding, by its name. notes: what was mended.
-    alone: whether an answer depends on its picture alone.
     broken: by attack, which pictures are misread `[N]`, and `curve` the same at other eps.
     made: the first attacked form of each picture that was misread, `[N, ...]`.
     """
@@ -33,7 +32,6 @@ class Case:
     clip: tuple[float, float]
     found: dict[str, list[str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    alone: bool = True
     broken: dict[str, Tensor] = field(default_factory=dict)
     curve: dict[float, dict[str, Tensor]] = field(default_factory=dict)
     made: Tensor = field(default_factory=lambda: torch.empty(0))
@@ -135,8 +133,7 @@ def _mode(case: Case, given: Tensor | None, on: list[str]) -> None:
     if k and not random:
         one, two = (answers(case.subject.once, case.x[i : i + 2 * k]) for i in (0, k))
         other = int(_differ(one[k:], two[:k], 1e-3).sum())
-        case.alone = other <= k / 2
-        if not case.alone:
+        if other > k / 2:
             case.subject.company = case.x[:32]
             case.add("train-mode.batch", count=other, n=k)
 

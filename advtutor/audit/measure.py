@@ -86,7 +86,7 @@ def stages(case: Case, plan: SimpleNamespace) -> dict[str, int]:
 def attack_list(case: Case, plan: SimpleNamespace) -> dict[str, Attack]:
     """The attacks by name; each takes `(model, x, y, eps)`."""
     ball, linf = BALLS[case.norm], case.norm == "linf"
-    pixels = 1.0 if linf else math.sqrt(case.x[0].numel())  # a coin's step is as long as so many
+    share = 1.0 if linf else math.sqrt(case.x[0].numel())  # in the L2 ball all pixels share eps
     student = cache(partial(substitute_for, case, plan))  # it learns when it is first needed
     pgd = partial(attacks.pgd, norm=case.norm, clip=case.clip, early_stop=True)
 
@@ -98,18 +98,16 @@ def attack_list(case: Case, plan: SimpleNamespace) -> dict[str, Attack]:
             x_adv[left] = again(model, x[left], y[left], eps, loss=attacks.margin_loss)
         return x_adv
 
-    def through_substitute(model: nn.Module, x: Tensor, y: Tensor, eps: float) -> Tensor:
-        return pgd(student(), x, y, eps, steps=plan.steps, early_stop=False)
-
-    def coins(model: nn.Module, x: Tensor, y: Tensor, eps: float) -> Tensor:
-        return attacks.sign_noise(model, x, y, eps / pixels, clip=case.clip)
-
     return {
         "clean": lambda model, x, y, eps: x.clone(),
-        "sign noise": coins,
+        "sign noise": lambda model, x, y, eps: attacks.sign_noise(
+            model, x, y, eps / share, clip=case.clip
+        ),
         "uniform noise": lambda model, x, y, eps: ball(x, eps, case.clip).random_point(None),
         "FGSM": partial(pgd, steps=1, random_start=False, early_stop=False),
-        "transfer": through_substitute,
+        "transfer": lambda model, x, y, eps: pgd(
+            student(), x, y, eps, steps=plan.steps, early_stop=False
+        ),
         "PGD, cross-entropy": partial(pgd, steps=plan.steps),
         "PGD, margin": partial(pgd, steps=plan.steps, loss=attacks.margin_loss),
         "PGD, harder": harder,

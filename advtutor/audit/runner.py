@@ -3,7 +3,7 @@
 import platform
 import time
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from types import SimpleNamespace
 
 import torch
@@ -91,7 +91,8 @@ def audit(
 
 def _attack(case: Case, plan: SimpleNamespace, progress: bool) -> bool:
     """Attack stage by stage; False if Ctrl-C ended it after what is complete."""
-    case.made, looks, done = case.x.clone(), measure.stages(case, plan), 0
+    case.made, left = case.x.clone(), torch.ones_like(case.y, dtype=torch.bool)
+    looks, done = measure.stages(case, plan), 0
     if progress:
         with torch.random.fork_rng():
             print(f"estimate: {measure.seconds(case, plan):.0f} s")
@@ -108,8 +109,8 @@ def _attack(case: Case, plan: SimpleNamespace, progress: bool) -> bool:
                         case.curve[eps] = broken
                 else:
                     made, wrong = measure.run(case, every[stage], case.eps, case.x, case.y)
-                    new = wrong & ~_any(case.broken.values(), wrong)
-                    case.made[new], case.broken[stage] = made[new], wrong
+                    case.made[wrong & left], case.broken[stage] = made[wrong & left], wrong
+                    left &= ~wrong
                 done += count
                 bar.update(done - bar.n)
         except KeyboardInterrupt:
@@ -117,14 +118,10 @@ def _attack(case: Case, plan: SimpleNamespace, progress: bool) -> bool:
     return True
 
 
-def _any(masks: Iterable[Tensor], like: Tensor) -> Tensor:
-    return torch.stack([torch.zeros_like(like), *masks]).any(dim=0)
-
-
 def _fill(report: AuditReport, case: Case) -> None:
     """Turn what was broken into the report's numbers, curves and pictures."""
     broken, clean = case.broken, case.broken["clean"]
-    worst = _any(broken.values(), clean)
+    worst = torch.stack([*broken.values()]).any(dim=0)
     report.measured = tuple(
         Measured(name, len(worst), int(wrong.sum()))
         for name, wrong in (*broken.items(), ("worst case", worst))
@@ -134,8 +131,8 @@ def _fill(report: AuditReport, case: Case) -> None:
         for name, wrong in table.items():
             report.curve_n = len(wrong)
             report.curve.setdefault(name, []).append(measure.share_of(wrong))
-    climbs = (wrong for name, wrong in broken.items() if name.startswith(("FGSM", "PGD")))
-    fresh, climbed = worst & ~clean, _any(climbs, clean)
+    climbs = [wrong for name, wrong in broken.items() if name.startswith(("FGSM", "PGD"))]
+    fresh, climbed = worst & ~clean, torch.stack([clean, *climbs]).any(dim=0)
     # First what no climb found, so that the page shows it.
     rows = sorted(fresh.nonzero()[:, 0].tolist(), key=climbed.tolist().__getitem__)
     with torch.no_grad():
