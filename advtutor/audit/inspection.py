@@ -233,7 +233,8 @@ def _labels(case: Case) -> None:
     kappa = (accuracy - guessed) / max(1e-9, 1 - guessed)  # Cohen's: 0 for guessing
     by_luck = 3 * (guessed / (n * max(1e-9, 1 - guessed))) ** 0.5  # how far guessing gets
     even, confidence = 1 / classes, float(logits.softmax(dim=1).amax(dim=1).mean())
-    fault, first, last, renamed, exchanged = "", int(y.min()), int(y.max()), 0, []
+    fault, first, last, renamed = "", int(y.min()), int(y.max()), 0
+    exchanged: list[int] = []
     if first < 0 or last >= classes:
         fault = "classes"
     elif confidence > even + 0.3 * (1 - even):  # sure enough to have learnt something
