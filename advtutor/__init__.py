@@ -1,27 +1,12 @@
 """A course in notebooks on adversarial examples, and the helpers that the notebooks import."""
 
 from importlib import import_module
+from pkgutil import iter_modules
 from types import ModuleType
 
 __version__ = "0.1.0"
 
-_MODULES = (
-    "attack_report",
-    "attacks",
-    "certify",
-    "checks",
-    "claims",
-    "data",
-    "evaluation",
-    "linearity",
-    "live",
-    "models",
-    "plots",
-    "predictions",
-    "progress",
-    "training",
-    "widgets",
-)
+_MODULES = {module.name for module in iter_modules(__path__) if not module.name.startswith("_")}
 
 
 def __getattr__(name: str) -> ModuleType:

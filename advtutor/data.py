@@ -39,9 +39,6 @@ MNIST_SHA256 = {
 }
 """SHA-256 of the four original MNIST files, uncompressed."""
 
-MNIST_MEGABYTES = 55
-"""Disk that the four files take while they are read, in millions of bytes."""
-
 CIFAR10_URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 CIFAR10_MD5 = "c32a1d4ab5d03f1284b67883e8d87530"
 """Where the binary version of CIFAR-10 is, and the sum that its authors publish."""
@@ -75,21 +72,18 @@ class Split(NamedTuple):
         return f"Split(x={x}, y={y})"
 
 
-class _TrainTest(NamedTuple):
+class MNIST(NamedTuple):
+    """60,000 handwritten digits to train on and 10,000 to test with, [N, 1, 28, 28]."""
+
     train: Split
     test: Split
 
 
-class MNIST(_TrainTest):
-    """60,000 handwritten digits to train on and 10,000 to test with, [N, 1, 28, 28]."""
-
-    __slots__ = ()
-
-
-class CIFAR10(_TrainTest):
+class CIFAR10(NamedTuple):
     """50,000 small colour photos to train on and 10,000 to test with, [N, 3, 32, 32]."""
 
-    __slots__ = ()
+    train: Split
+    test: Split
 
 
 def cache_dir() -> Path:
@@ -132,7 +126,7 @@ def mnist() -> MNIST:
             return MNIST(*(_split(read(root, train=train)) for train in (True, False)))
     except OSError as error:
         raise DataError(
-            f"Cannot unpack MNIST: {error}. It takes {MNIST_MEGABYTES} MB of temporary files for a "
+            f"Cannot unpack MNIST: {error}. It takes 55 MB of temporary files for a "
             "moment: make room there, or set the environment variable TMPDIR to another folder."
         ) from error
 

@@ -53,11 +53,6 @@ class Report:
     max_linf: float
     unmoved: int
 
-    @property
-    def accuracy(self) -> float:
-        """The share of all examples that the model still classifies rightly: `1 - error`."""
-        return 1 - self.error
-
     def __repr__(self) -> str:
         return (
             f"Report(n={self.n}: error {self.error:.2%}, "
@@ -229,7 +224,7 @@ class Reader:
             if callable(self._probabilities):
                 return Prediction(logits, self._probabilities(logits))
             softmax = logits.softmax(dim=1)
-            self._compare(logits, softmax)
+            self._warn_unless_alike(logits, softmax)
             return Prediction(logits, softmax)
 
     def logits(self, x: Tensor, y: Tensor | None = None, *, own: bool = False) -> Tensor:
@@ -237,10 +232,11 @@ class Reader:
         with torch.no_grad():
             return answer(self.model, x if own else x.clone(), y)
 
-    def _compare(self, logits: Tensor, softmax: Tensor) -> None:
+    def _warn_unless_alike(self, logits: Tensor, softmax: Tensor) -> None:
         """Warn if a module inside has probabilities of its own that are not the `softmax`."""
         for module in self._inside:
-            if not _alike(module.probabilities(logits), softmax):
+            own = module.probabilities(logits)
+            if own.shape != softmax.shape or not torch.allclose(own, softmax):
                 name = type(module).__name__
                 warn_caller(
                     f"the model holds a {name}, which has its own probabilities, and has none "
@@ -249,10 +245,6 @@ class Reader:
                     EvaluationWarning,
                 )
                 break
-
-
-def _alike(first: Tensor, second: Tensor) -> bool:
-    return first.shape == second.shape and torch.allclose(first, second)
 
 
 def _under_wrappers(model: nn.Module) -> nn.Module:

@@ -319,16 +319,13 @@ def histogram(
     title: str = "distribution",
 ) -> Figure:
     """How often each value occurs: an outline for each named series. Infinite ones are left out."""
-    finite = {name: _finite(values) for name, values in series.items()}
+    flat = {name: torch.as_tensor(v).detach().cpu().float().flatten() for name, v in series.items()}
+    finite = {name: values[values.isfinite()] for name, values in flat.items()}
     low = min(float(values.min()) for values in finite.values())
     high = max(float(values.max()) for values in finite.values())
     with _axes() as (figure, axis):
         for i, (name, values) in enumerate(finite.items()):
-            look: dict[str, Any] = {
-                "fc": (_CYCLE[i], 0.3),
-                "ec": _CYCLE[i],
-                "linestyle": _DASHES[i],
-            }
+            look: dict[str, Any] = {"fc": (_CYCLE[i], 0.3), "ec": _CYCLE[i], "ls": _DASHES[i]}
             look |= {"label": name, "linewidth": 2.2, "histtype": "stepfilled"}
             axis.hist(values.numpy(), bins, range=(low, high), **look)
         axis.set(xlabel=xlabel, ylabel="how many")
@@ -341,11 +338,6 @@ def histogram(
         for name, v in finite.items()
     )
     return described(figure, title, f"{title}, by {xlabel}: {alt}.")
-
-
-def _finite(values: Sequence[float] | Tensor) -> Tensor:
-    values = torch.as_tensor(values).detach().cpu().float().flatten()
-    return values[values.isfinite()]
 
 
 def matrix(
@@ -399,15 +391,11 @@ def surface(
     xlabel: str,
     ylabel: str,
     zlabel: str,
-    limits: tuple[float, float] | None = None,
     title: str = "surface",
 ) -> Figure:
-    """Numbers `[len(y), len(x)]` over a plane, as colours with contour lines.
-
-    `limits` are the ends of the colour scale, for figures that are to be compared.
-    """
+    """Numbers `[len(y), len(x)]` over a plane, as colours with contour lines."""
     values = values.detach().cpu().double().numpy()
-    levels = torch.linspace(*(limits or (float(values.min()), float(values.max()))), 17).tolist()
+    levels = torch.linspace(float(values.min()), float(values.max()), 17).tolist()
     with _axes(6, 4.4, grid=False) as (figure, axis):
         filled = axis.contourf(x, y, values, levels=levels, cmap="cividis", extend="both")
         axis.contour(x, y, values, levels=levels, colors="white", linewidths=0.4)

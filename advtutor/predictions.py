@@ -5,12 +5,27 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import anywidget
 import ipywidgets as W
+import traitlets
 
 from advtutor._say import TOLD, tell
-from advtutor.widgets.number import Number
+from advtutor.widgets.base import css, script
 
 _ANSWERS: dict[str, Any] = {}  # answers by name, so that a cell run again keeps them
+
+
+class Number(anywidget.AnyWidget):
+    """A slider from `low` to `high`, named "your number"; `percent` shows shares as percentages."""
+
+    _esm = script() + "\nexport default { render };"
+    _css = css()
+    kind = traitlets.Unicode("number").tag(sync=True)
+    state = traitlets.Dict().tag(sync=True)
+    value = traitlets.Float().tag(sync=True)
+
+    def __init__(self, value: float, low: float, high: float, *, percent: bool) -> None:
+        super().__init__(value=value, state={"low": low, "high": high, "percent": percent})
 
 
 class Prediction(W.VBox):

@@ -19,7 +19,7 @@ from advtutor import attacks
 from advtutor._files import whole_file
 from advtutor._say import TOLD
 from advtutor.attacks import Clip, eval_mode
-from advtutor.attacks.inputs import check_data, check_model
+from advtutor.attacks.inputs import check_count, check_data, check_model
 from advtutor.attacks.query import answer
 from advtutor.fingerprint import fingerprint, form
 
@@ -435,12 +435,11 @@ def _check(
             f"model is a {type(model).__name__} without weights that could be trained; give an "
             "nn.Module with parameters"
         )
-    x = check_data(x, y)
-    if epochs < 1 or batch_size < 1:
-        raise ValueError(f"epochs is {epochs}, batch_size {batch_size}; both must be at least 1")
+    check_count("epochs", epochs)
+    check_count("batch_size", batch_size)
     if not (lr > 0 and math.isfinite(lr)):
         raise ValueError(f"lr is {lr}; give a positive learning rate, e.g. 3e-3")
-    return x
+    return check_data(x, y)
 
 
 @torch.no_grad()

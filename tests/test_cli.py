@@ -141,7 +141,7 @@ def test_doctor_knows_each_fault(
     check, module, name: str, value: object, state: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Catches a fault that passes for sound, or is told as a reason not to run."""
-    monkeypatch.setattr(os, "process_cpu_count", lambda: 4, raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(4), raising=False)
     monkeypatch.setattr(module, name, value)
     assert list(states(check).values()) == [state]
 

@@ -47,7 +47,6 @@ def test_clean_numbers():
     report = evaluate(Reader(), X, Y)
     assert report.n == 4
     assert report.error == 0.5
-    assert report.accuracy == 0.5
     assert report.success_rate == 0.0
     assert report.confidence_on_errors == pytest.approx(SURE[1])
     assert report.max_linf == 0.0

@@ -9,7 +9,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from advtutor import data
-from advtutor._imagenet import imagenet_classifier
+from advtutor.models import imagenet_classifier
 
 EPS = 0.007
 

@@ -240,7 +240,7 @@ def test_an_objective_that_cannot_be_trained_is_refused(objective):
     ("changes", "words"),
     [
         ({"epochs": 0}, "epochs is 0"),
-        ({"batch_size": 0}, "batch_size 0"),
+        ({"batch_size": 0}, "batch_size is 0"),
         ({"lr": 0.0}, "lr is 0.0"),
         ({"lr": float("nan")}, "lr is nan"),
     ],

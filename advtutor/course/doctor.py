@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import shutil
 import sys
 import tempfile
@@ -54,15 +55,15 @@ def print_report(findings: list[Finding], console: Console) -> None:
     table.add_column("what", no_wrap=True)
     table.add_column("state", no_wrap=True)
     table.add_column("found", overflow="fold")
+    remedies = []
     for finding in findings:
-        colour = COLOURS[finding.state]
-        table.add_row(escape(finding.name), f"[{colour}]{finding.state}[/]", escape(finding.found))
-    console.print(table)
-    for finding in findings:
+        name, state = escape(finding.name), f"[{COLOURS[finding.state]}]{finding.state}[/]"
+        table.add_row(name, state, escape(finding.found))
         if finding.state != "ok":
-            colour = COLOURS[finding.state]
-            text = f"[{colour}]{finding.state}[/] {escape(finding.name)}: {escape(finding.remedy)}"
-            console.print(text, highlight=False)
+            remedies.append(f"{state} {name}: {escape(finding.remedy)}")
+    console.print(table)
+    for remedy in remedies:
+        console.print(remedy, highlight=False)
     problems = sum(finding.state == "problem" for finding in findings)
     if problems:
         count = "1 problem" if problems == 1 else f"{problems} problems"
@@ -72,7 +73,7 @@ def print_report(findings: list[Finding], console: Console) -> None:
 
 
 def _findings(check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
-    """What check finds; a fault that it did not expect becomes a problem, not a traceback."""
+    """What `check` finds; a fault that it did not expect is a problem, and no traceback."""
     try:
         yield from check()
     except Exception as fault:
@@ -82,10 +83,9 @@ def _findings(check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
 
 def python() -> Iterator[Finding]:
     """The Python that runs, and where it lies."""
-    numbers = ".".join(map(str, sys.version_info[:3]))
-    state: State = "problem" if sys.version_info < OLDEST_PYTHON else "ok"
+    found = f"{platform.python_version()}, {sys.executable}"
     remedy = "Install Python 3.11 or newer, then: make lab PYTHON=python3.12"
-    yield Finding("Python", state, f"{numbers}, {sys.executable}", remedy)
+    yield Finding("Python", "problem" if sys.version_info < OLDEST_PYTHON else "ok", found, remedy)
 
 
 def packages() -> Iterator[Finding]:
@@ -118,12 +118,11 @@ def device() -> Iterator[Finding]:
     """What torch can compute on."""
     import torch
 
+    found = "CPU; the course is made for it"
     if torch.cuda.is_available():
         found = f"CUDA: {torch.cuda.get_device_name()}"
     elif torch.backends.mps.is_available():
         found = "Apple GPU (MPS)"
-    else:
-        found = "CPU; the course is made for it"
     yield Finding("device", "ok", found)
 
 
@@ -131,23 +130,15 @@ def threads() -> Iterator[Finding]:
     """How many threads torch takes, of how many processors this process may use."""
     import torch
 
-    used = torch.get_num_threads()
-    usable = getattr(os, "process_cpu_count", None) or (lambda: len(_affinity()))
-    available = usable() or 1
-    remedy = ""
+    from advtutor.claims.command import cores
+
+    used, available, remedy = torch.get_num_threads(), cores(), ""
     if used == 1 and available > 1:
         remedy = "torch uses one thread: unset OMP_NUM_THREADS to halve the waiting."
     elif used > available:
         remedy = f"More threads than processors slow each other: set OMP_NUM_THREADS={available}"
     found = f"{used} of torch, on {available} processors"
     yield Finding("threads", "warning" if remedy else "ok", found, remedy)
-
-
-def _affinity() -> range | set[int]:
-    """The processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return os.sched_getaffinity(0)
-    return range(os.cpu_count() or 1)
 
 
 def operators() -> Iterator[Finding]:
@@ -159,42 +150,35 @@ def operators() -> Iterator[Finding]:
         "course does without the operators. Your own detection models need them: then install "
         "torch and torchvision together, from one index."
     )
-    state: State = "ok" if loaded else "warning"
     found = "loaded" if loaded else "not loaded"
-    yield Finding("torchvision's operators", state, found, remedy)
+    yield Finding("torchvision's operators", "ok" if loaded else "warning", found, remedy)
 
 
 def digits() -> Iterator[Finding]:
     """Whether MNIST is there and sound, and can be unpacked here."""
-    from advtutor import data
+    from advtutor.data import mnist
 
-    def count() -> str:
-        train, test = data.mnist()
-        return f"{len(train.y):,} and {len(test.y):,} digits, checked"
-
-    yield _asset("MNIST", count, "not usable")
+    words = "{:,} and {:,} digits, checked"
+    yield _asset("MNIST", lambda: words.format(*(len(part.y) for part in mnist())), "not usable")
 
 
 def classifier() -> Iterator[Finding]:
     """Whether the ImageNet network of notebook 00 can be had, without a network."""
-    from advtutor import models
+    from advtutor.models import imagenet_classifier
 
-    def count() -> str:
-        numbers = sum(parameter.numel() for parameter in models.imagenet_classifier().parameters())
-        return f"{numbers / 1e6:.2f} million weights"
+    def describe() -> str:
+        count = sum(parameter.numel() for parameter in imagenet_classifier().parameters())
+        return f"{count / 1e6:.2f} million weights"
 
-    yield _asset("ImageNet classifier", count)
+    yield _asset("ImageNet classifier", describe)
 
 
 def photo() -> Iterator[Finding]:
     """Whether the photo of notebook 00 can be had."""
-    from advtutor import data
+    from advtutor.data import photo
 
-    def size() -> str:
-        height, width = data.photo("camera").shape[-2:]
-        return f"'camera', {height} x {width} pixels"
-
-    yield _asset("photos", size)
+    size = "'camera', {} x {} pixels"
+    yield _asset("photos", lambda: size.format(*photo("camera").shape[-2:]))
 
 
 def _asset(name: str, describe: Callable[[], str], missing: str = "not there") -> Finding:
@@ -211,14 +195,14 @@ def weights() -> Iterator[Finding]:
     from safetensors import safe_open
 
     paths = sorted((Path(advtutor.__file__).parent / "assets").rglob("*.safetensors"))
-    try:
-        for path in paths:
+    for path in paths:
+        try:
             with safe_open(path, "pt") as file:
                 file.keys()
-    except Exception as fault:
-        yield Finding("trained networks", "problem", f"{path}: {fault}", _install_again())
-    else:
-        yield Finding("trained networks", "ok", f"{len(paths)} files")
+        except Exception as fault:
+            yield Finding("trained networks", "problem", f"{path}: {fault}", _install_again())
+            return
+    yield Finding("trained networks", "ok", f"{len(paths)} files")
 
 
 def disk() -> Iterator[Finding]:
@@ -226,8 +210,8 @@ def disk() -> Iterator[Finding]:
     places = (tempfile.gettempdir(), os.getcwd())
     free, folder = min((shutil.disk_usage(place).free / 1e9, place) for place in places)
     remedy = f"Make room: below {FREE_GIGABYTES:.0f} GB, unpacking and saving may fail."
-    state: State = "warning" if free < FREE_GIGABYTES else "ok"
-    yield Finding("free disk", state, f"{free:.1f} GB at {folder}", remedy)
+    found = f"{free:.1f} GB at {folder}"
+    yield Finding("free disk", "warning" if free < FREE_GIGABYTES else "ok", found, remedy)
 
 
 def kernel() -> Iterator[Finding]:
@@ -271,7 +255,7 @@ def notebooks() -> Iterator[Finding]:
 
 
 def _strangeness(path: Path) -> Iterator[str]:
-    """What is wrong with one notebook's stamp: unreadable, another version, another source."""
+    """What is wrong with one notebook's stamp."""
     from advtutor.course.workspace import digest
 
     try:

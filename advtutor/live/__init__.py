@@ -6,7 +6,7 @@ carry it from a disk, where browsers refuse modules and fetches.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import save
 from torch import nn
 
-from advtutor import models
+from advtutor.models import Affine, ConvMaxoutLayer, MaxoutLayer, Network
 
 __all__ = ["UnknownLayer", "engine", "networks", "pack"]
 
@@ -59,7 +59,7 @@ def pack(model: nn.Module, shape: Sequence[int] = (1, 28, 28), *, half: bool = F
             why = f"{module!r} has a hook, which the browser's engine cannot run"
             raise UnknownLayer(module, why)
     names = {id(weight): name for name, weight in model.named_parameters()}
-    layers = [_described(layer, names) for layer in _chain(model)]
+    layers = list(_described(model, names))
     stored = {
         name: weight.detach().cpu().to(torch.float16 if half else torch.float32).contiguous()
         for name, weight in model.named_parameters()
@@ -68,66 +68,40 @@ def pack(model: nn.Module, shape: Sequence[int] = (1, 28, 28), *, half: bool = F
     return save(stored, metadata)
 
 
-def _chain(model: nn.Module) -> Iterable[nn.Module]:
-    """The layers of `model`, one after the other, containers opened."""
-    if isinstance(model, nn.Sequential):
-        for layer in model:
-            yield from _chain(layer)
-    elif isinstance(model, models.Network) and _answers_by_softmax(model):
-        yield from _chain(model.layers)
-    elif type(model) in (models.MaxoutLayer, models.ConvMaxoutLayer):
-        yield from (model.linear, _Largest(model.pieces))
-    else:
-        yield model
-
-
-def _answers_by_softmax(model: models.Network) -> bool:
-    """Whether the network is its chain of layers and no more; an RBF network is not."""
-    kind = type(model)
-    return (
-        kind.forward is models.Network.forward
-        and kind.probabilities is models.Network.probabilities
-    )
-
-
-class _Largest(nn.Module):
-    """What a maxout layer does after its linear functions."""
-
-    def __init__(self, pieces: int) -> None:
-        super().__init__()
-        self.pieces = pieces
-
-
-def _described(layer: nn.Module, names: dict[int, str]) -> dict[str, Any]:
-    """The engine's words for `layer`; `names` has those of the weights."""
+def _described(layer: nn.Module, names: dict[int, str]) -> Iterator[dict[str, Any]]:
+    """The engine's words for `layer`, one after the other; `names` has those of the weights."""
     kind = type(layer)
-    if kind in (nn.ReLU, nn.Dropout):
-        return {"layer": kind.__name__}
-    if kind is nn.Flatten and (layer.start_dim, layer.end_dim) == (1, -1):
-        return {"layer": "Flatten"}
-    if kind is _Largest:
-        return {"layer": "Maxout", "pieces": layer.pieces}
-    if kind is models.Affine:
-        return {"layer": "Affine", "mean": layer.mean, "scale": layer.scale}
-    if kind is nn.Linear or (kind is nn.Conv2d and _is_plain(layer)):
+    if isinstance(layer, nn.Sequential):
+        for part in layer:
+            yield from _described(part, names)
+    elif isinstance(layer, Network) and all(
+        getattr(kind, own) is getattr(Network, own) for own in ("forward", "probabilities")
+    ):  # its chain of layers and no more; an RBF network is not
+        yield from _described(layer.layers, names)
+    elif kind in (MaxoutLayer, ConvMaxoutLayer):
+        yield from _described(layer.linear, names)
+        yield {"layer": "Maxout", "pieces": layer.pieces}
+    elif kind in (nn.ReLU, nn.Dropout):
+        yield {"layer": kind.__name__}
+    elif kind is nn.Flatten and (layer.start_dim, layer.end_dim) == (1, -1):
+        yield {"layer": "Flatten"}
+    elif kind is Affine:
+        yield {"layer": "Affine", "mean": layer.mean, "scale": layer.scale}
+    elif kind is nn.Linear or (
+        kind is nn.Conv2d
+        and (layer.dilation, layer.groups, layer.padding_mode) == ((1, 1), 1, "zeros")
+        and not isinstance(layer.padding, str)
+    ):
         described = {"layer": kind.__name__, "weight": names[id(layer.weight)]}
         if layer.bias is not None:
             described["bias"] = names[id(layer.bias)]
         if kind is nn.Conv2d:
             described |= {"stride": layer.stride, "padding": layer.padding}
-        return described
-    raise UnknownLayer(
-        layer,
-        f"the browser's engine has no {layer!r}; it computes Linear, Conv2d (without dilation, "
-        "groups or padding by name), ReLU, MaxoutLayer, ConvMaxoutLayer, Affine, Flatten, Dropout",
-    )
-
-
-def _is_plain(layer: nn.Conv2d) -> bool:
-    """Whether the convolution has only a stride and a padding with zeros, both in numbers."""
-    return (
-        layer.dilation == (1, 1)
-        and layer.groups == 1
-        and layer.padding_mode == "zeros"
-        and not isinstance(layer.padding, str)
-    )
+        yield described
+    else:
+        raise UnknownLayer(
+            layer,
+            f"the browser's engine has no {layer!r}; it computes Linear, Conv2d (without dilation, "
+            "groups or padding by name), ReLU, MaxoutLayer, ConvMaxoutLayer, Affine, Flatten, "
+            "Dropout",
+        )

@@ -72,7 +72,9 @@ class Explorer(anywidget.AnyWidget):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", AttackWarning)
                 self._figure = draw()
-            packed = [_pack(model, state["shape"]) for model in models.values()]
+            for model in models.values():  # in half precision where that loses nothing
+                short = all(torch.equal(w, w.half().to(w.dtype)) for w in model.parameters())
+                packed.append(live.pack(model, state["shape"], half=short))
         except live.UnknownLayer as error:
             self._fault = f"A still picture: the engine in the browser has no layer {error.layer}."
         except ValueError as error:
@@ -135,12 +137,6 @@ def mount() -> str:
 
 def _in_letters(content: bytes) -> dict[str, str]:
     return {"base64": base64.b64encode(content).decode()}
-
-
-def _pack(model: nn.Module, shape: list[int]) -> bytes:
-    """The weights in half precision where that loses nothing, as with those that ship."""
-    short = all(torch.equal(w, w.half().to(w.dtype)) for w in model.parameters())
-    return live.pack(model, shape, half=short)
 
 
 def exact(model: nn.Module) -> nn.Module:
