@@ -494,7 +494,6 @@ class IntervalBound:
     progress: float = field(default=1.0, repr=False, compare=False)
 
     def __call__(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-        """The objective on one batch, as a scalar to be differentiated."""
         _refuse_hidden(model)
         grown = warmed(self.progress, self.warm_up)
         proved = (1 - self.kappa) * grown

@@ -1,12 +1,15 @@
 """Training: one loop, and the objectives it can follow."""
 
 import copy
+import hashlib
 import math
+import re
 import time
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FunctionType
 from typing import Literal
 
 import torch
@@ -21,7 +24,6 @@ from advtutor._say import TOLD
 from advtutor.attacks import Clip, eval_mode
 from advtutor.attacks.inputs import check_count, check_data, check_model
 from advtutor.attacks.query import answer
-from advtutor.fingerprint import fingerprint, form
 
 Objective = Callable[[nn.Module, Tensor, Tensor], Tensor]
 Validation = Callable[[nn.Module], Mapping[str, float]]
@@ -51,7 +53,6 @@ class Adversarial:
     clip: Clip = (0.0, 1.0)
 
     def __call__(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-        """The objective on one batch, as a scalar to be differentiated."""
         x = x.detach().requires_grad_()
         loss = F.cross_entropy(model(x), y)
         (gradient,) = torch.autograd.grad(loss, x, retain_graph=True)
@@ -90,7 +91,6 @@ class Noise:
     clip: Clip = (0.0, 1.0)
 
     def __call__(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-        """The objective on one batch, as a scalar to be differentiated."""
         noise = {"sign": attacks.sign_noise, "uniform": attacks.uniform_noise}[self.kind]
         x_noisy = noise(model, x, y, self.eps, clip=self.clip)
         loss = F.cross_entropy(model(x), y)
@@ -113,7 +113,6 @@ class RandomStart:
     progress: float = field(default=1.0, repr=False, compare=False)
 
     def __call__(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-        """The objective on one batch, as a scalar to be differentiated."""
         eps = self.eps * warmed(self.progress, self.warm_up)
         step_size = 1.25 * eps if self.step_size is None else min(self.step_size, 2 * eps)
         start = attacks.uniform_noise(model, x, y, eps, clip=self.clip).requires_grad_()
@@ -137,7 +136,6 @@ class PGD:
     progress: float = field(default=1.0, repr=False, compare=False)
 
     def __call__(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-        """The objective on one batch, as a scalar to be differentiated."""
         eps = self.eps * warmed(self.progress, self.warm_up)
         x_adv = attacks.pgd(
             model, x, y, eps, steps=self.steps, step_size=self.step_size, clip=self.clip
@@ -245,7 +243,9 @@ def fit(
     `keep_best` names a number of the validation: the model ends with the weights of the epoch in
     which it was lowest; with an adversarial error this is the early stopping of the paper's section
     6. `checkpoint` is a file that receives the state after each epoch; called again with the same
-    settings, training goes on from there and ends as if it had never stopped.
+    settings, training goes on from there and ends as if it had never stopped. It knows data,
+    numbers, the layers of the model, and an objective by its code and settings; it does not see
+    what else a function calls: change that, and name another file.
 
     `on_batch(done, loss)` is called after each batch, with the number of batches done and the
     objective on this one. If it returns true, training stops there, and the history says
@@ -263,10 +263,10 @@ def fit(
     settings = {}
     if checkpoint is not None:
         settings = {
-            "model": form(model),
-            "objective": fingerprint(objective, but=model),
-            "optimizer": fingerprint(optimizer),
-            "images and labels": fingerprint([x, y]),
+            "model": repr(model),
+            "objective": _told(objective),
+            "optimizer": _told(optimizer),
+            "images and labels": _sum(x) + _sum(y),
             "numbers": f"{epochs=} {batch_size=} {lr=} {seed=} {keep_best=}",
         }
     start = time.perf_counter()
@@ -410,6 +410,22 @@ class _Run:
         torch.set_rng_state(state["random"].cpu())
         if self.on_cuda:
             torch.cuda.set_rng_state(state["random_cuda"].cpu(), self.device)
+
+
+def _told(function: object) -> str:
+    """What tells an objective from another: its code and the values it holds, or its settings."""
+    if isinstance(function, FunctionType):
+        held = [cell.cell_contents for cell in function.__closure__ or ()]
+        code = function.__code__
+        words = f"{function} {code.co_code!r} {code.co_consts} {function.__defaults__} {held}"
+    else:
+        own = getattr(function, "__dict__", {}).items()  # `progress` is set by `fit`
+        words = f"{function} { ({name: value for name, value in own if name != 'progress'}) }"
+    return re.sub(r' at 0x\w+(, file ".*?", line \d+)?', "", words)
+
+
+def _sum(numbers: Tensor) -> str:
+    return hashlib.sha256(numbers.cpu().contiguous().numpy()).hexdigest()
 
 
 def _backward(objective: Objective, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:

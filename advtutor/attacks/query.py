@@ -1,17 +1,18 @@
 """How a model is asked: in eval mode, with a copy, and its answer is looked at."""
 
 import contextlib
+import dis
 import functools
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from types import FunctionType, MethodType, ModuleType
+from types import CodeType, FunctionType, MethodType, ModuleType
 
 import torch
 from torch import Tensor, nn
 
 from advtutor.attacks.ball import widened
 from advtutor.attacks.inputs import check_output
-from advtutor.fingerprint import of_a_library, values_around
 
 Model = Callable[[Tensor], Tensor]
 
@@ -75,7 +76,8 @@ def _parts_of(value: object) -> list[object]:
     if isinstance(value, MethodType):
         return [value.__self__, value.__func__]
     if isinstance(value, FunctionType):
-        return [] if of_a_library(value) else values_around(value)
+        library = (value.__module__ or "").partition(".")[0] in _LIBRARIES  # it stays as it is
+        return [] if library else _values_around(value)
     if isinstance(value, Mapping):
         return [*value.values()] if len(value) <= _FEW else []
     if isinstance(value, list | tuple | set | frozenset):
@@ -85,6 +87,26 @@ def _parts_of(value: object) -> list[object]:
     return [vars(type(value)).get("__call__"), *vars(value).values()]
 
 
+def _values_around(value: FunctionType) -> list[object]:
+    """What a function reads from around it: defaults, closed-over values, and globals."""
+    found: list[object] = [value.__defaults__, value.__kwdefaults__]
+    for cell in value.__closure__ or ():
+        with contextlib.suppress(ValueError):  # not filled yet
+            found.append(cell.cell_contents)
+    return found + [value.__globals__.get(name) for name in {*_globals_of(value.__code__)}]
+
+
+def _globals_of(code: CodeType) -> Iterator[str]:
+    for instruction in dis.get_instructions(code):
+        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+            yield instruction.argval
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _globals_of(constant)
+
+
+# What is defined in these holds no model of the caller's.
+_LIBRARIES = {"advtutor", "numpy", "torch", "torchvision", *sys.stdlib_module_names} - {"__main__"}
 _FEW = 100  # as many models as somebody may hold in a list; a longer one holds data
 _MOST = 10_000  # of the things that a function can be made of
 

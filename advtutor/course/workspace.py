@@ -8,7 +8,6 @@ import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import advtutor
 from advtutor import checks
@@ -89,15 +88,10 @@ def copy_into(folder: Path) -> list[str]:
     return copies.lines
 
 
-class CaughtUp(NamedTuple):
-    """The notebook to open, and what was done, a line each."""
-
-    start: Path
-    lines: list[str]
-
-
-def catch_up(wanted: str, folder: Path | None = None) -> CaughtUp:
+def catch_up(wanted: str, folder: Path | None = None) -> tuple[Path, list[str]]:
     """Make a state in which the notebook `wanted` can start: "03", "3" or its whole name.
+
+    Returns the notebook to open, and what was done, a line each.
 
     folder: the learner's; None looks in this folder, then takes the usual one. The course is copied
     into it as `copy_into` does, and the solved notebooks before `wanted` into its `catch-up/`.
@@ -118,7 +112,7 @@ def catch_up(wanted: str, folder: Path | None = None) -> CaughtUp:
     if earlier:
         span = " to ".join(sorted({earlier[0][:2], earlier[-1][:2]}))
         copies.lines.append(f"the answers of {span} lie in {folder / 'catch-up'}")
-    return CaughtUp(start, lines + copies.lines)
+    return start, lines + copies.lines
 
 
 class _Copies:

@@ -15,7 +15,7 @@ PACKAGE = ROOT / "advtutor"
 PICTURE = ROOT / "docs" / "images" / "architecture.svg"
 # The floors from the ground up. A room imports from its own floor and from those below.
 FLOORS = (
-    ("_threads", "_torchvision", "_files", "_say", "progress", "fingerprint"),
+    ("_threads", "_torchvision", "_files", "_say", "progress"),
     ("data", "models"),
     ("attacks",),
     ("training", "evaluation"),
