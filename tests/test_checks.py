@@ -102,6 +102,7 @@ SAME_VALUES = {
     ("bim", "probability", "minus"): "log p grows where p grows: their gradients have one sign",
     ("fgsm", "probability", "minus"): "log p grows where p grows: their gradients have one sign",
     ("fgsm", "ball-only", "no-clip"): "a step of eps never leaves the ball that it is clamped to",
+    ("margin_bound", "own-class", "never-below-0"): "the lead of y over itself is 0",
     ("margin_loss", "cut-at-zero", "label-among-rivals"): "max(rival, own) - own, written twice",
     ("adversarial_step", "cleared-too-late", "no-update"): "a step without gradients moves nothing",
 }
@@ -616,6 +617,69 @@ def test_an_error_is_told_with_its_line_and_its_meaning() -> None:
     text = checks.fgsm.judge(answers("fgsm", "wrong")["wrong_raises"]).text
     assert "at `grad = torch.autograd.grad(loss, x)[0]`" in text
     assert "RuntimeError: " in text and "requires_grad_()" in text
+
+
+def by_rows(w, y, eps):  # type: ignore[no-untyped-def]
+    return -eps * y * w.sign()
+
+
+def by_a_product(w, y, eps):  # type: ignore[no-untyped-def]
+    return -eps * y @ w.sign()
+
+
+def not_recorded(models, x, y, eps):  # type: ignore[no-untyped-def]
+    x = x.clone().requires_grad_()
+    with torch.no_grad():
+        logits = sum(model(x) for model in models)
+    F.cross_entropy(logits, y).backward()
+
+
+@torch.no_grad()
+def not_recorded_at_all(models, x, y, eps):  # type: ignore[no-untyped-def]
+    x = x.clone().requires_grad_()
+    return torch.autograd.grad(F.cross_entropy(models[0](x), y), x)
+
+
+def cut_off_the_graph(models, x, y, eps):  # type: ignore[no-untyped-def]
+    x = x.clone()
+    x.requires_grad = True
+    logits = torch.stack([model(x).detach() for model in models]).mean(0)
+    return torch.autograd.grad(F.cross_entropy(logits, y), x)
+
+
+def not_asked_for(models, x, y, eps):  # type: ignore[no-untyped-def]
+    x = x.clone()
+    return torch.autograd.grad(F.cross_entropy(models[0](x), y), x)
+
+
+@pytest.mark.parametrize(
+    ("name", "function", "line", "words"),
+    [
+        ("worst_case_linear", by_rows, "return -eps * y * w.sign()", "v[:, None] makes a column"),
+        ("worst_case_linear", by_a_product, "return -eps * y @", "v[:, None] makes a column"),
+        ("ensemble_fgsm", not_recorded, "F.cross_entropy(logits, y).b", "(under no_grad() no grad"),
+        ("ensemble_fgsm", not_recorded_at_all, "return torch.autograd", "(under no_grad() no grad"),
+        ("ensemble_fgsm", cut_off_the_graph, "return torch.", "(no .detach() or .item() on the"),
+        ("ensemble_fgsm", not_asked_for, "return torch.", "(call requires_grad_() on your copy"),
+    ],
+)
+def test_torchs_words_are_explained_for_what_the_code_does(
+    name: str, function: Callable[..., Any], line: str, words: str
+) -> None:
+    """Catches an error of torch's that is left alone, or explained by what is there already."""
+    text = EXERCISES[name].judge(function).text
+    assert f"at `{line}" in text and words in text
+
+
+@pytest.mark.parametrize("key", ["the_fewer", "all_misread"])
+def test_another_share_is_told_with_the_numbers_of_an_input(key: str) -> None:
+    """Catches a share of something else that is told in decimals alone, or as a known one."""
+    text = verdict_on("agreement", f"wrong_values__{key}").text
+    assert re.fullmatch(
+        r"of (\d+) examples both misread (\d+), and (\d+) of these as the same class: "
+        r"\3 / \2 = 0\.\d+ is due, and 0\.\d+ comes out",
+        text,
+    )
 
 
 def test_a_function_that_fails_for_one_image_is_told_so() -> None:

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from advtutor import progress
 from advtutor._say import say, tell
-from advtutor.checks.code import Code, is_stub, leftover
+from advtutor.checks.code import Code, innermost, is_stub, leftover
 from advtutor.checks.differences import (
     Compared,
     compared_in,
@@ -54,7 +54,10 @@ Edits = dict[str, str]
 
 # What torch says, and what it means for somebody who meets it for the first time.
 MEANINGS = {
-    "does not require grad": "call requires_grad_() on your copy of x before the model sees it",
+    "must match the size of tensor": "these shapes do not go together: v[:, None] makes a column "
+    "of a vector v, and a column with a row gives a matrix",
+    "inconsistent tensor size": "@ of two vectors adds up; v[:, None] makes a column of a vector "
+    "v, and a column times a row gives a matrix",
     "One of the differentiated Tensors": "the gradient's input is not the tensor the model saw",
     "a leaf Variable that requires grad": "make a new tensor instead of changing one in place",
     "scalar outputs": "a gradient needs one number: reduce the loss over the batch",
@@ -423,7 +426,8 @@ class Exercise:
             self.fail("calls-checks", CALLS_CHECKS)
         except (Exception, SystemExit, GeneratorExit) as error:
             only = self._only_with(len(runs)) + _where(error, function)
-            self.fail("raises", f"it stops{only} with {_last_line(error)}{_meaning(error)}")
+            meaning = _meaning(str(error), Code.of(function))
+            self.fail("raises", f"it stops{only} with {_last_line(error)}{meaning}")
 
     def _only_with(self, index: int) -> str:
         """' with a batch of 1', where it is the first of that size that stops."""
@@ -771,14 +775,17 @@ def _last_line(error: BaseException) -> str:
 
 def _where(error: BaseException, function: Function) -> str:
     """The innermost line of the learner's own code: ' at `loss.backward()`'."""
-    file = getattr(getattr(function, "__code__", None), "co_filename", None)
+    file = getattr(getattr(innermost(function), "__code__", None), "co_filename", None)
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.line for frame in frames if frame.filename == file and frame.line]
     return f" at `{lines[-1]}`" if lines else ""
 
 
-def _meaning(error: BaseException) -> str:
-    for words, meaning in MEANINGS.items():
-        if words in str(error):
-            return f" ({meaning})"
-    return ""
+def _meaning(error: str, code: Code) -> str:
+    if "does not require grad" in error:
+        if code.calls("no_grad", "inference_mode", "set_grad_enabled"):
+            return " (under no_grad() no gradient is recorded: compute the loss outside of it)"
+        if any(getattr(n, "attr", "").startswith("requires_grad") for n in code.nodes()):
+            return " (no .detach() or .item() on the way from the copy of x to the loss)"
+        return " (call requires_grad_() on your copy of x before the model sees it)"
+    return next((f" ({meaning})" for words, meaning in MEANINGS.items() if words in error), "")

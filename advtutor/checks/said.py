@@ -11,6 +11,8 @@ SAID = {
     "no-range": "the result leaves the range of an image: after each step, clamp it to [0, 1]",
     "wrong-label": "the loss is that of the predicted class, not of the label y: they differ "
     "where the model already errs",
+    "from-prediction": "the step climbs the loss of the class that the model sees now, and leads "
+    "to any other class: go down the loss of the class that is aimed at",
     "step-alone": "this is the step alone; the adversarial example is x plus the step",
     "no-eps": "eps plays no part: the sign has to be multiplied by it",
     "probability": "the step climbs the probability of the right class, so the model grows surer "

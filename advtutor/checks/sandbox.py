@@ -252,7 +252,9 @@ class _ByThread:
 def _generators_by_thread(function: Any) -> Iterator[None]:
     """Let what draws without being told from where ask in which thread it is.
 
-    Under whatever name `function` finds it: random.choice, or choice alone.
+    Under whatever name `function` finds it: random.choice, or choice alone. Python's and NumPy's
+    are not found in a closure, a default argument or a class attribute: what holds random.choice
+    there draws from the shared stream.
     """
     own: dict[int, tuple[Any, Callable[[_Own], Any]]] = {}
     for module, whose in ((random, "python"), (sys.modules.get("numpy.random"), "numpy")):

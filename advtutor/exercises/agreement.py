@@ -28,16 +28,27 @@ def never_both() -> tuple[Tensor, Tensor, Tensor]:
     return torch.tensor([0, 1, 5, 3]), torch.tensor([0, 7, 2, 3]), torch.tensor([0, 1, 2, 3])
 
 
-def where_none(runs: list[Run], wanted: list[Run]) -> tuple[str, str] | None:
-    """Whether it is only where no share is due that the result is another one."""
-    due = [right.result for right in wanted]
-    if not all(same(run.result, right) for run, right in zip(runs, due, strict=True) if right >= 0):
-        return None
-    given = next(run.result for run, right in zip(runs, due, strict=True) if right != right)
+def counted(runs: list[Run], wanted: list[Run]) -> tuple[str, str]:
+    """The numbers of an input on which the result is another one; those without a share last."""
+    pairs = [(run, right.result) for run, right in zip(runs, wanted, strict=True)]
+    run, due = next(
+        pair
+        for pair in sorted(pairs, key=lambda pair: pair[1] != pair[1])
+        if not same(pair[0].result, pair[1])
+    )
+    if due != due:
+        return (
+            "number-where-none",
+            f"where both misread nothing there is no share: it returns {run.result:g}, and should "
+            'return float("nan")',
+        )
+    read_a, read_b, y = run.arguments.values()
+    both = (read_a != y) & (read_b != y)
+    alike, among = int(((read_a == read_b) & both).sum()), int(both.sum())
     return (
-        "number-where-none",
-        f"where both misread nothing there is no share: it returns {given:g}, and should return "
-        'float("nan")',
+        "values",
+        f"of {len(y)} examples both misread {among}, and {alike} of these as the same class: "
+        f"{alike} / {among} = {due:.4g} is due, and {run.result:.4g} comes out",
     )
 
 
@@ -48,7 +59,7 @@ EXERCISE = Exercise(
     cases=[
         *cases(readings, (61, 57, 4)),
         Case(one_reading, batch=1),
-        *cases(readings, (62, 23, 10)),
+        *cases(readings, (104, 23, 10)),
         Case(never_both, batch=4),
     ],
     mistakes={
@@ -80,7 +91,7 @@ EXERCISE = Exercise(
         "nan": "it returns NaN where both misread something: do you pick the examples that both "
         "misread, != y and not == y?",
     },
-    otherwise=where_none,
+    otherwise=counted,
     hints=(
         "Two questions for each example: do both misread it, and do they see the same class? "
         "Each is a tensor of truth values, [N].",

@@ -44,6 +44,7 @@ EXERCISE = Exercise(
         "bias-in-the-width": [
             {"weight.abs().T": "weight.abs().T + bias"},
             {"weight.abs().T": "weight.abs().T + bias.abs()"},
+            {" + bias": "", "weight.abs().T": "weight.abs().T + bias"},
         ],
         "whole-width": {"(upper - lower) / 2": "upper - lower"},
         "centre-not-halved": {"(lower + upper) / 2": "lower + upper"},

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from advtutor.checks.code import calls
 from advtutor.checks.differences import cut_at
 from advtutor.checks.engine import Exercise, Run, cases
 
@@ -38,6 +39,8 @@ def masked_with_a_number(runs: list[Run], wanted: list[Run]) -> tuple[str, str] 
     )
 
 
+cuts = calls("relu", "clamp", "clamp_min", "clip", "maximum")
+
 EXERCISE = Exercise(
     margin_bound,
     notebook="07_proof_not_promise",
@@ -58,6 +61,7 @@ EXERCISE = Exercise(
             )
         },
         "own-class": {"-torch.inf": "0.0"},
+        "never-below-0": {"amax(dim=1)": "amax(dim=1).relu()"},
         "bounds-subtracted": {"difference.abs()": "(weight.abs() + weight[y].abs()[:, None])"},
         "same-ends": [
             {"difference.abs()": "(weight.abs() - weight[y].abs()[:, None])"},
@@ -95,6 +99,10 @@ EXERCISE = Exercise(
         "added": [{"weight - weight": "weight + weight"}, {"bias - bias": "bias + bias"}],
         "whole-width": {"(upper - lower) / 2": "upper - lower"},
     },
+    when={
+        "own-class": lambda code: not cuts(code),
+        "never-below-0": cuts,
+    },
     says={
         "no-width": "this is the lead at the middle of the box: the width has to go through the "
         "layer too",
@@ -103,6 +111,8 @@ EXERCISE = Exercise(
         "take the maximum",
         "own-class": "the class y competes with itself: its lead is 0, so the result never falls "
         "below 0; leave it out of the maximum",
+        "never-below-0": "the result never falls below 0, where it proves something: it is cut off "
+        "there, or the class y competes with itself",
         "bounds-subtracted": "sound, but too loose: the greatest logit_j and the least logit_y "
         "need two different h; bound the difference of their rows as one layer",
         "same-ends": "no bound: both logits are taken at their greatest, or both at their least; "

@@ -37,8 +37,6 @@ EXERCISE = Exercise(
         "uphill": "the step goes up the loss of the target, away from it: go down, with a minus",
         "unmoved": "the image comes back as it went in: take the step off it",
         "step-alone": "this is the step alone; the example is x with the step taken off",
-        "from-prediction": "the step climbs the loss of the class that the model sees now, and "
-        "leads to any other class: go down the loss of the target",
         "logit": "this climbs the logit of the target alone; F.cross_entropy also pushes the "
         "other classes down",
     },

@@ -35,6 +35,7 @@ EXERCISE = Exercise(
     mistakes={
         "away": {"x - size": "x + size"},
         "prediction": {"model(x), t": "model(x), model(x).argmax(1)"},
+        "from-prediction": {"model(x), t": "model(x), model(x).argmax(1)", "x - size": "x + size"},
         "softmax-twice": {"model(x), t": "model(x).softmax(1), t"},
         "logit": {"cross_entropy": "nll_loss"},
         "sign": {"gradient / length[:, None, None, None]": "gradient.sign()"},

@@ -121,3 +121,14 @@ def wrong_number_where_none(read_a, read_b, y):
 def wrong_nothing(read_a, read_b, y):
     both = (read_a != y) & (read_b != y)
     return (read_a == read_b)[both].float().mean().item() if both.any() else None
+
+
+def wrong_values__the_fewer(read_a, read_b, y):
+    both = (read_a != y) & (read_b != y)
+    fewer = min((read_a != y).sum(), (read_b != y).sum())
+    return (both & (read_a == read_b)).sum().item() / fewer.item()
+
+
+def wrong_values__all_misread(read_a, read_b, y):
+    misread = torch.stack([read_a, read_b]) != y
+    return ((read_a == read_b) & misread.all(0)).sum().item() / misread.sum().item()

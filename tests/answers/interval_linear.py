@@ -138,3 +138,9 @@ def wrong_minus_lost(weight, bias, lower, upper):
 def wrong_bias_in_one_bound(weight, bias, lower, upper):
     up, down = weight.relu(), weight.clamp(max=0)
     return lower @ up.T + upper @ down.T, upper @ up.T + lower @ down.T + bias
+
+
+def wrong_bias_in_the_width__alone(weight, bias, lower, upper):
+    centre, radius = parts(lower, upper)
+    reach = torch.nn.functional.linear(radius, weight.abs(), bias)
+    return centre @ weight.T - reach, centre @ weight.T + reach

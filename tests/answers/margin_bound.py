@@ -181,3 +181,15 @@ def wrong_centre_not_halved(weight, bias, lower, upper, y):
 def wrong_added(weight, bias, lower, upper, y):
     rows, offset = weight - weight[y].unsqueeze(1), bias + bias[y].unsqueeze(1)
     return greatest_lead(rows, offset, (lower + upper) / 2, (upper - lower) / 2, y)
+
+
+def wrong_never_below_0(weight, bias, lower, upper, y):
+    middle, rows, radius = parts(weight, bias, lower, upper, y)
+    return worst_rival(middle + through(rows.abs(), radius), y).clamp(min=0)
+
+
+def wrong_never_below_0__relu(weight, bias, lower, upper, y):
+    middle, radius = (lower + upper) / 2, (upper - lower) / 2
+    return greatest_lead(
+        weight - weight[y][:, None], bias - bias[y][:, None], middle, radius, y
+    ).relu()

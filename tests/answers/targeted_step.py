@@ -150,3 +150,14 @@ def wrong_argument_ignored(model, x, t, size):
 def wrong_mean_square(model, x, t, size):
     g = gradient(model, x, t)
     return x - size * g / g.square().mean((1, 2, 3), keepdim=True).sqrt()
+
+
+def wrong_from_prediction(model, x, t, size):
+    return x + size * unit(gradient(model, x, model(x).argmax(dim=1)))
+
+
+def wrong_from_prediction__minus_twice(model, x, t, size):
+    image = x.clone().requires_grad_()
+    logits = model(image).log_softmax(dim=1)
+    gain = F.nll_loss(-logits, logits.argmax(dim=1), reduction="sum")
+    return x - size * unit(torch.autograd.grad(gain, image)[0])
