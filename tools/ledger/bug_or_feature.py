@@ -7,7 +7,7 @@ the teacher reads (Ilyas and others, arXiv 1905.02175, section 3.2, and 3.1 for 
 """
 
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +23,9 @@ from advtutor.models import MLP, ConvNet, SoftmaxRegression
 TARGET = Path(__file__).resolve().parents[2] / "advtutor" / "assets" / "bug_or_feature.csv"
 SEEDS, N, EPS, BATCHES = (0, 1, 2), 20_000, 1.5, 300
 Row = tuple[str, int, int, str, float]  # experiment, seed, pictures, measure, value
+
+
+l2_pgd = partial(attacks.pgd, eps=EPS, norm="l2", random_start=False)
 
 
 def train(model: nn.Module, x: Tensor, y: Tensor, epochs: int, seed: int) -> nn.Module:
@@ -120,15 +123,15 @@ def of_one_teacher(seed: int) -> Iterator[Row]:
         ("sign steps, 0.1 a pixel", t, by_sign),
     ):
         rows = fooled(teacher, x, x_new, y, targets)
-        model = student(x_new[rows], targets[rows], seed)
-        yield name, seed, int(rows.sum()), "right", right(model)
+        model, n = student(x_new[rows], targets[rows], seed), int(rows.sum())
+        yield name, seed, n, "right", right(model)
         if name == "steps half as long":
             yield row("as few, no steps", x[rows], t[rows])
         if name == "labels shifted by one":
             shifted = share(read(model, x_test) == (y_test + 1) % 10)
-            yield name, seed, int(rows.sum()), "read as the next class", shifted
+            yield name, seed, n, "read as the next class", shifted
         if name == "labels at random, some right":
-            yield name, seed, int(rows.sum()), "labels that are right", share((targets == y)[rows])
+            yield name, seed, n, "labels that are right", share((targets == y)[rows])
     linear, others = train(SoftmaxRegression(seed=seed), x, y, 3, seed), digits.train.x[N:]
     reads = read(linear, others)
     misread = reads != digits.train.y[N:]
@@ -148,9 +151,7 @@ def transfer(teacher: nn.Module, misled: nn.Module, seed: int) -> Iterator[Row]:
     its_reading = read(teacher, x_test)
     wrong = its_reading != y_test
     for name, model in (("its student", misled), ("another network", apart)):
-        x_adv = attacks.pgd(
-            model, few, labels, EPS, step_size=0.6, steps=5, norm="l2", random_start=False
-        )
+        x_adv = l2_pgd(model, few, labels, step_size=0.6, steps=5)
         error = share(read(teacher, x_adv) != labels)
         yield "transfer to the teacher", seed, len(few), f"made for {name}", error
         repeats = share((read(model, x_test) == its_reading)[wrong])
@@ -169,24 +170,12 @@ def of_a_teacher_by_heart(seed: int) -> Iterator[Row]:
     t = never_right(before, seed)
     x_adv = moved(teacher, rest, t)
     kept = fooled(teacher, rest, x_adv, before, t)
-    for made, pictures in (("the student", x_adv), ("a student without the steps", rest)):
-        reading = read(student(pictures[kept], t[kept], seed), x_test)
-        n = int(kept.sum())
-        if made == "the student":
-            yield (
-                name,
-                seed,
-                n,
-                "test digits that the student reads rightly",
-                share(reading == y_test),
-            )
-        yield (
-            name,
-            seed,
-            n,
-            f"test digits that {made} reads as the teacher",
-            share(reading == its_reading),
-        )
+    n, digits_that = int(kept.sum()), "test digits that"
+    misled, other = (student(pictures[kept], t[kept], seed) for pictures in (x_adv, rest))
+    yield name, seed, n, f"{digits_that} the student reads rightly", right(misled)
+    for who, model in (("the student", misled), ("a student without the steps", other)):
+        alike = share(read(model, x_test) == its_reading)
+        yield name, seed, n, f"{digits_that} {who} reads as the teacher", alike
 
 
 def robustified(teacher: nn.Module, seed: int) -> Iterator[Row]:
@@ -200,10 +189,8 @@ def robustified(teacher: nn.Module, seed: int) -> Iterator[Row]:
         ("usual features", with_features_of(teacher, pictures, pictures[other])),
     ):
         model = student(made, labels, seed, batches=400)
-        x_adv = attacks.pgd(
-            model, few, few_labels, EPS, step_size=0.4, norm="l2", steps=10, random_start=False
-        )
         yield f"robustified, {name}", seed, 5000, "right", right(model)
+        x_adv = l2_pgd(model, few, few_labels, step_size=0.4, steps=10)
         error = share(read(model, x_adv) != few_labels)
         yield f"robustified, {name}", seed, 5000, "error under PGD", error
 
@@ -224,31 +211,19 @@ def with_features_of(model: nn.Module, x: Tensor, start: Tensor) -> Tensor:
     return torch.cat(made)
 
 
-def main() -> None:
-    parts: list[Callable[[int], Iterator[Row]]] = [of_one_teacher, of_a_teacher_by_heart]
-    with TARGET.open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(["experiment", "seed", "pictures", "measure", "value"])
-        for part in parts:
-            for seed in SEEDS:
-                for *what, value in part(seed):
-                    table.writerow([*what, round(value, 4)])
-                    file.flush()
-
-
 if __name__ == "__main__":
     digits = data.mnist()
     x, y = digits.train.x[:N], digits.train.y[:N]
     x_test, y_test = digits.test
     hardened = ConvNet(seed=7)
-    training.fit(
-        hardened,
-        x[:17_000],
-        y[:17_000],
-        objective=training.PGD(0.25, steps=3),
-        epochs=3,
-        lr=3e-3,
-        seed=7,
-        progress=False,
-    )
-    main()
+    objective = training.PGD(0.25, steps=3)
+    few = x[:17_000], y[:17_000]
+    training.fit(hardened, *few, objective=objective, epochs=3, lr=3e-3, seed=7, progress=False)
+    with TARGET.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(["experiment", "seed", "pictures", "measure", "value"])
+        for part in (of_one_teacher, of_a_teacher_by_heart):
+            for seed in SEEDS:
+                for *what, value in part(seed):
+                    table.writerow([*what, round(value, 4)])
+                    file.flush()
