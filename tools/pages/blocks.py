@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import nbformat
 from nbconvert.filters.highlight import Highlight2HTML
@@ -16,20 +15,14 @@ from advtutor._say import TOLD
 from tools.notebooks.source import CHECKED, NOTEBOOKS, ROOT
 from tools.pages.formulas import offline_markdown
 
-Kind = Literal[
-    "title",
-    "heading",
-    "text",
-    "prediction",
-    "choices",
-    "exercise",
-    "shows",
-    "code",
-    "said",
-    "figure",
-    "table",
-]
-
+# What a paragraph begins with, and what that makes it.
+BEGINNINGS = {
+    "# ": "title",
+    "## ": "heading",
+    "|": "table",
+    "**Exercise.": "exercise",
+    "**What it ": "shows",
+}
 PREDICTS = re.compile(r"^\w+ = (?:predictions\.)?predict\(")
 # What a notebook shows while somebody works in it, and says nothing on paper or on a wall.
 IDLE = {"bar", "training", "check", "progress"}
@@ -46,9 +39,12 @@ STYLE = """\
 
 @dataclass(frozen=True)
 class Block:
-    """One thing to show: what it is, its HTML, and the text that its size is guessed from."""
+    """One thing to show: what it is, its HTML, and the text that its size is guessed from.
 
-    kind: Kind
+    kind: one of `BEGINNINGS`' values, text, prediction, choices, code, said, or figure.
+    """
+
+    kind: str
     html: str
     text: str
     widget: str = ""  # its kind, where the block is a widget's stored picture
@@ -93,19 +89,8 @@ def linked(page: str, suffix: str) -> str:
 def _of_markdown(source: str) -> Iterator[Block]:
     """One block for each paragraph, list, table, quotation, formula or heading."""
     for part in re.split(r"\n\s*\n", source.strip()):
-        kind: Kind = "text"
-        if part.startswith("# "):
-            kind = "title"
-        elif part.startswith("## "):
-            kind = "heading"
-        elif part.startswith("|"):
-            kind = "table"
-        elif "**Your prediction" in part:
-            kind = "prediction"
-        elif part.startswith("**Exercise."):
-            kind = "exercise"
-        elif part.startswith("**What it "):
-            kind = "shows"
+        asks = "prediction" if "**Your prediction" in part else "text"
+        kind = next((kind for sign, kind in BEGINNINGS.items() if part.startswith(sign)), asks)
         if kind == "heading":
             # Its words alone: "1. What …" by itself would be read as a list.
             words = re.sub(r"</?h2[^>]*>", "", offline_markdown(part)).strip()
