@@ -27,16 +27,34 @@ EXTRAS = {
 }
 NO_DEPENDENCIES = {"peers": "benchmarks/peers.txt"}  # whose own pins do not go with the course's
 LOG = "advtutor-setup.log"
-NO_NETWORK = (
-    "NewConnectionError",
-    "Failed to establish a new connection",
-    "name resolution",
-    "Max retries exceeded",
-    "Connection refused",
-    "Connection broken",
-    "ConnectTimeout",
-    "Read timed out",
-    "Network is unreachable",
+# What pip, venv or an OSError say, and what to do; each in a sentence.
+REMEDIES = (
+    (
+        "No space left|Errno 28|Disk quota exceeded",
+        "the disk is full ({free:.1f} GB are free at {root}); make room, or let pip unpack "
+        "elsewhere with TMPDIR=/some/other/disk, and run make again.",
+    ),
+    (
+        "Errno 13|Errno 30|Permission denied|Read-only file system",
+        "cannot write in {root}; copy the course into a folder of your own and run make there.",
+    ),
+    (
+        "CERTIFICATE_VERIFY_FAILED",
+        "the package index's certificate is not trusted here; where a proxy rewrites traffic, "
+        "name its certificate with PIP_CERT=/path/to/cert.pem and run make again.",
+    ),
+    (
+        "NewConnectionError|Failed to establish a new connection|name resolution|Max retries "
+        "exceeded|Connection refused|Connection broken|ConnectTimeout|Read timed out|Network is "
+        "unreachable",
+        "the package index cannot be reached; connect to the network (or set pip's proxy or "
+        "index) and run make again. Only the set-up needs it.",
+    ),
+    (
+        r"(?:No matching distribution found for|The user requested \(constraint\)) *(?P<what>.*\S)",
+        "the package index has no {what} for Python {python} on this machine; name another "
+        "Python, as in make lab PYTHON=python3.11",
+    ),
 )
 
 
@@ -256,35 +274,12 @@ def run(command: List[str], root: Path, watch: Optional[Progress] = None) -> Non
 
 def remedy(output: str, root: Path) -> str:
     """One sentence on what went wrong in output (of pip, venv or an OSError), and what to do."""
-    if "No space left" in output or "Errno 28" in output or "Disk quota exceeded" in output:
-        free = shutil.disk_usage(str(root)).free / 1e9
-        return (
-            f"the disk is full ({free:.1f} GB are free at {root}); make room, or let pip unpack "
-            "elsewhere with TMPDIR=/some/other/disk, and run make again."
-        )
-    if re.search("Errno 13|Errno 30|Permission denied|Read-only file system", output):
-        return (
-            f"cannot write in {root}; copy the course into a folder of your own and run make there."
-        )
-    if "CERTIFICATE_VERIFY_FAILED" in output:
-        return (
-            "the package index's certificate is not trusted here; where a proxy rewrites traffic, "
-            "name its certificate with PIP_CERT=/path/to/cert.pem and run make again."
-        )
-    if any(sign in output for sign in NO_NETWORK):
-        return (
-            "the package index cannot be reached; connect to the network (or set pip's proxy or "
-            "index) and run make again. Only the set-up needs it."
-        )
-    missing = re.search(
-        r"No matching distribution found for (.+)|The user requested \(constraint\) (.+)", output
-    )
-    if missing:
-        return (
-            f"the package index has no {(missing.group(1) or missing.group(2)).strip()} for Python "
-            f"{version(sys.version_info[:2])} on this machine; name another Python, as in make lab "
-            "PYTHON=python3.11"
-        )
+    about = {"root": root, "python": version(sys.version_info[:2])}
+    for sign, advice in REMEDIES:
+        found = re.search(sign, output)
+        if found:
+            free = shutil.disk_usage(str(root)).free / 1e9
+            return advice.format(free=free, **about, **found.groupdict())
     tail = "\n".join(output.splitlines()[-12:])
     return "the installation failed; run make again, or read {}. Its last lines:\n{}".format(
         Path(".venv", LOG), tail
