@@ -691,8 +691,9 @@ def test_a_dask_cluster_repeats_what_a_killed_worker_had(cluster, tmp_path: Path
     assert numbers(made) == WAITED
 
 
-def test_a_scheduler_that_does_not_answer_is_told_in_seconds(tmp_path: Path) -> None:
+def test_a_scheduler_that_does_not_answer_is_told_in_seconds(tmp_path: Path, monkeypatch) -> None:
     """Catches minutes of waiting for nobody, and a traceback."""
+    monkeypatch.setattr(executors, "SECONDS_TO_ANSWER", 1)
     start = time.monotonic()
     answer = run("--only", "growth", "--scheduler", "tcp://127.0.0.1:9", "--out", str(tmp_path))
     assert answer.exit_code == 2
