@@ -39,8 +39,8 @@ kinds are there if, of at least five runs in order, one gap is more than three t
 runs on either side of it are apart, and more than a factor of 1.2 in the odds.
 
 The rule was fixed before the long trainings. Two things were added after them, which can only take
-a *reproduced* away: that both sizes must meet a number, and that a row is not compared if networks
-without what it claims would be *reproduced*, too.
+a *reproduced* away: that both sizes must meet a number, and that a row which would be *reproduced*
+is not compared if networks without what it claims would be, too.
 """.strip()
 
 VERDICTS = (

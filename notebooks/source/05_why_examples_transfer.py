@@ -278,7 +278,7 @@ plots.matrix(
 )
 
 # %% [markdown]
-# **What it shows.** Softmax regression sees maxout's wrong class on more than half of the examples that both misread, far above the control. The RBF network agrees less than softmax regression does: the paper's order. On the convolutional networks' examples it agrees about as much, or more. conv and conv 2, the same network trained twice, agree on most.
+# **What it shows.** Softmax regression sees maxout's wrong class on more than half of the examples that both misread, far above the control. The RBF network agrees less than softmax regression does: the paper's order. On the convolutional networks' examples it agrees about as much as softmax regression, or more. conv and conv 2, the same network trained twice, agree on most.
 #
 # **What it does not show.** The paper's numbers. Our softmax regression misreads nearly all of maxout's examples, the paper's about two thirds (0.546 / 0.846), so leaving out what it reads rightly changes our number little, and the paper's much.
 
@@ -384,7 +384,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** Random directions in 784 dimensions stand nearly at right angles: their cosines spread around 0 by about $1/\sqrt{784} = 1/28$. The gradients of two networks trained on the same digits from different starting weights, and even of a network and a linear model, keep a cosine many times that on average. At another picture the mean is about 0, unless that picture shows the same digit: then about half or more is left. So a good part of what the two share depends on the digit alone. The paper says that the direction matters most, rather than the point in space: here the gradients agree so within one digit, and on average not across digits.
+# **What it shows.** Random directions in 784 dimensions stand nearly at right angles: their cosines spread around 0 by about $1/\sqrt{784} = 1/28$. The gradients of two networks trained on the same digits from different starting weights, and even of a network and a linear model, keep a cosine many times that on average. At another picture the mean is about 0, unless that picture shows the same digit: then about half or more is left. So a good part of what the two share depends on the digit alone. The paper says that the direction matters most, rather than the point in space: here the gradients agree across pictures of one digit, and on average not between digits.
 #
 # **What it does not show.** Why the task leaves this direction and no other. [Notebook 06](06_bug_or_feature.ipynb) takes up one answer.
 
@@ -593,7 +593,7 @@ claim(
 # %% [markdown]
 # ## What you take with you
 #
-# - An example made for one model fools others, often into the same class. Models trained on the same task share directions, and much of that depends on the digit alone.
+# - An example made for one model fools others, and softmax regression often into maxout's class. The networks compared here share directions, and much of that depends on the digit alone.
 # - Measure a shared direction against its controls: random directions, and the same gradients at other pictures.
 # - Transfer is a weapon: it breaks ensembles through one member, and hidden models through a substitute.
 #

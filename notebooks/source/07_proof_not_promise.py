@@ -353,7 +353,7 @@ claim(
 # %% [markdown]
 # **What it shows.** The true error lies somewhere between the lowest line and the middle one. At $\epsilon = 0$ the box is one picture, and all lines meet in the clean error. At 0.02 the same weights prove far more when each lead is bounded as one function.
 #
-# The module's certified error lies level with yours or a hair above. Your rules hold on paper. But a computer rounds when it computes your bounds, and again when it runs the network that you certify. For a certificate the module widens the box by a millionth and each bound by more than rounding can do, so its proof holds for the numbers that the network really computes in ordinary float32.
+# `certify`'s error lies level with yours or a hair above. Your rules hold on paper. But a computer rounds when it computes your bounds, and again when it runs the network that you certify. For a certificate `certify` widens the box by a millionth and each bound by more than rounding can do, so its proof holds for the numbers that the network really computes in ordinary float32.
 #
 # **What it does not show.** Where in the gap the truth lies.
 
@@ -426,7 +426,7 @@ claim("loose-usual", looseness(usual, 0.01), low=6, statement=f"{fall}, eps=0.01
 # %% [markdown]
 # ## 5. Can a network be trained to be provable?
 #
-# The bounds are differentiable: sums, absolute weights and ReLUs. So train on them. Let $\overline z_j$ be the greatest lead of class $j$ in the box, and $\overline z_y = 0$ (the softmax sees only differences of logits). No lead in the box is larger, so their cross-entropy is at least the loss of every picture in the box. The objective adds it to the usual loss $J$,
+# The bounds are differentiable: sums, absolute weights and ReLUs. So train on them. Let $\overline z_j$ be the greatest lead of class $j$ in the box, and $\overline z_y = 0$ (the softmax sees only differences of logits). No lead in the box is larger, so the cross-entropy of $\overline z$ is at least the loss of every picture in the box. The objective adds it to the usual loss $J$,
 #
 # $$\kappa\,J(z, y) + (1 - \kappa)\,J(\overline z, y),$$
 #
@@ -609,7 +609,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** For a proved digit no attack within the $\epsilon$ and the norm of the proof can change the answer; outside, the proof promises nothing. Against this move it does not help: the usual network misreads about as many. Training for the proof costs clean error here.
+# **What it shows.** For a proved digit no attack within the $\epsilon$ and the norm of the proof can change the answer; outside, the proof promises nothing. Training for it does not help against this move: the usual network misreads about as many. Training for the proof costs clean error here.
 #
 # **What it does not show.** Anything about pictures that were not tested. The certified error is measured on test digits, as any error is; for a new picture you compute a new proof. And what a proof gives you there is that the answer does not *change* within $\epsilon$. Whether it is right, only a label can say.
 
@@ -618,7 +618,7 @@ claim(
 #
 # - For a linear model without clipping $y\,(w^\top x + b) / \lVert w\rVert_1$ is exact for a digit that is read rightly: below it no attack succeeds, above it one does.
 # - Bounds pushed through a network prove digits right. An attack bounds the true error from below, a certificate from above.
-# - The gap between them depends on network, bound and attack. Training for the bound narrows it, at a price in clean error.
+# - The gap between them depends on the network and the bound. Training for the bound narrows it, at a price in clean error.
 #
 # **Misconceptions.** *"No attack has succeeded, so it is robust."* Sections 3 and 4: an attack gives the lower side only. *"Not proved means breakable."* Section 3: bounding leads proves digits that bounding logits leaves open. *"Certified means safe."* Section 6: beyond its $\epsilon$, or three pixels to the right, a proof says nothing.
 #

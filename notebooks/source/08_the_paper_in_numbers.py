@@ -34,13 +34,13 @@ fgsm = partial(attacks.fgsm, eps=eps, clip=None)
 # %% [markdown]
 # ## 1. When is a number reproduced?
 #
-# The paper makes over forty claims that can be measured. Each is two things: a **statement** ("random noise does not help as training") and often a **number** (86.2 %). The statement becomes a *band*: the values for which it would be true. One rule judges all rows. It was fixed before the long trainings of the maxout networks and before CIFAR-10; most of the other runs were there already. (An earlier one let few seeds, and scattered ones, pass more easily. What was added later is named in its last lines.)
+# The paper makes over forty claims that can be measured. Each is two things: a **statement** ("random noise does not help as training") and often a **number** (86.2 %). The statement becomes a *band*: the values for which it would be true. One rule judges all rows. It was fixed before the long trainings of the maxout networks and before CIFAR-10; most of the other runs were there already. What was added later is named in its last lines.
 
 # %%
 Markdown(ledger.RULE)
 
 # %% [markdown]
-# A *seed* fixes all that is drawn at random in a run: the first weights, the order of the digits, the noise. Another machine may still round differently, and a long training then end elsewhere: among the shipped runs, one adversarial training of twelve epochs, with seed 0 both times, ended with an FGSM error of 44.7 % on one machine and 22.4 % on another.
+# A *seed* fixes all that is drawn at random in a run: the first weights, the order of the digits, the noise. Another machine may still round differently, and a training then end elsewhere: two of the shipped runs hold one and the same adversarial training of twelve epochs with seed 0, and it ended with an FGSM error of 44.7 % in one and 22.4 % in the other.
 #
 # The column *n* says how many seeds a row has: mostly five, fewer where a run is long or where nothing is random. All examples of digits are **unclipped**, since the paper mentions no clipping: a pixel may leave [0, 1]. So the numbers differ from those of most cells before, which clip.
 #
@@ -53,7 +53,7 @@ share_guess
 # %% [markdown]
 # ## 2. The ledger
 #
-# These results come with the package; they were **measured elsewhere**, and the claims below compare constants. This machine measures in section 3, at the start of section 4, and in section 5. The column *id* names a row; in a terminal,
+# These results come with the package; they were **measured elsewhere**, and the claims below compare constants. This machine measures in section 3, at the start of section 4, and in section 5. *BrighterMaxout* is a maxout network whose pixels are not rescaled (section 4). The column *id* names a row; in a terminal,
 #
 # ```
 # advtutor reproduce --only S4-softmax-error
@@ -85,14 +85,14 @@ claim("met", share, 0.3, 0.6, unit="%", statement=told)
 # %%
 shares = [kind for row in numbers for kind in row.kinds]
 plots.ledger(
-    [row.claim.id for row in shares],
+    [f"{kind.claim.id} (n = {kind.n})" for kind in shares],
     [row.claim.target for row in shares],
     [row.mean for row in shares],
     [row.half_width for row in shares],
 )
 
 # %% [markdown]
-# **What it shows.** In every row that is judged our mean lies in the band, though one row is undecided; the bands are ours, and often wide. Where the paper gives a number, fewer than half of these rows meet it. The others are not compared, and the remark says why. Among these is adversarial training's gain on *clean* digits, to which section 4 comes back.
+# **What it shows.** In every row that is judged our mean lies in the band, though one row is undecided; the bands are ours, and often wide. Where the paper gives a number, fewer than half of these rows meet it. Rows that are *not comparable* are not judged, and the remark says why. Among these is adversarial training's gain on *clean* digits, to which section 4 comes back.
 #
 # **What it does not show.** That a row which is reproduced has the paper's explanation. A number can agree for another reason.
 
@@ -153,7 +153,7 @@ pgd_guess.compare(broken, unit="%")
 claim("maxout-pgd", broken, low=0.8, unit="%", statement="PGD error of the hardened maxout network")
 
 # %% [markdown]
-# **What it shows.** The paper's central effect is here: one step breaks most of what the usual network reads and far less of the hardened one. The verdict of [notebook 04](04_does_the_defence_hold.ipynb) is here as well: the repeated step breaks nearly all of it.
+# **What it shows.** The paper's central effect shows here: one step breaks most of what the usual network reads and far less of the hardened one. The verdict of [notebook 04](04_does_the_defence_hold.ipynb) is here as well: the repeated step breaks nearly all of it.
 #
 # **What it does not show.** That every such training ends here. This is one network, of seed 0. The next section looks at the other seeds.
 
@@ -226,7 +226,7 @@ claim(
 #
 # ### Two kinds of hardened networks
 #
-# In the row `S6-at-fgsm` the seeds lie far apart: there are two kinds of networks. [Notebook 04](04_does_the_defence_hold.ipynb), section 4, shows what separates them: in one kind, FGSM examples made for *another* network break as many as the network's own, or more. Here is every shipped hardened network of 240 units for which the three numbers were recorded, with dropout on while the examples were made.
+# In the row `S6-at-fgsm` the seeds lie far apart: there are two kinds of networks. [Notebook 04](04_does_the_defence_hold.ipynb), section 4, shows what separates them: in one kind, FGSM examples made for a *usual* maxout network break as many as the network's own, or more. Here is every shipped hardened network of 240 units for which the three numbers were recorded, with dropout on while the examples were made.
 
 # %%
 names = {"shorter": "24 epochs, rescaled pixels", "brighter": "24 epochs, unscaled"}
@@ -249,14 +249,14 @@ claim(
     min(low_kind),
     low=-0.01,
     unit="%",
-    statement="FGSM error below 25 %: transfer minus FGSM, least of the networks",
+    statement="FGSM error below 25 %: transfer minus FGSM, the smallest of the networks",
 )
 claim(
     "high-kind",
     max(high_kind),
     high=-0.05,
     unit="%",
-    statement="FGSM error above 25 %: the same, most of the networks",
+    statement="FGSM error above 25 %: the same, the largest of the networks",
 )
 
 # %% [markdown]
@@ -329,7 +329,7 @@ told = "how many more rows come near the paper's number, by the ledger's toleran
 claim("nearer", now - before, low=2, unit="rows", statement=told)
 
 # %% [markdown]
-# **What it shows.** One line of a published example, which the paper does not mention, and a longer training bring several confidences near the paper's; two FGSM errors (maxout, uniform noise) and the rubbish of the network with sigmoids move away from it. The ledger's networks of 240 units are trained that way, except those of the rows on L1 decay and of the ensemble. That was decided when the numbers of the shorter trainings were known, and it decides verdicts: on the shorter, rescaled trainings the rule gives these.
+# **What it shows.** One line of a published example, which the paper does not mention, and a longer training bring several confidences near the paper's; two FGSM errors (maxout, uniform noise) and the rubbish of the network with sigmoids move away from it. The ledger's networks of 240 units are trained that way, except those of the rows on L1 decay and of the ensemble. That was decided when the numbers of the shorter trainings were known, and it decides verdicts: of the rows measured on the shorter, rescaled trainings, too, the rule judges these differently.
 
 # %%
 cells = []
@@ -393,7 +393,7 @@ claim(
 #
 # ### Clean digits
 #
-# The paper gains on clean digits by adversarial training: from 0.94 to 0.84 % with 240 units. So does ours. Does the gain belong to the adversarial examples? Controls: networks of 240 units that were trained on noise; equally long trainings, of 240 units for 12 epochs and of 1,600 for 60.
+# The paper gains on clean digits by adversarial training: from 0.94 to 0.84 % with 240 units. So does ours. Does the gain belong to the adversarial examples? Two controls: networks of 240 units trained on noise, and trainings of equal length, of 240 units for 12 epochs and of 1,600 units for 60.
 
 # %%
 clean = partial(mean, of="maxout", number="clean_error")
@@ -507,9 +507,9 @@ claim("printed-1", gap[-1], high=-1, statement="the printed loss minus the worst
 # ## What you take with you
 #
 # - A number is reproduced by a rule and over seeds, and some cannot be compared at all.
-# - Most of those statements that are judged hold, in the bands that we chose; several of its numbers may belong to its networks and their training.
+# - Most of those statements that are judged hold, in the bands that we chose; several of the paper's numbers may belong to its networks and their training.
 # - A confidence on mistakes depends on the length of the training: softmax regression's grows with it, RBF's falls.
-# - One recipe can lead to two kinds of networks, and a low FGSM error may be the mark of the worse one.
+# - One recipe can lead to two kinds of networks, and a low FGSM error may be the mark of a masked gradient.
 #
 # **Misconceptions.** *"If a number does not come back, the paper is wrong."* Section 4: some numbers come with a training that was not written down. *"Code that follows the formula is right."* Section 5. *"One run is a result."* The spread in section 2.
 #
