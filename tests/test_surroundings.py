@@ -66,6 +66,17 @@ def test_no_home_of_ones_own_costs_nothing(tmp_path: Path, home: str | None) -> 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_that_is_gone_is_told_in_one_line(tmp_path: Path) -> None:
+    """Catches torch's end of the process, which speaks of a library."""
+    code = "import os, sys; os.chdir(sys.argv[1]); os.rmdir(sys.argv[1])\n"
+    code += "from advtutor.course.cli import app; app(['doctor'])"
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    ran = subprocess.run([sys.executable, "-c", code, gone], capture_output=True, text=True)
+    assert ran.returncode == 1 and ran.stderr.startswith("advtutor: this folder is gone; ")
+    assert not ran.stdout and ran.stderr.count("\n") == 1
+
+
 def test_the_command_line_takes_any_path(tmp_path: Path) -> None:
     """Catches a traceback because a folder's name holds what the output cannot show."""
     folder = tmp_path / "Übung ✓"

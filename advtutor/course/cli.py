@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 import sys
 from collections.abc import Iterator
 from enum import StrEnum, auto
@@ -55,6 +56,11 @@ def _options(
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a path may hold what the output cannot show
             stream.reconfigure(errors="backslashreplace")
+    try:
+        os.getcwd()
+    except FileNotFoundError:  # importing torch would end the process here
+        _complain("advtutor: this folder is gone; change to one that exists, such as cd ~")
+        raise typer.Exit(1) from None
 
 
 @app.command()
