@@ -845,20 +845,45 @@ def begun_in_an_if(model, x, y, eps):  # type: ignore[no-untyped-def]
         ...
 
 
-def test_a_leftover_placeholder_is_named_and_the_answer_judged() -> None:
+def left_in_a_name(model, x, y, eps):  # type: ignore[no-untyped-def]
+    x_adv = ...
+    x_adv = right_fgsm(model, x, y, eps)
+    return x_adv
+
+
+def left_in_a_return(model, x, y, eps):  # type: ignore[no-untyped-def]
+    return right_fgsm(model, x, y, eps)
+    return ...
+
+
+def begun_in_a_name(model, x, y, eps):  # type: ignore[no-untyped-def]
+    gradient = ...
+    return x + eps * gradient.sign()
+
+
+@pytest.mark.parametrize(
+    ("function", "mark", "line"),
+    [
+        (left_in_an_if, "✓", 3),
+        (left_below, "✓", 3),
+        (left_in_a_name, "✓", 2),
+        (left_in_a_return, "✓", 3),
+        (left_above, "✗", 2),
+    ],
+)
+def test_a_leftover_placeholder_is_named_and_the_answer_judged(
+    function: Callable[..., Any], mark: str, line: int
+) -> None:
     """Catches a finished answer taken for an open one because `...` still stands in it."""
-    below, above = checks.fgsm.judge(left_below), checks.fgsm.judge(left_above)
-    inside = checks.fgsm.judge(left_in_an_if)
-    assert inside.mark == "✓" and inside.text.endswith(
-        "the `...` in its line 3 is left over, and can go"
-    )
-    assert checks.fgsm.judge(begun_in_an_if).fault == "stub"
-    assert below.mark == "✓" and below.text.endswith(
-        "the `...` in its line 3 is left over, and can go"
-    )
-    assert above.mark == "✗" and above.text.endswith(
-        "the `...` in its line 2 is left over, and can go"
-    )
+    verdict = checks.fgsm.judge(function)
+    assert verdict.mark == mark
+    assert verdict.text.endswith(f"the `...` in its line {line} is left over, and can go")
+
+
+def test_a_placeholder_that_nothing_replaces_is_an_open_answer() -> None:
+    """Catches an answer that was not attempted and is told an error of Python's."""
+    for begun in (begun_in_an_if, begun_in_a_name):
+        assert checks.fgsm.judge(begun).fault == "stub"
 
 
 def test_two_threads_can_check_at_once() -> None:

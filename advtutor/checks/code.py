@@ -87,18 +87,19 @@ def is_stub(function: Function) -> bool:
     definition = tree_of(function)
     if not isinstance(definition, ast.FunctionDef):
         return definition is None and _compiles_to_nothing(function)
-    if any(_is_gap(node) for node in ast.walk(definition)):
+    nodes = list(ast.walk(definition))
+    if any(map(_is_gap, nodes)) or _given(nodes, dots=True) - _given(nodes, dots=False):
         return True
-    returns = any(isinstance(n, ast.Return) and n.value is not None for n in ast.walk(definition))
-    yields = any(isinstance(n, ast.Yield | ast.YieldFrom) for n in ast.walk(definition))
+    returns = any(isinstance(n, ast.Return) and n.value is not None for n in nodes)
+    yields = any(isinstance(n, ast.Yield | ast.YieldFrom) for n in nodes)
     return not returns and not yields and _says_nothing_else(definition)
 
 
 def leftover(function: Function) -> int | None:
-    """The line of the function in which a lone `...` stands, from 1; None where none does."""
+    """The line of the function, from 1, in which a `...` stands for nothing; None without one."""
     tree = tree_of(function)
-    found = (n for n in ast.walk(tree) if isinstance(n, ast.Expr) and _is_dots(n)) if tree else ()
-    return next((dots.lineno for dots in found), None)
+    lines = [getattr(n, "lineno", 0) for n in ast.walk(tree) if _is_dots(n)] if tree else []
+    return min(lines, default=None)
 
 
 def tree_of(function: Function) -> ast.AST | None:
@@ -125,17 +126,32 @@ def _last_name(node: ast.AST) -> str:
 
 
 def _is_dots(node: ast.AST) -> bool:
-    """`...` as a statement of its own."""
-    return isinstance(node, ast.Expr) and _is_ellipsis(node.value)
+    """`...` as a statement of its own, given to a name or returned: `x[..., 0]` is none."""
+    statements = ast.Expr | ast.Assign | ast.AnnAssign | ast.Return
+    return isinstance(node, statements) and _is_ellipsis(node.value)
+
+
+def _given(nodes: list[ast.AST], dots: bool) -> set[str]:
+    """What is given `...`, or something else: names, and "return"."""
+    names: set[str] = set()
+    inside = {id(n) for node in nodes if _is_dots(node) for n in ast.walk(node)}
+    for node in nodes:
+        if isinstance(node, ast.Return) and _is_dots(node) == dots:
+            names.add("return")
+        if (
+            isinstance(node, ast.Name)
+            and isinstance(node.ctx, ast.Store)
+            and (id(node) in inside) == dots
+        ):
+            names.add(node.id)
+    return names
 
 
 def _is_gap(node: ast.AST) -> bool:
-    """`...` assigned or returned, or alone in a loop, `with` or `def`: `x[..., 0]` is no gap.
+    """`...` alone in a loop, `with` or `def`.
 
     Below an `if` it says that there is nothing to do, as `pass` does.
     """
-    if isinstance(node, ast.Assign | ast.AnnAssign | ast.Return):
-        return _is_ellipsis(node.value)
     if not isinstance(node, ast.For | ast.While | ast.With | ast.FunctionDef):
         return False
     return any(map(_is_dots, node.body)) and all(map(_is_empty, node.body))
