@@ -259,8 +259,6 @@ def _(layer: nn.BatchNorm1d | nn.BatchNorm2d, box: Interval) -> Interval:
 @_rules.register(nn.Flatten)
 @_rules.register(nn.MaxPool2d)
 def _(layer: nn.Module, box: Interval) -> Interval:
-    if getattr(layer, "return_indices", False):
-        raise NotCovered("there is no interval rule for a MaxPool2d with return_indices=True")
     # They rise with each input, and do not round.
     return Interval(layer(box.lower), layer(box.upper), box.rounding)
 

@@ -15,10 +15,9 @@ from advtutor.attacks import eval_mode, fgsm
 from advtutor.attacks.inputs import (
     check_count,
     check_data,
-    check_form,
     check_images,
     check_model,
-    check_pixels,
+    check_result,
     warn_caller,
 )
 from advtutor.attacks.query import Guard, answer, modules_of
@@ -288,11 +287,8 @@ def examples(
     """
     with guard.on():
         x_adv = attack(model, x if _is_fgsm(attack) else x.clone(), y.clone())
-    check_form(x_adv, x)
-    x_adv = x_adv.detach()
-    moved = (x_adv - x).abs_().flatten(1).amax(dim=1)
-    check_pixels(x_adv, moved)
-    return x_adv, moved
+    moved = check_result(x_adv, x)
+    return x_adv.detach(), moved
 
 
 def _is_fgsm(attack: object) -> bool:

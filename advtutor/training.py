@@ -101,23 +101,21 @@ class Noise:
 class RandomStart:
     """Fast training: the loss after one gradient-sign step from a random point of the ball.
 
-    The step is `step_size` long (1.25 * eps unless given) and ends inside the ball. Over the first
-    `warm_up` of the training eps rises from zero, without which training at a large eps can fail
-    from the start (Wong, Rice, Kolter, arXiv 2001.03994). `fit` sets `progress`.
+    The step is 1.25 * eps long and ends inside the ball. Over the first `warm_up` of the training
+    eps rises from zero, without which training at a large eps can fail from the start (Wong, Rice,
+    Kolter, arXiv 2001.03994). `fit` sets `progress`.
     """
 
     eps: float
-    step_size: float | None = None
     warm_up: float = 0.3
     clip: Clip = (0.0, 1.0)
     progress: float = field(default=1.0, repr=False, compare=False)
 
     def __call__(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         eps = self.eps * warmed(self.progress, self.warm_up)
-        step_size = 1.25 * eps if self.step_size is None else min(self.step_size, 2 * eps)
         start = attacks.uniform_noise(model, x, y, eps, clip=self.clip).requires_grad_()
         (gradient,) = torch.autograd.grad(F.cross_entropy(model(start), y), start)
-        step = (start.detach() + step_size * gradient.sign() - x).clamp(-eps, eps)
+        step = (start.detach() + 1.25 * eps * gradient.sign() - x).clamp(-eps, eps)
         return F.cross_entropy(model(_clipped(x + step, self.clip)), y)
 
 
@@ -130,16 +128,13 @@ class PGD:
 
     eps: float
     steps: int = 5
-    step_size: float | None = None
     warm_up: float = 0.3
     clip: Clip = (0.0, 1.0)
     progress: float = field(default=1.0, repr=False, compare=False)
 
     def __call__(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         eps = self.eps * warmed(self.progress, self.warm_up)
-        x_adv = attacks.pgd(
-            model, x, y, eps, steps=self.steps, step_size=self.step_size, clip=self.clip
-        )
+        x_adv = attacks.pgd(model, x, y, eps, steps=self.steps, clip=self.clip)
         return F.cross_entropy(model(x_adv), y)
 
 

@@ -123,7 +123,6 @@ def test_the_quick_backward_leaves_frozen_weights_alone():
         training.Noise(0.2, "sign"),
         training.Noise(0.2, "uniform"),
         training.RandomStart(0.2),
-        training.RandomStart(0.2, step_size=5.0),
         training.PGD(0.2, steps=3),
         training.Adversarial(0.2),
     ],

@@ -207,8 +207,11 @@ def losses_of(
     return losses
 
 
-def check_form(x_adv: Tensor, x: Tensor) -> None:
-    """TypeError or ValueError unless an attack made images like `x`."""
+def check_result(x_adv: Tensor, x: Tensor) -> Tensor:
+    """How far the furthest pixel of each example moved, `[N]`.
+
+    TypeError or ValueError unless an attack made finite images like `x`.
+    """
     if not isinstance(x_adv, Tensor):
         raise TypeError(
             f"the attack returned a {type(x_adv).__name__}; it must return the images, a tensor "
@@ -224,15 +227,13 @@ def check_form(x_adv: Tensor, x: Tensor) -> None:
             f"the attack returned {x_adv.dtype} on {x_adv.device} for images in {x.dtype} on "
             f"{x.device}; it must keep both: x_adv.to(x)"
         )
-
-
-def check_pixels(x_adv: Tensor, moved: Tensor) -> None:
-    """ValueError unless an attack's images are finite, as is how far they `moved` if they are."""
+    moved = (x_adv.detach() - x).abs_().flatten(1).amax(dim=1)
     if not _finite(moved) and not _finite(x_adv):
         raise ValueError(
             f"the attack returned NaN or infinite pixels in {_broken(x_adv)} of {len(x_adv)} "
             "images; look for a division by zero, such as a gradient divided by its length"
         )
+    return moved
 
 
 def _finite(x: Tensor) -> bool:
