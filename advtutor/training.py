@@ -8,9 +8,10 @@ import time
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from types import FunctionType
-from typing import Literal
+from types import CodeType, FunctionType, MethodType, ModuleType
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -23,7 +24,7 @@ from advtutor._files import whole_file
 from advtutor._say import TOLD
 from advtutor.attacks import Clip, eval_mode
 from advtutor.attacks.inputs import check_count, check_data, check_model
-from advtutor.attacks.query import answer
+from advtutor.attacks.query import answer, values_around
 
 Objective = Callable[[nn.Module, Tensor, Tensor], Tensor]
 Validation = Callable[[nn.Module], Mapping[str, float]]
@@ -239,8 +240,7 @@ def fit(
     which it was lowest; with an adversarial error this is the early stopping of the paper's section
     6. `checkpoint` is a file that receives the state after each epoch; called again with the same
     settings, training goes on from there and ends as if it had never stopped. It knows data,
-    numbers, the layers of the model, and an objective by its code and settings; it does not see
-    what else a function calls: change that, and name another file.
+    numbers, the layers of the model, and an objective by its code and the values that it reads.
 
     `on_batch(done, loss)` is called after each batch, with the number of batches done and the
     objective on this one. If it returns true, training stops there, and the history says
@@ -259,8 +259,8 @@ def fit(
     if checkpoint is not None:
         settings = {
             "model": repr(model),
-            "objective": _told(objective),
-            "optimizer": _told(optimizer),
+            "objective": _told(objective, set()),
+            "optimizer": _told(optimizer, set()),
             "images and labels": _sum(x) + _sum(y),
             "numbers": f"{epochs=} {batch_size=} {lr=} {seed=} {keep_best=}",
         }
@@ -407,20 +407,45 @@ class _Run:
             torch.cuda.set_rng_state(state["random_cuda"].cpu(), self.device)
 
 
-def _told(function: object) -> str:
-    """What tells an objective from another: its code and the values it holds, or its settings."""
-    if isinstance(function, FunctionType):
-        held = [cell.cell_contents for cell in function.__closure__ or ()]
-        code = function.__code__
-        words = f"{function} {code.co_code!r} {code.co_consts} {function.__defaults__} {held}"
-    else:
-        own = getattr(function, "__dict__", {}).items()  # `progress` is set by `fit`
-        words = f"{function} { ({name: value for name, value in own if name != 'progress'}) }"
-    return re.sub(r' at 0x\w+(, file ".*?", line \d+)?', "", words)
+def _told(value: object, seen: set[int]) -> str:
+    """What tells an objective from another: its code, and the values that it holds and reads."""
+    if hasattr(value, "__array__"):
+        return _sum(torch.as_tensor(value))
+    held = _held(value)
+    if held is None:
+        return re.sub(r" at 0x\w+", "", repr(value))
+    if id(value) in seen:
+        return "…"
+    seen.add(id(value))
+    return f"{type(value).__name__}({' '.join(_told(one, seen) for one in held)})"
+
+
+def _held(value: Any) -> list[Any] | None:
+    """What a value is made of; None where its own words say all."""
+    if isinstance(value, CodeType):
+        return [value.co_code, value.co_names, value.co_consts]
+    if isinstance(value, FunctionType):
+        around = values_around(value)
+        return [value.__code__, *around] if around else [value.__module__, value.__qualname__]
+    if isinstance(value, MethodType):
+        return [value.__self__, value.__func__]
+    if isinstance(value, partial):
+        return [value.func, value.args, value.keywords]
+    if isinstance(value, Mapping):
+        return [*value.items()]
+    if isinstance(value, set | frozenset):
+        return sorted(value, key=repr)
+    if isinstance(value, list | tuple):
+        return [*value]
+    if isinstance(value, nn.Module | type | ModuleType) or not hasattr(value, "__dict__"):
+        return None
+    own = {name: one for name, one in vars(value).items() if name != "progress"}  # `fit` sets it
+    return [type(value), vars(type(value)).get("__call__"), own]
 
 
 def _sum(numbers: Tensor) -> str:
-    return hashlib.sha256(numbers.cpu().contiguous().numpy()).hexdigest()
+    flat = numbers.detach().cpu().flatten().contiguous()
+    return hashlib.sha256(flat.view(torch.uint8).numpy()).hexdigest()
 
 
 def _backward(objective: Objective, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
@@ -458,7 +483,8 @@ def _try_out(model: nn.Module, x: Tensor, y: Tensor, batch_size: int) -> None:
     """ValueError or TypeError, before anything is trained, for what would fail on the way."""
     with eval_mode(model):
         answer(model, x[:2].clone(), y)
-    if len(x) % batch_size == 1 % batch_size:
+    norms = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in model.modules())
+    if norms and len(x) % batch_size == 1 % batch_size:
         try:
             copy.deepcopy(model).train()(x[:1].clone())
         except ValueError as error:  # a BatchNorm's

@@ -1,13 +1,14 @@
 """The training loop and its objectives."""
 
 import functools
+import types
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from advtutor import models, training
+from advtutor import attacks, models, training
 from advtutor.training import fit
 
 GENERATOR = torch.Generator().manual_seed(0)
@@ -333,6 +334,10 @@ class Penalty:
         return penalised(self.strength)(model, x, y)
 
 
+def through_a_lambda(strength):
+    return lambda model, x, y: (lambda z: strength * F.cross_entropy(z, y))(model(x))
+
+
 def with_default(model, x, y, strength=0.1):
     return penalised(strength)(model, x, y)
 
@@ -360,6 +365,7 @@ with_another_default.__qualname__ = with_default.__qualname__
             {"objective": lambda model, x, y: training.clean(model, 1 - x, y)},
             "objective",
         ),
+        ({"objective": through_a_lambda(1)}, {"objective": through_a_lambda(2)}, "objective"),
         ({"objective": training.Noise(0.1)}, {"objective": training.Noise(0.2)}, "objective"),
         ({"x": X}, {"x": 1 - X}, "images and labels"),
         ({"y": Y}, {"y": 1 - Y}, "images and labels"),
@@ -382,6 +388,56 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path, first, second, what
         train(**second)
 
 
+SCALE, WEIGHTS = [1.0], torch.ones(5000)
+
+
+def with_globals(model, x, y):
+    return SCALE[0] * WEIGHTS.mean() * F.cross_entropy(model(x), y)
+
+
+def of_noise(model, x, y):
+    return F.cross_entropy(model(attacks.sign_noise(model, x, y, 0.1)), y)
+
+
+def of_attacks(model, x, y):
+    return F.cross_entropy(model(attacks.fgsm(model, x, y, 0.1)), y)
+
+
+of_attacks.__qualname__ = of_noise.__qualname__
+
+
+def through(objective):
+    return lambda model, x, y: objective(model, x, y)
+
+
+def bound(objective):
+    return types.MethodType(lambda self, *batch: self.objective(*batch), Holder(objective))
+
+
+class Holder:
+    def __init__(self, objective):
+        self.objective = objective
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, through, functools.partial, bound])
+def test_a_checkpoint_knows_an_edited_objective_however_it_is_handed_over(tmp_path, wrap):
+    """Catches another attack called in the same place, and one that another function calls."""
+    for _ in range(2):
+        fit(small(), X, Y, **settings(objective=wrap(of_noise), checkpoint=tmp_path / "run.pt"))
+    with pytest.raises(ValueError, match="objective"):
+        fit(small(), X, Y, **settings(objective=wrap(of_attacks), checkpoint=tmp_path / "run.pt"))
+
+
+@pytest.mark.parametrize("values", [SCALE, WEIGHTS])
+def test_a_checkpoint_knows_the_values_that_an_objective_reads(tmp_path, values):
+    """Catches a global that was changed between two runs of a cell, also within a large tensor."""
+    changes = {"objective": with_globals, "checkpoint": tmp_path / "run.pt"}
+    fit(small(), X, Y, **settings(**changes))
+    values[len(values) // 2] = 2.0
+    with pytest.raises(ValueError, match="objective"):
+        fit(small(), X, Y, **settings(**changes))
+
+
 def test_the_model_and_the_progress_are_no_settings(tmp_path):
     """Catches a run that cannot go on because training changed what its objective holds."""
     model = small()
@@ -400,6 +456,25 @@ def test_an_objective_that_is_made_again_is_the_same(tmp_path):
     """Catches settings that say where a function lies: in another process it lies elsewhere."""
     for _ in range(2):
         fit(small(), X, Y, **settings(objective=penalised(0.1), checkpoint=tmp_path / "run.pt"))
+
+
+class Picky(nn.Linear):
+    """It cannot be copied, and wants two examples for a reason of its own."""
+
+    def __deepcopy__(self, memo):
+        raise RuntimeError("no copy")
+
+    def forward(self, x):
+        if self.training and len(x) < 2:
+            raise ValueError("give two")
+        return super().forward(x.flatten(1))
+
+
+def test_a_last_batch_of_one_concerns_a_batch_norm_alone():
+    """Catches another layer's fault that is laid on a BatchNorm, and a model that is not copied."""
+    with pytest.raises(ValueError, match="give two"):
+        fit(Picky(16, 2), X[:33], Y[:33], **settings(batch_size=16))
+    fit(Picky(16, 2), X[:34], Y[:34], **settings(batch_size=16))
 
 
 @pytest.mark.parametrize("size", [1, 19, 95])

@@ -76,8 +76,7 @@ def _parts_of(value: object) -> list[object]:
     if isinstance(value, MethodType):
         return [value.__self__, value.__func__]
     if isinstance(value, FunctionType):
-        library = (value.__module__ or "").partition(".")[0] in _LIBRARIES  # it stays as it is
-        return [] if library else _values_around(value)
+        return values_around(value)
     if isinstance(value, Mapping):
         return [*value.values()] if len(value) <= _FEW else []
     if isinstance(value, list | tuple | set | frozenset):
@@ -87,22 +86,25 @@ def _parts_of(value: object) -> list[object]:
     return [vars(type(value)).get("__call__"), *vars(value).values()]
 
 
-def _values_around(value: FunctionType) -> list[object]:
-    """What a function reads from around it: defaults, closed-over values, and globals."""
+def values_around(value: FunctionType) -> list[object]:
+    """What a function reads from around it: defaults, closed-over values, and globals.
+
+    Nothing for one of a library, which stays as it is.
+    """
+    if (value.__module__ or "").partition(".")[0] in _LIBRARIES:
+        return []
     found: list[object] = [value.__defaults__, value.__kwdefaults__]
     for cell in value.__closure__ or ():
         with contextlib.suppress(ValueError):  # not filled yet
             found.append(cell.cell_contents)
-    return found + [value.__globals__.get(name) for name in {*_globals_of(value.__code__)}]
+    return found + [value.__globals__.get(name) for name in _globals_of(value.__code__)]
 
 
-def _globals_of(code: CodeType) -> Iterator[str]:
-    for instruction in dis.get_instructions(code):
-        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
-            yield instruction.argval
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _globals_of(constant)
+def _globals_of(code: CodeType) -> list[str]:
+    read = ("LOAD_GLOBAL", "LOAD_NAME")
+    names = [step.argval for step in dis.get_instructions(code) if step.opname in read]
+    inner = (one for one in code.co_consts if isinstance(one, CodeType))
+    return list(dict.fromkeys([*names, *(name for one in inner for name in _globals_of(one))]))
 
 
 # What is defined in these holds no model of the caller's.
