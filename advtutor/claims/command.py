@@ -5,11 +5,12 @@ import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeRemainingColumn
 from rich.table import Table
 
 from advtutor.claims import executors, ledger
@@ -112,38 +113,34 @@ class _Watch(Progress):
             "{task.fields[words]}",
             console=console,
         )
-        self._runs = {task.name: task for task in todo}
-        self._share = dict.fromkeys(self._runs, 0.0)
-        self._bars: dict[str, TaskID] = {}
         self._one_by_one = threading.Lock()
         self._whole = self.add_task("all runs", total=_minutes(todo) or 1.0, words="")
+        self._bars = {
+            task.name: self.add_task(
+                task.title, total=task.definition.minutes, visible=False, words=""
+            )
+            for task in todo
+        }
 
     def hear(self, message: Message) -> None:
-        """Show how far a run is."""
+        """Show how far a run is, unless it has ended."""
         name, share, words = message
         with self._one_by_one:
-            if name not in self._share or self._share[name] >= 1:
-                return
-            if name not in self._bars:
-                self._bars[name] = self.add_task(self._runs[name].title, total=1.0, words="")
-            self._share[name] = min(share, 0.99)
-            self.update(self._bars[name], completed=share, words=words)
-            self._update_whole()
+            if name in self._bars:
+                self._show(name, min(share, 0.99), words=words, visible=True)
 
     def end(self, task: Task, result: Result) -> None:
         """Take a run's bar away and say in a line what became of it."""
+        words = f"{result.end}  {task.title}  {result.seconds:.0f} s"
         with self._one_by_one:
-            self._share[task.name] = 1.0
-            if task.name in self._bars:
-                self.remove_task(self._bars.pop(task.name))
-            self.console.print(
-                f"{result.end}  {task.title}  {result.seconds:.0f} s", highlight=False
-            )
-            self._update_whole()
+            self._show(task.name, 1.0, visible=False)
+            del self._bars[task.name]
+            self.console.print(words, highlight=False)
 
-    def _update_whole(self) -> None:
-        done = [self._runs[n].definition.minutes * share for n, share in self._share.items()]
-        self.update(self._whole, completed=sum(done))
+    def _show(self, name: str, share: float, **fields: Any) -> None:
+        bar = self._bars[name]
+        self.update(bar, completed=share * (self.tasks[bar].total or 0.0), **fields)
+        self.update(self._whole, completed=sum(run.completed for run in self.tasks[1:]))
 
 
 def _minutes(todo: Sequence[Task]) -> float:

@@ -276,27 +276,19 @@ def _band_of(claim: PaperClaim) -> str:
 
 def as_data(row: Row, quick: bool) -> dict[str, Any]:
     """A row as plain data. A quick run has no verdicts."""
-    claim = row.claim
-    settings = EXPERIMENTS[claim.experiment].settings if row.n else {}
-    measured = {
-        "mean": row.mean,
-        "half_width": row.half_width if row.n > 1 else None,
-        "values": list(row.values),
-        "seeds": list(row.seeds),
-        "in_band": row.in_band,
-    }
-    said = vars(claim) | {"paper": claim.paper_value}
-    first = ("id", "section", "claim", "setting", "paper", "unit", "target", "low", "high")
-    return {
-        **{name: said[name] for name in first},
-        "n": row.n,
-        **(measured if row.n else {}),
-        "eps": settings.get("eps"),
-        "clipping": settings.get("clip"),
-        **{name: said[name] for name in ("experiment", "of", "number")},
-        **({} if quick else {"verdict": row.verdict}),
-        "remark": row.remark,
-    }
+    settings = EXPERIMENTS[row.claim.experiment].settings if row.n else {}
+    said = vars(row.claim) | {"paper": row.claim.paper_value, "n": row.n}
+    first = ("id", "section", "claim", "setting", "paper", "unit", "target", "low", "high", "n")
+    data = {name: said[name] for name in first}
+    if row.n:
+        data["mean"] = row.mean
+        data["half_width"] = row.half_width if row.n > 1 else None
+        data |= {"values": list(row.values), "seeds": list(row.seeds), "in_band": row.in_band}
+    data |= {"eps": settings.get("eps"), "clipping": settings.get("clip")}
+    data |= {name: said[name] for name in ("experiment", "of", "number")}
+    if not quick:
+        data["verdict"] = row.verdict
+    return data | {"remark": row.remark}
 
 
 def write(rows: Sequence[Row], out: Path, *, quick: bool) -> list[Path]:

@@ -7,7 +7,7 @@ import os
 import platform
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -165,7 +165,12 @@ def run_task(task: Task, store: str, device: str, threads: int | None, tell: Tel
         report(0.0, "starts")
         run = Run(task.seed, definition.networks, Path(store), device, report)
         numbers = definition.measure(run)
-        bad = [f"{name} of {of}" for of, name, value in _each(numbers) if not math.isfinite(value)]
+        bad = [
+            f"{name} of {of}"
+            for of, group in numbers.items()
+            for name, value in group.items()
+            if not torch.tensor(value).isfinite().all()
+        ]
         found = {"failure": f"not a number: {', '.join(bad)}"} if bad else {"numbers": numbers}
     except DataError as error:
         found = {"failure": str(error), "missing": True}
@@ -178,13 +183,6 @@ def run_task(task: Task, store: str, device: str, threads: int | None, tell: Tel
         threads=torch.get_num_threads(),
         versions=versions(),
     )
-
-
-def _each(numbers: Numbers) -> Iterator[tuple[str, str, float]]:
-    for of, group in numbers.items():
-        for name, value in group.items():
-            for number in value if isinstance(value, list) else [value]:
-                yield of, name, number
 
 
 # ---------------------------------------------------------------------------------------------
