@@ -56,7 +56,7 @@ def texts(results: list[Result]) -> dict[Path, str]:
         PACKED: ledger.packed(results),
         ROOT / "docs" / "ledger.md": (
             f"{page}{ledger.as_markdown(rows)}\n{ledger.key_of_networks(rows)}\n\n"
-            f"## The rule\n\n{ledger.RULE}\n\n## The recipe\n\n{TABLE['in_words'].strip()}\n\n"
+            f"## The rule\n\n{ledger.RULE}\n\n## The recipe\n\n{TABLE['in_words']}\n\n"
             f"## Shorter trainings\n\n{SHORTER}\n\n{ledger.shorter_trainings(results)}"
         ),
         ROOT / "README.md": f"{before}{BEGIN}\n{words.capitalize()}.\n\n{table}{END}{after}",
