@@ -885,7 +885,7 @@ def test_notebook_08_quotes_one_training_that_ended_twice() -> None:
         networks[0]["adversarial, as long"] == networks[1]["adversarial, 240 units, half as long"]
     )
     errors = [found[name].number(of, "fgsm_error") for name, of in places.items()]
-    quoted = "of {:.1%} in one and {:.1%} in the other".format(*errors).replace("%", " %")
+    quoted = "of {:.1%} in one run and {:.1%} in the other".format(*errors).replace("%", " %")
     assert quoted in read_source(source_path("08_the_paper_in_numbers"))
 
 

@@ -27,6 +27,7 @@ interval of the mean (Student's t with n - 1 degrees of freedom).
 | not reproduced | the statement fails |
 | one run, near | n = 1, and the run lies in the band and near the number |
 | one run, off | n = 1, and it does not |
+| out of scope | it is about another paper's model |
 | not comparable | it depends on what we lack, or a control would do as well: see the remark |
 
 The tolerance is the same for all rows. Shares are compared by their odds because 1 % beside 2 % is
@@ -35,12 +36,13 @@ half a point at 1 %. A tenth of a point is ten of 10,000 digits. Both are choice
 
 Sometimes the runs fall into two kinds, and no run is near their mean. Then the row shows each kind
 by itself; the statement holds if every single run lies in the band, and the number is not met. Two
-kinds are there if, of at least five runs in order, one gap is more than three times as wide as the
-runs on either side of it are apart, and more than a factor of 1.2 in the odds.
+kinds are there if, of at least five runs, the widest gap is over three times the spread of the runs
+on either side of it, and over a factor of 1.2 in the odds.
 
-The rule was fixed before the long trainings. Two things were added after them, which can only take
-a *reproduced* away: that both sizes must meet a number, and that a row which would be *reproduced*
-is not compared if networks without what it claims would be, too.
+The rule was fixed before the long trainings. Three things were added after them: that both sizes
+must meet a number; that a row which would be *reproduced* is not compared if networks without what
+it claims would be, too; and that a row is not compared where the paper does not say how a network
+was trained (softmax regression, the RBF network, the sigmoids), and the number depends on that.
 """.strip()
 
 VERDICTS = (

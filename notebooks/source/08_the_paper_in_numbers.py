@@ -40,7 +40,7 @@ fgsm = partial(attacks.fgsm, eps=eps, clip=None)
 Markdown(ledger.RULE)
 
 # %% [markdown]
-# A *seed* fixes all that is drawn at random in a run: the first weights, the order of the digits, the noise. Another machine may still round differently, and a training then end elsewhere: two of the shipped runs hold one and the same adversarial training of twelve epochs with seed 0, and it ended with an FGSM error of 44.7 % in one and 22.4 % in the other.
+# A *seed* fixes all that is drawn at random in a run: the first weights, the order of the digits, the noise. Another machine may still round differently, and a training then end elsewhere. The same adversarial training of twelve epochs with seed 0 was run twice for the shipped results, and ended with an FGSM error of 44.7 % in one run and 22.4 % in the other.
 #
 # The column *n* says how many seeds a row has: mostly five, fewer where a run is long or where nothing is random. All examples of digits are **unclipped**, since the paper mentions no clipping: a pixel may leave [0, 1]. So the numbers differ from those of most cells before, which clip.
 #
@@ -99,6 +99,8 @@ plots.ledger(
 # %% [markdown]
 # ## 3. Three networks, on your machine
 #
+# A ✓ here says that the number lies in the claim's band; whether it meets the paper's too is the ledger's question.
+#
 # **First: softmax regression** (the paper's section 4: 99.9 % error, 79.3 % confidence). The recipe is data; train it here.
 
 # %%
@@ -155,7 +157,7 @@ claim("maxout-pgd", broken, low=0.8, unit="%", statement="PGD error of the harde
 # %% [markdown]
 # **What it shows.** The paper's central effect shows here: one step breaks most of what the usual network reads and far less of the hardened one. The verdict of [notebook 04](04_does_the_defence_hold.ipynb) is here as well: the repeated step breaks nearly all of it.
 #
-# **What it does not show.** That every such training ends here. This is one network, of seed 0. The next section looks at the other seeds.
+# **What it does not show.** That every such training ends here. This is one network, of seed 0. The next section looks at the FGSM error of the other seeds.
 
 # %% [markdown]
 # ## 4. Where we differ
@@ -266,7 +268,7 @@ claim(
 #
 # ### Pixels that dropout keeps
 #
-# Dropout divides what it keeps by the share that it keeps, so that sums have the same size in training and in use. The maxout authors' published example for the library pylearn2 does so in the hidden layers and *not* for the pixels, so inputs are 25 % larger in use than in training. It also trains for longer. **Your prediction.** Trained so, a network is, on FGSM's mistakes …
+# Dropout divides what it keeps by the share that it keeps, so that sums have the same size in training and in use. The maxout authors' published example for the library pylearn2 does so in the hidden layers and *not* for the pixels, so inputs are 25 % larger in use than in training. **Your prediction.** Trained so, for as long, a network is, on FGSM's mistakes …
 
 # %%
 light_guess = predictions.predict("light", ["less sure", "as sure", "surer"])
@@ -329,7 +331,7 @@ told = "how many more rows come near the paper's number, by the ledger's toleran
 claim("nearer", now - before, low=2, unit="rows", statement=told)
 
 # %% [markdown]
-# **What it shows.** One line of a published example, which the paper does not mention, and a longer training bring several confidences near the paper's; two FGSM errors (maxout, uniform noise) and the rubbish of the network with sigmoids move away from it. The ledger's networks of 240 units are trained that way, except those of the rows on L1 decay and of the ensemble. That was decided when the numbers of the shorter trainings were known, and it decides verdicts: of the rows measured on the shorter, rescaled trainings, too, the rule judges these differently.
+# **What it shows.** One line of a published example, which the paper does not mention, and the longer training that it also has bring several confidences near the paper's; two FGSM errors (maxout, uniform noise) and the rubbish of the network with sigmoids, and its confidence there, move away from it. The ledger's networks of 240 units are trained that way, except those of the rows on L1 decay and of the ensemble. That was decided when the numbers of the shorter trainings were known, and it decides verdicts: on the shorter, rescaled trainings, as far as they were measured, the rule would judge these rows differently.
 
 # %%
 cells = []
@@ -417,7 +419,7 @@ told = "the same: 240 units, trained on noise, 12 epochs"
 claim("equal-noise-gain", noise, 0.0005, 0.004, unit="%", statement=told)
 
 # %% [markdown]
-# **What it shows.** With 240 units noise brings nearly as much as adversarial examples, though these had 60 epochs and noise 48; after equally long, shorter trainings only noise gains. With 1,600 units a gain remains after equally long trainings.
+# **What it shows.** With 240 units noise brings nearly as much as adversarial examples, though the hardened networks had 60 epochs and those on noise 48; after equally long, shorter trainings only noise gains. With 1,600 units a gain remains after equally long trainings.
 #
 # **What it does not show.** What noise brings with 1,600 units: that was not tried.
 #

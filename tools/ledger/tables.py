@@ -8,6 +8,7 @@ python -m tools.ledger.tables --runs DIR/runs with new runs, left by `advtutor r
 import argparse
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import advtutor
@@ -46,7 +47,16 @@ def texts(results: list[Result]) -> dict[Path, str]:
     _, _, after = rest.partition(END)
     table = ledger.as_markdown([r for r in rows if r.claim.id in IN_README], short=True)
     count = Counter(row.verdict for row in rows)
+    shorter = ledger.of_shorter(results)
+    lost = [
+        row
+        for row in rows
+        if row.verdict == "reproduced"
+        and row.claim.id in shorter
+        and replace(row, values=shorter[row.claim.id]).verdict != "reproduced"
+    ]
     words = "; ".join(f"{v}: {count[v]}" for v in ledger.VERDICTS if count[v])
+    words += f". On the shorter trainings {len(lost)} of those reproduced would not be"
     page = (
         "# The ledger\n\nEach claim of the paper beside what the course measures, and the verdict "
         f"by [the rule](#the-rule): {words}. `advtutor reproduce --only ID` makes a row again. "
