@@ -370,14 +370,6 @@ def test_a_broken_link_is_found(learner: NotebookNode, tmp_path: Path) -> None:
     ]
 
 
-def test_a_missing_partner_is_found() -> None:
-    """Catches a notebook without its solution, its source, or the reverse."""
-    assert rules.partner_faults({"a"}, {"a"}, {"a"}) == []
-    assert rules.partner_faults({"a"}, {"a"}, set()) == ["a: no solution"]
-    assert rules.partner_faults({"a"}, set(), {"a"}) == ["a: no learner's notebook"]
-    assert rules.partner_faults(set(), {"a"}, {"a"}) == ["a: no source"]
-
-
 # --- what nbval does not compare ---
 
 

@@ -149,10 +149,9 @@ def networks() -> dict[str, str]:
 
 
 class Spread(NamedTuple):
-    """A number over the seeds; `sd` is NaN for one seed."""
+    """A number over the seeds."""
 
     mean: float
-    sd: float
     n: int
 
 
@@ -168,10 +167,10 @@ def supplement(results: Iterable[Result], experiment: str) -> dict[str, dict[str
                 if not isinstance(value, list):
                     numbers[of][name].append(value)
 
-    def spread(v: list[float]) -> Spread:
-        return Spread(statistics.fmean(v), statistics.stdev(v) if len(v) > 1 else math.nan, len(v))
-
-    return {of: {name: spread(v) for name, v in group.items()} for of, group in numbers.items()}
+    return {
+        of: {name: Spread(statistics.fmean(v), len(v)) for name, v in group.items()}
+        for of, group in numbers.items()
+    }
 
 
 # ---------------------------------------------------------------------------------------------

@@ -164,20 +164,6 @@ def link_faults(notebook: NotebookNode, folder: Path) -> list[str]:
     ]
 
 
-def partner_faults(sources: set[str], learners: set[str], solutions: set[str]) -> list[str]:
-    """Each source has both its notebooks, and no notebook stands without its source."""
-    return [
-        f"{name}: no {missing}"
-        for name in sorted(sources | learners | solutions)
-        for missing, names in [
-            ("source", sources),
-            ("learner's notebook", learners),
-            ("solution", solutions),
-        ]
-        if name not in names
-    ]
-
-
 def code_cells(notebook: NotebookNode) -> Iterator[tuple[int, NotebookNode]]:
     """The code cells, each with its place among all cells."""
     return ((i, cell) for i, cell in enumerate(notebook.cells) if cell.cell_type == "code")
