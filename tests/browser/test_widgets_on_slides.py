@@ -26,7 +26,7 @@ def decks(browser, tmp_path_factory):
         pytest.skip("run `make slides` once, with a network")
     folder = tmp_path_factory.mktemp("the slides")
     shutil.copytree(REVEAL, folder / "reveal.js")
-    assert slides.main([*KINDS, "--output", str(folder)]) == 0
+    slides.main([*KINDS, "--output", str(folder)])
     return folder
 
 

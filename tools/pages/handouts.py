@@ -19,22 +19,18 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 SECONDS = 120
 
 
-class HandoutError(Exception):
-    """No PDF can be made; the text says why and what to do."""
-
-
 def browser() -> str:
     """The Chromium or Chrome to print with: CHROMIUM in the environment, or one on the path.
 
-    Raises HandoutError where there is none.
+    Ends the program with a sentence where there is none.
     """
     named = os.environ.get("CHROMIUM")
     for name in [named] if named else BROWSERS:
         if found := shutil.which(name):
             return found
-    raise HandoutError(
-        "there is no Chromium to print with. Install it (Debian, Ubuntu: apt install chromium), or "
-        "name one: CHROMIUM=/path/to/chrome make handouts"
+    sys.exit(
+        "no handouts: there is no Chromium to print with. Install it (Debian, Ubuntu: apt install "
+        "chromium), or name one: CHROMIUM=/path/to/chrome make handouts"
     )
 
 
@@ -52,7 +48,7 @@ def page_of(name: str, notebook: list[Block]) -> str:
 
 
 def print_pdf(page: str, target: Path, chromium: str) -> None:
-    """Print the page to target. Raises HandoutError where the browser does not do it."""
+    """Print the page to target, or end the program where the browser does not do it."""
     with tempfile.TemporaryDirectory() as folder:
         source, printed = Path(folder, "page.html"), Path(folder, "page.pdf")
         source.write_text(page, encoding="utf-8")
@@ -67,28 +63,22 @@ def print_pdf(page: str, target: Path, chromium: str) -> None:
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
         except subprocess.TimeoutExpired:
-            raise HandoutError(f"{chromium} had not printed after {SECONDS} s") from None
+            sys.exit(f"no handouts: {chromium} had not printed after {SECONDS} s")
         if not printed.is_file():
             last = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
-            raise HandoutError(f"{chromium} printed nothing: {last[0]}")
+            sys.exit(f"no handouts: {chromium} printed nothing: {last[0]}")
         shutil.move(printed, target)
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None) -> None:
     chosen, paths = chosen_notebooks("Each notebook as a PDF.", "handouts", arguments)
-    try:
-        chromium = browser()
-        chosen.output.mkdir(parents=True, exist_ok=True)
-        for path in paths:
-            target = chosen.output / f"{path.name[:2]}.pdf"
-            page = page_of(path.stem, list(blocks(path)))
-            print_pdf(page, target, chromium)
-            print(f"wrote {target}")
-    except HandoutError as fault:
-        print(f"no handouts: {fault}", file=sys.stderr)
-        return 1
-    return 0
+    chromium = browser()
+    chosen.output.mkdir(parents=True, exist_ok=True)
+    for path in paths:
+        target = chosen.output / f"{path.name[:2]}.pdf"
+        print_pdf(page_of(path.stem, list(blocks(path))), target, chromium)
+        print(f"wrote {target}")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -34,10 +34,6 @@ ROWS = 6  # of a table
 FILES = ("reveal.js", "reveal.css", "reset.css")
 
 
-class SlidesError(Exception):
-    """The slides cannot be made; the text says why and what to do."""
-
-
 @dataclass
 class Slide:
     """One slide: the heading of its section, and its blocks from top to bottom."""
@@ -152,7 +148,7 @@ def moving(block: Block) -> str:
 def fetch(target: Path) -> None:
     """reveal.js, the very version that package.json names, beside the slides; once is enough.
 
-    Raises SlidesError where there is no npm, or no network the first time.
+    Ends the program with a sentence where there is no npm, or no network the first time.
     """
     wanted = json.loads((TEMPLATES / "package.json").read_text("utf-8"))["dependencies"][
         "reveal.js"
@@ -162,7 +158,7 @@ def fetch(target: Path) -> None:
         return
     npm = shutil.which("npm")
     if npm is None:
-        raise SlidesError("there is no npm to fetch reveal.js with. Install Node.js: nodejs.org")
+        sys.exit("no slides: there is no npm to fetch reveal.js with. Install Node.js: nodejs.org")
     with tempfile.TemporaryDirectory() as folder:
         for path in TEMPLATES.glob("package*.json"):
             shutil.copy(path, folder)
@@ -170,8 +166,8 @@ def fetch(target: Path) -> None:
         got = subprocess.run(command, cwd=folder, capture_output=True, text=True)
         if got.returncode:
             said = (got.stderr.strip().splitlines() or ["no reason given"])[0]
-            raise SlidesError(
-                f"npm could not fetch reveal.js {wanted}: {said}. "
+            sys.exit(
+                f"no slides: npm could not fetch reveal.js {wanted}: {said}. "
                 "The first time needs a network; later ones do not."
             )
         package = Path(folder, "node_modules", "reveal.js")
@@ -182,13 +178,9 @@ def fetch(target: Path) -> None:
         note.write_text(wanted, encoding="utf-8")
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None) -> None:
     chosen, paths = chosen_notebooks("Slides of each notebook.", "slides", arguments)
-    try:
-        fetch(chosen.output / "reveal.js")
-    except SlidesError as fault:
-        print(f"no slides: {fault}", file=sys.stderr)
-        return 1
+    fetch(chosen.output / "reveal.js")
     made = {path: list(blocks(path)) for path in paths}
     kinds = {kind: None for notebook in made.values() for kind in kinds_of(notebook)}
     widgets.files(chosen.output, kinds)
@@ -196,8 +188,7 @@ def main(arguments: list[str] | None = None) -> int:
         page = chosen.output / f"{path.name[:2]}.html"
         page.write_text(page_of(path.stem, notebook), encoding="utf-8")
         print(f"wrote {page}")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
