@@ -84,6 +84,7 @@ def main(arguments: list[str] | None = None) -> int:
     else:
         for name, text in {"attack.css": page.css(), "attack.js": page.script()}.items():
             (target / "_static" / name).write_text(text, encoding="utf-8")
+        shutil.copy(ROOT / "docs" / "images" / "attack.png", target / "_static")  # without scripts
         widgets.files(target / "_static")
         print(f"Built in {time.monotonic() - started:.0f} s: {(target / 'index.html').as_uri()}")
     return status
@@ -203,6 +204,7 @@ def moving(kind: str, static: str, run_it: str) -> str:
         words = f"Here it runs on {whose}, not on this notebook's own, which the picture above "
         words += f"shows; to move that one, {run_it}."
     made = base.place(kind, instead=not whose) + "\n" + widgets.scripts([kind], static)
+    made += "\n<noscript><p>Scripts are off here, so it stands still.</p></noscript>"
     return f"````{{raw}} html\n{made}\n````\n\n*It moves: keys, mouse or finger. {words}*"
 
 

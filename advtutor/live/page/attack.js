@@ -349,6 +349,7 @@ function fromAddress(hash) {
 
 function follow() {
   stopIntroduction();
+  if (location.hash && !location.hash.includes("=")) return; // a place on the page
   Object.assign(state, fromAddress(location.hash));
   fillScreen(state.room);
   look();
@@ -376,7 +377,7 @@ function introduce() {
 function stopIntroduction() {
   cancelAnimationFrame(introduction);
   introduction = null;
-  page.querySelector(".attack-say").setAttribute("aria-live", "polite");
+  for (const said of ["attack-headline", "attack-detail"]) element(said).setAttribute("aria-live", "polite");
 }
 
 // Full screen: the page alone, in letters for the last row. What lies behind is out of reach.
