@@ -21,7 +21,7 @@ STAMP = "advtutor-stamp.json"
 # What a target needs besides `dev`: extras of pyproject.toml, and what is said while they come.
 EXTRAS = {
     "peers": ("peers,grading", "what the attacks are compared with, and nbgrader"),
-    "browser": ("browser", "what drives the browser"),
+    "browser": ("browser", "what drives the browser and looks at its pages"),
     "site": ("site", "what builds the website"),
     "release": ("release", "what tries a release"),
 }
@@ -81,8 +81,6 @@ def main(arguments: Optional[List[str]] = None) -> int:
         for name in EXTRAS:
             if getattr(options, name):
                 add(root, name)
-        if options.browser:
-            add_axe(root)
     except SetupError as fault:
         print(f"set-up: {fault}", file=sys.stderr)
         return 1
@@ -202,18 +200,6 @@ def look_for_chromium() -> None:
             "the browser tests need Chromium; install it and run make again "
             "(Debian and Ubuntu: sudo apt-get install chromium)."
         )
-
-
-def add_axe(root: Path) -> None:
-    """Install axe-core with npm; without npm the test that needs it is left out."""
-    tests = root / "tests" / "browser"
-    with only_one(root):
-        if (tests / "node_modules" / "axe-core").exists():
-            return
-        if shutil.which("npm"):
-            run(["npm", "ci", "--no-audit", "--no-fund", "--prefix", str(tests)], root)
-        else:
-            print("There is no npm: the test with axe-core is left out.", flush=True)
 
 
 class Progress:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from in_lab import AXE
 
 from advtutor.course import lab
 
@@ -50,6 +51,8 @@ def _missing() -> str | None:
         import playwright.sync_api  # noqa: F401
     except ImportError:
         return "playwright is not installed: make browser-test installs it"
+    if not AXE.exists():
+        return "axe-core is not installed: make browser-test installs it"
     if CHROMIUM is None:
         return "there is no chromium: sudo apt-get install chromium"
     return None

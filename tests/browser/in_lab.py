@@ -2,6 +2,7 @@
 
 import io
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import nbformat
@@ -9,7 +10,8 @@ from nbformat.v4 import new_code_cell, new_notebook
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
-AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
+_found = find_spec("axe_playwright_python")  # it brings axe-core along, and is used for no more
+AXE = Path(*(_found.submodule_search_locations if _found else ()), "axe.min.js")
 READY = """() => {
     const context = window.jupyterapp.shell.currentWidget?.sessionContext;
     const kernel = context?.session?.kernel;
@@ -130,8 +132,23 @@ def picture(box, path):
         small.quantize(128, dither=Image.Dither.NONE).save(path, "png", optimize=True)
 
 
+def serious(page, where):
+    """What axe-core calls serious or critical in the page, below the selector `where`."""
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    return _serious(page.evaluate("(where) => axe.run(where, {preload: false})", where))
+
+
+def _serious(found):
+    return [
+        f"{fault['id']}: {fault['help']}: {node['html'][:200]}"
+        for fault in found["violations"]
+        if fault["impact"] in ("serious", "critical")
+        for node in fault["nodes"]
+    ]
+
+
 def serious_faults(page):
-    """What axe-core calls serious or critical in the widgets of the page.
+    """What axe-core calls serious or critical in the widgets of the page, in JupyterLab.
 
     It takes for hidden what is scrolled out of sight, and all that overflows JupyterLab's body,
     which has no height: so the body gets one, and each widget is looked at where it is in sight.
@@ -146,10 +163,5 @@ def serious_faults(page):
         for label in box.locator(".control label").all():
             name = label.get_attribute("for")
             assert any(f'"{name}"' in node["html"] for node in read), "axe-core has not seen it"
-        faults += [
-            f"{fault['id']}: {fault['help']}: {node['html'][:200]}"
-            for fault in found["violations"]
-            if fault["impact"] in ("serious", "critical")
-            for node in fault["nodes"]
-        ]
+        faults += _serious(found)
     return faults

@@ -6,7 +6,7 @@ import io
 import in_lab
 import numpy as np
 import pytest
-from in_lab import AXE, cell, expect, picture, sentence, serious_faults
+from in_lab import cell, expect, picture, sentence, serious_faults
 from PIL import Image
 
 from advtutor import plots
@@ -212,8 +212,7 @@ def test_pictures_of_the_widgets(page, theme):
     )
     is_light = str(theme == "light").lower()
     page.wait_for_function(f"() => document.body.dataset.jpThemeLight === '{is_light}'")
-    if AXE.exists():
-        assert not serious_faults(page)
+    assert not serious_faults(page)
     for name in EXPLORERS:
         box = box_of(page, name)
         letters = box.locator("label").first.evaluate("e => getComputedStyle(e).color")

@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from in_lab import AXE, expect
+from in_lab import expect, serious
 
 from tools.notebooks.source import ROOT
 from tools.pages import slides
@@ -105,10 +105,7 @@ def test_the_widgets_fit_their_slides(deck, number):
             if part.is_visible() and (edges := part.bounding_box()):
                 assert edges["x"] >= 0 and edges["x"] + edges["width"] <= 1280, part.inner_html()
                 assert edges["y"] >= 0 and edges["y"] + edges["height"] <= 712, part.inner_html()
-        if AXE.exists():
-            page.evaluate(AXE.read_text(encoding="utf-8"))
-            found = page.evaluate("() => axe.run('section.present .moving')")["violations"]
-            assert not [f["id"] for f in found if f["impact"] in ("serious", "critical")]
+        assert not serious(page, "section.present .moving")
 
 
 def test_a_deck_carries_each_network_once(deck, decks):
