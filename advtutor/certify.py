@@ -43,7 +43,6 @@ class CertificateWarning(UserWarning):
     """Nothing could be proved, for a reason that lies in the model's form."""
 
 
-# ---------------------------------------------------------------------------------------------
 # Linear models: the exact certificate.
 
 
@@ -111,7 +110,6 @@ def _linear_form(layers: Sequence[nn.Module], x: Tensor) -> tuple[Tensor, Tensor
         return jacobian.flatten(1), logits(black)
 
 
-# ---------------------------------------------------------------------------------------------
 # Intervals: every layer maps a box to a box that holds all of its results.
 
 
@@ -339,7 +337,6 @@ def _refuse_hidden(model: nn.Module) -> None:
 _CALL = nn.Module.__call__
 
 
-# ---------------------------------------------------------------------------------------------
 # What the intervals say of a classifier.
 
 
@@ -470,7 +467,6 @@ def _advantages(layers: Sequence[nn.Module], box: Interval, y: Tensor) -> Tensor
     return advantage.scatter(1, y[:, None], 0.0)
 
 
-# ---------------------------------------------------------------------------------------------
 # Training for the certificate.
 
 

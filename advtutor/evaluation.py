@@ -166,7 +166,6 @@ def transfer_matrix(
     return Transfer(tuple(models), error, agreement)
 
 
-# ---------------------------------------------------------------------------------------------
 # What a model says.
 
 
@@ -258,7 +257,6 @@ def _under_wrappers(model: nn.Module) -> nn.Module:
     return model
 
 
-# ---------------------------------------------------------------------------------------------
 # What every measurement begins with, and how it runs an attack.
 
 

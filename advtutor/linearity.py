@@ -19,7 +19,6 @@ from advtutor.attacks.inputs import (
 )
 from advtutor.attacks.query import answer, differentiable, eval_mode_with_grad
 
-# ---------------------------------------------------------------------------------------------
 # High dimension.
 
 
@@ -76,7 +75,6 @@ def activation_growth(
     return Growth(torch.tensor(list(n)), torch.stack(aligned), torch.stack(random))
 
 
-# ---------------------------------------------------------------------------------------------
 # Along a line.
 
 
@@ -158,7 +156,6 @@ def straightness(
     )
 
 
-# ---------------------------------------------------------------------------------------------
 # To the first order.
 
 

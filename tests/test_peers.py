@@ -90,10 +90,10 @@ def test_pgd_breaks_as_many_as_theirs(undefended: nn.Module, digits: data.MNIST)
 @pytest.mark.parametrize(
     ("name", "wrap", "eps", "n"),
     [
-        ("fgsm_trained", lambda model: model, 0.15, 40),
+        ("fgsm_trained", lambda model: model, 0.15, 25),
         ("pgd_trained", lambda model: model, 0.3, 40),
-        ("undefended", Saturated, 0.08, 40),
-        ("undefended", Rounded, 0.15, 80),
+        ("undefended", Saturated, 0.08, 25),
+        ("undefended", Rounded, 0.15, 40),
     ],
     ids=["trained by FGSM", "trained by PGD", "saturated logits", "no derivative"],
 )
