@@ -62,6 +62,12 @@ ALIKE = {
         "    return attacks.margin_loss(logits, y)\n\n"
         "margin_loss = checks.margin_loss(margin_loss)",
     ],
+    "worst_case_loss": [
+        "%matplotlib inline\n%load_ext autoreload\n!true\nimport matplotlib.pyplot as plt",
+        "%matplotlib inline\nplt.plot([1])\n\n\ndef worst_case_loss(w, b, x, y, eps):\n"
+        "    return F.softplus(eps * w.abs().sum() - y * (x @ w + b))\n\n"
+        "worst_case_loss = checks.worst_case_loss(worst_case_loss)",
+    ],
     "interval_relu": [
         "def timed(function):\n    def inner(*args):\n"
         "        return function(*args)\n    return inner",
@@ -165,6 +171,29 @@ def test_a_notebook_that_writes_the_report_itself_earns_nothing(
     assert line.startswith("✗ fgsm: "), line
 
 
+NESTED = """import os, sys
+from safetensors.torch import save_file
+
+save_file({}, sys.argv[2], metadata={"found": "[" * 100_000 + "]" * 100_000})
+os._exit(0)"""
+
+
+def test_a_report_that_is_nested_too_deep_earns_nothing_and_ends_no_other() -> None:
+    """Catches one submission that ends the grading of all that come after it."""
+    assert grades([NESTED], "fgsm")["fgsm"].startswith("✗ fgsm: what its notebook returned cannot")
+
+
+def test_a_notebook_whose_threads_run_on_is_done_when_its_cells_are() -> None:
+    """Catches ten minutes of waiting for a thread that nobody ends."""
+    cells = [
+        "import threading, time\nthreading.Thread(target=time.sleep, args=[1000]).start()",
+        "checks.levels_to_eps.tell(lambda n: n / 255)",
+    ]
+    begun = time.monotonic()
+    assert grades(cells, "levels_to_eps")["levels_to_eps"].startswith("✓")
+    assert time.monotonic() - begun < 200
+
+
 def test_an_endless_notebook_is_ended() -> None:
     """Catches a grading that never comes back, and what came before the loop lost with it."""
     cells = ["levels_to_eps = checks.levels_to_eps(lambda n: n / 255)"]
@@ -228,6 +257,26 @@ def handed_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "somebody.py").write_bytes(text.encode())
     (folder / "broken.ipynb").write_text("{", encoding="utf-8")
     return folder
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"cells": [{"cell_type": "code", "source": 1}]}'])
+def test_a_file_that_is_no_notebook_is_told_so(tmp_path: Path, text: str) -> None:
+    """Catches a traceback that ends the grading of all that come after it."""
+    (tmp_path / "no.ipynb").write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match=r"no\.ipynb cannot be read as a notebook"):
+        grading.grade(tmp_path / "no.ipynb")
+
+
+def test_a_file_in_another_encoding_is_read_as_python_and_json_read_it(tmp_path: Path) -> None:
+    """Catches a right answer that is not read for the letters in its comments."""
+    code = (
+        "# -*- coding: latin-1 -*-\n# Größe\ndef levels_to_eps(levels):\n    return levels / 255\n"
+    )
+    (tmp_path / "one.py").write_bytes(code.encode("latin-1"))
+    page = nbformat.writes(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)]))
+    (tmp_path / "two.ipynb").write_text(page, encoding="utf-16")
+    for name in ("one.py", "two.ipynb"):
+        assert [one.right for one in grading.grade(tmp_path / name)] == [True]
 
 
 def test_the_command_grades_files_and_folders(handed_in: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import subprocess
 import symtable
 import sys
 import tempfile
+import tokenize
 import warnings
 from collections.abc import Iterator, Set
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ from advtutor.progress import EXERCISES
 
 SECONDS = 600.0  # for one submission, with all its cells
 MOST_BYTES = 64 * 2**20  # of what it returns; the course's own answers take half a megabyte
+# What reading data raises that are none of ours, or nested too deep.
+UNREADABLE = (KeyError, TypeError, AttributeError, ValueError, RecursionError)
 AROUND = """import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -68,7 +71,7 @@ def grade(path: Path, seconds: float = SECONDS, untouched: Set[str] = frozenset(
     """
     try:
         cells = cells_of(path) if path.suffix == ".ipynb" else [python_cell(path)]
-    except (OSError, ValueError, KeyError, TypeError) as fault:
+    except (OSError, SyntaxError, *UNREADABLE) as fault:
         raise ValueError(f"{path} cannot be read as a notebook or a Python file: {fault}") from None
     return grade_cells(needed(cells, untouched), expected(path.stem, cells), seconds)
 
@@ -119,7 +122,7 @@ def grade_cells(cells: list[str], names: list[str], seconds: float = SECONDS) ->
 
 def cells_of(path: Path) -> list[str]:
     """The code cells of a notebook's file, as `code_of` gives them."""
-    return code_of(json.loads(path.read_text(encoding="utf-8-sig")))
+    return code_of(json.loads(path.read_bytes()))
 
 
 def code_of(notebook: dict[str, Any]) -> list[str]:
@@ -134,7 +137,8 @@ def code_of(notebook: dict[str, Any]) -> list[str]:
 
 def python_cell(path: Path) -> str:
     """A file of functions as a cell, with around it what the course's notebooks import."""
-    return AROUND + path.read_text(encoding="utf-8-sig")
+    with tokenize.open(path) as file:
+        return AROUND + file.read()
 
 
 def expected(stem: str, cells: list[str]) -> list[str]:
@@ -154,7 +158,7 @@ def judged(name: str, found: Any, tensors: dict[str, Tensor], fate: str) -> Verd
     try:
         runs = runs_of(exercise, found["runs"], tensors)
         mark, text = str(found["mark"]), str(found["text"])
-    except (KeyError, TypeError, AttributeError, ValueError):
+    except UNREADABLE:
         return Verdict("✗", "spoilt", "what it returned cannot be read")
     if not runs:  # it did not get as far as that, by its own account
         return Verdict("○" if mark == "○" else "✗", "stopped", text)
@@ -204,7 +208,7 @@ def replayed(
                 said = file.metadata() or {}
                 found = json.loads(said.get("found", "{}"))
                 tensors = {key: file.get_tensor(key) for key in [*file.keys()]}
-        except (SafetensorError, ValueError, OSError):
+        except (SafetensorError, OSError, *UNREADABLE):
             return {}, {}, "what its notebook returned cannot be read"
         if said.get("ended") == "True":
             fate = "no answer of this name was handed in"

@@ -36,6 +36,7 @@ def main() -> None:
             exercise.judge(answer)  # defined, and never checked
     record.ended = True
     record.write()
+    os._exit(0)  # a thread of the notebook's may be running still
 
 
 def end_with_the_parent() -> None:
@@ -60,9 +61,13 @@ def run(cells: list[str]) -> dict[str, Any]:
     from IPython.core.interactiveshell import InteractiveShell
     from traitlets.config import Config
 
+    class Shell(InteractiveShell):
+        def enable_gui(self, gui: Any = None) -> None:
+            """Nothing: `%matplotlib inline` wants it, and here nobody looks at figures."""
+
     config = Config()
     config.HistoryManager.enabled = False
-    shell = InteractiveShell.instance(config=config)
+    shell = Shell.instance(config=config)
     for cell in cells:
         shell.run_cell(cell, store_history=True)
     return dict(shell.user_ns)
