@@ -133,23 +133,34 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.importorskip("nbgrader", reason="not installed: make peers")
     root = tmp_path_factory.mktemp("graded") / "course"
     nbgrader.write_course(root)
-    run_nbgrader(root, "generate_assignment", NOTEBOOK)
+    run_nbgrader(root, ["generate_assignment", NOTEBOOK])
     handed_out = nbformat.read(root / "release" / NOTEBOOK / f"{NOTEBOOK}.ipynb", as_version=4)
     for student, change in SUBMISSIONS.items():
         folder = root / "submitted" / student / NOTEBOOK
         folder.mkdir(parents=True)
         nbformat.write(handed_in(handed_out, change), folder / f"{NOTEBOOK}.ipynb")
-    run_nbgrader(root, "autograde", NOTEBOOK, "--create")
-    run_nbgrader(root, "generate_feedback", NOTEBOOK)
-    run_nbgrader(root, "export")
+    autograde = ["autograde", NOTEBOOK, "--create"]
+    run_nbgrader(root, autograde, ["generate_feedback", NOTEBOOK], ["export"])
     return root
 
 
-def run_nbgrader(root: Path, *command: str) -> None:
+RUN = """
+import ast, os, sys
+from nbgrader.apps import NbGraderApp
+for command in ast.literal_eval(sys.argv[1]):
+    if not (child := os.fork()):
+        sys.exit(NbGraderApp.launch_instance(argv=command))
+    if os.waitpid(child, 0)[1]:
+        sys.exit(f"failed: {command}")
+"""
+
+
+def run_nbgrader(root: Path, *commands: list[str]) -> None:
+    """Commands of nbgrader, which takes seconds to be imported: once for all of them."""
     # nbgrader calls alembic by its name, as in an activated environment.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     ran = subprocess.run(
-        [sys.executable, "-m", "nbgrader", *command],
+        [sys.executable, "-c", RUN, repr(commands)],
         cwd=root,
         env=os.environ | {"HOME": str(root), "OMP_NUM_THREADS": "1", "PATH": path},
         capture_output=True,
