@@ -36,7 +36,7 @@ help-all: help
 	@echo 'make peers             Install what the attacks are compared with, and nbgrader.'
 	@echo 'make bench             Time attacks and training against floors and other libraries.'
 	@echo 'make browser-test      Try every widget and notebook in a real JupyterLab and Chromium.'
-	@echo 'make screenshots       Do the same, and write docs/images/widgets/.'
+	@echo 'make screenshots       Do the same, and take the pictures in docs/images/ anew.'
 	@echo 'make linkcheck         Look whether the links that lead out of the website still stand.'
 	@echo 'make wheelhouse        Collect what an installation with no network needs.'
 	@echo 'make wheelhouse-check  Install from that, with no index to ask.'
