@@ -121,6 +121,12 @@ def draw(page, places, pointer="mouse") -> None:
         for point in points[1:]:
             page.mouse.move(*point, steps=6)
         page.mouse.up()
+    elif pointer == "finger":
+        finger, (first, *others) = page.context.new_cdp_session(page), points
+        moves = [("touchStart", [first]), *(("touchMove", [each]) for each in others)]
+        for kind, touched in [*moves, ("touchEnd", [])]:
+            at = [{"x": x, "y": y} for x, y in touched]
+            finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": at})
     else:
         kinds = ["pointerdown", *["pointermove"] * (len(points) - 1), "pointerup"]
         page.evaluate(
@@ -242,12 +248,14 @@ def test_a_digit_is_drawn_with_keys_and_taken_back(visit) -> None:
     assert headline(page).startswith("You see a 7.")
 
 
-@pytest.mark.parametrize("pointer", ["mouse", "touch", "pen"])
+@pytest.mark.parametrize("pointer", ["mouse", "finger", "pen"])
 def test_a_digit_is_drawn_by_hand(visit, pointer) -> None:
-    """Catches a stroke that is lost, and a drawing that a link does not hold."""
-    page = visit()
+    """Catches a stroke that is lost or scrolls the page, and a drawing that no link holds."""
+    phone = {"has_touch": True, "is_mobile": True, "device_scale_factor": 2.75, "width": 393}
+    page = visit(**(phone if pointer == "finger" else {}))
     draw(page, SEVEN, pointer)
     assert headline(page).startswith("It read a 7.")
+    assert page.evaluate("scrollY") == 0
     page.wait_for_function("() => location.hash.includes('drawing=')")
     address, seen = page.evaluate("location.hash"), cells(page)
     other = visit(address)
@@ -507,7 +515,12 @@ def test_the_widgets_of_a_notebook_move_on_its_page(browser, site, notebook, kin
         slider.focus()
         page.keyboard.press("Home")
         expect(words).not_to_have_text(before)
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    for width in (700, 320):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), width
+    if "photo" in kinds:  # its three pictures stay side by side
+        shown = widgets.first.locator(".photo").all()
+        assert len({each.bounding_box()["y"] for each in shown}) == 1 < len(shown)
     assert not serious(page, ".advtutor-widget")
     assert not faults
     assert not [url for url in asked if not url.startswith((site.as_uri(), "data:"))]
