@@ -70,21 +70,10 @@ def plan_for(budget: float) -> SimpleNamespace:
     return SimpleNamespace(**{name: round(count) for name, count in counts.items()})
 
 
-def stages(case: Case, plan: SimpleNamespace) -> dict[str, int]:
-    """What is done one after the other, and how often it looks at a picture, at most; a gradient
-    takes as long as three looks."""
-    n, few = len(case.x), min(len(case.x), plan.curve) * len(sizes(case))
-    climb = n * (3 * plan.steps + 1)
-    return {
-        **dict.fromkeys(("clean", "sign noise", "uniform noise"), n),
-        **{"FGSM": 4 * n, "transfer": n + min(64, n) * plan.lessons},
-        **{CLIMBS[0]: climb, CLIMBS[1]: climb, CLIMBS[2]: 4 * plan.restarts * climb},
-        **{"blind queries": n * plan.queries, "curve": few * (70 + plan.queries // 4)},
-    }
-
-
-def attack_list(case: Case, plan: SimpleNamespace) -> dict[str, Attack]:
-    """The attacks by name; each takes `(model, x, y, eps)`."""
+def attack_list(case: Case, plan: SimpleNamespace) -> dict[str, tuple[Attack, int]]:
+    """The attacks by name, in their order; and how often each looks at a picture, at most, where a
+    gradient takes as long as three looks."""
+    n, climb = len(case.x), len(case.x) * (3 * plan.steps + 1)
     ball, linf = BALLS[case.norm], case.norm == "linf"
     share = 1.0 if linf else math.sqrt(case.x[0].numel())  # in the L2 ball all pixels share eps
     student = cache(partial(substitute_for, case, plan))  # it learns when it is first needed
@@ -98,40 +87,41 @@ def attack_list(case: Case, plan: SimpleNamespace) -> dict[str, Attack]:
             x_adv[left] = again(model, x[left], y[left], eps, loss=attacks.margin_loss)
         return x_adv
 
+    def coins(model: nn.Module, x: Tensor, y: Tensor, eps: float) -> Tensor:
+        return attacks.sign_noise(model, x, y, eps / share, clip=case.clip)
+
+    def through_substitute(model: nn.Module, x: Tensor, y: Tensor, eps: float) -> Tensor:
+        return pgd(student(), x, y, eps, steps=plan.steps, early_stop=False)
+
+    blind = partial(attacks.square if linf else l2_squares, queries=plan.queries, clip=case.clip)
     return {
-        "clean": lambda model, x, y, eps: x.clone(),
-        "sign noise": lambda model, x, y, eps: attacks.sign_noise(
-            model, x, y, eps / share, clip=case.clip
-        ),
-        "uniform noise": lambda model, x, y, eps: ball(x, eps, case.clip).random_point(None),
-        "FGSM": partial(pgd, steps=1, random_start=False, early_stop=False),
-        "transfer": lambda model, x, y, eps: pgd(
-            student(), x, y, eps, steps=plan.steps, early_stop=False
-        ),
-        "PGD, cross-entropy": partial(pgd, steps=plan.steps),
-        "PGD, margin": partial(pgd, steps=plan.steps, loss=attacks.margin_loss),
-        "PGD, harder": harder,
-        "blind queries": partial(
-            attacks.square if linf else l2_squares, queries=plan.queries, clip=case.clip
-        ),
+        "clean": (lambda model, x, y, eps: x.clone(), n),
+        "sign noise": (coins, n),
+        "uniform noise": (lambda model, x, y, eps: ball(x, eps, case.clip).random_point(None), n),
+        "FGSM": (partial(pgd, steps=1, random_start=False, early_stop=False), 4 * n),
+        "transfer": (through_substitute, n + min(64, n) * plan.lessons),
+        "PGD, cross-entropy": (partial(pgd, steps=plan.steps), climb),
+        "PGD, margin": (partial(pgd, steps=plan.steps, loss=attacks.margin_loss), climb),
+        "PGD, harder": (harder, 4 * plan.restarts * climb),
+        "blind queries": (blind, n * plan.queries),
     }
 
 
-def quick(every: dict[str, Attack], plan: SimpleNamespace) -> dict[str, Attack]:
+def quick(every: dict[str, tuple[Attack, int]], plan: SimpleNamespace) -> dict[str, Attack]:
     """The attacks of the curve, with fewer steps and queries."""
     return {
-        **{name: every[name] for name in ("sign noise", "FGSM", "transfer")},
-        **{name: partial(every[name], steps=10) for name in CLIMBS[:2]},
-        "blind queries": partial(every["blind queries"], queries=plan.queries // 4),
+        **{name: every[name][0] for name in ("sign noise", "FGSM", "transfer")},
+        **{name: partial(every[name][0], steps=10) for name in CLIMBS[:2]},
+        "blind queries": partial(every["blind queries"][0], queries=plan.queries // 4),
     }
 
 
-def seconds(case: Case, plan: SimpleNamespace) -> float:
-    """About how long the attacks will take: a short climb is timed, and what resists it is what
+def seconds(case: Case, looks: dict[str, int]) -> float:
+    """About how long so many looks will take: a short climb is timed, and what resists it is what
     the longer attacks will work on."""
     start, climb = time.perf_counter(), partial(attacks.pgd, norm=case.norm, clip=case.clip)
     wrong = run(case, partial(climb, steps=10), case.eps, case.x[:64], case.y[:64])[1]
-    left, looks = 1 - share_of(wrong), stages(case, plan)
+    left = 1 - share_of(wrong)
     each = (time.perf_counter() - start) / (31 * len(wrong))
     return each * sum(count * (left if name in CLIMBS else 1) for name, count in looks.items())
 

@@ -91,27 +91,28 @@ def audit(
 
 def _attack(case: Case, plan: SimpleNamespace, progress: bool) -> bool:
     """Attack stage by stage; False if Ctrl-C ended it after what is complete."""
-    case.made, left = case.x.clone(), torch.ones_like(case.y, dtype=torch.bool)
-    looks, done = measure.stages(case, plan), 0
+    case.made, left, done = case.x.clone(), torch.ones_like(case.y, dtype=torch.bool), 0
+    every, few = measure.attack_list(case, plan), (case.x[: plan.curve], case.y[: plan.curve])
+    looks, sizes = {name: count for name, (_, count) in every.items()}, measure.sizes(case)
+    looks["curve"] = len(few[0]) * len(sizes) * (70 + plan.queries // 4)
     if progress:
         with torch.random.fork_rng():
-            print(f"estimate: {measure.seconds(case, plan):.0f} s")
-    every, few = measure.attack_list(case, plan), (case.x[: plan.curve], case.y[: plan.curve])
+            print(f"estimate: {measure.seconds(case, looks):.0f} s")
     with tqdm(total=sum(looks.values()), disable=not progress, unit="picture") as bar:
         case.subject.tick = bar.update
         try:
-            for stage, count in looks.items():
+            for stage in looks:
                 bar.set_description(stage)
                 if stage == "curve":
                     quick = measure.quick(every, plan)
-                    for eps in measure.sizes(case):
+                    for eps in sizes:
                         broken = {n: measure.run(case, a, eps, *few)[1] for n, a in quick.items()}
                         case.curve[eps] = broken
                 else:
-                    made, wrong = measure.run(case, every[stage], case.eps, case.x, case.y)
+                    made, wrong = measure.run(case, every[stage][0], case.eps, case.x, case.y)
                     case.made[wrong & left], case.broken[stage] = made[wrong & left], wrong
                     left &= ~wrong
-                done += count
+                done += looks[stage]
                 bar.update(done - bar.n)
         except KeyboardInterrupt:
             return False
