@@ -114,7 +114,7 @@ def _masking(case: Case) -> Iterator[tuple[bool, float, str]]:
             if worth <= 0 and not random:
                 text = f"{share:.0%} are broken by {name}, {share_of(usual):.0%} by PGD"
                 worth = _ahead(table[name], usual)
-            yield eps == case.eps, worth, f"at eps = {eps:.3g} {text}"
+            yield eps == case.eps, worth, f"at eps = {eps:.3g}: {text}"
     # FGSM below transfer, and below itself with a smaller eps: it was trained against. Either alone
     # is no fault: one long step is weak at a curved network, and may run past what it looks for.
     steps = {eps: t for eps, t in case.curve.items() if {"FGSM", "transfer"} <= t.keys()}
