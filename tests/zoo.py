@@ -146,6 +146,13 @@ def sound() -> dict[str, Animal]:
     def log_softmax() -> nn.Module:
         return Wrapped(base("digits", "usual"), lambda m, x: m(x).log_softmax(1))
 
+    for kind in ("digits", "colour"):
+        usual = functools.partial(base, kind, "usual")
+        ones = Animal(frozenset(), usual, kind, lambda x, y: (x[y == 1], y[y == 1]))
+        straight = functools.partial(lambda u: Wrapped(u(), lambda m, x: m(_straight(x))), usual)
+        animals |= {f"{kind}-one-class": ones}
+        animals |= {f"{kind}-straight-through": Animal(frozenset(), straight, kind)}
+
     animals["digits-log-softmax"] = Animal(frozenset(), log_softmax, "digits")
     return animals
 
@@ -163,6 +170,40 @@ def _other_gradient(model: nn.Module, x: Tensor) -> Tensor:
     logits, pixels = model(x), x.flatten(1)
     directions = torch.randn(pixels.shape[1], logits.shape[1], generator=_generator())
     return logits.detach() + pixels @ directions - (pixels @ directions).detach()
+
+
+def _straight(x: Tensor) -> Tensor:
+    return x + ((8 * x).round() / 8 - x).detach()
+
+
+class _Borrowed(torch.autograd.Function):
+    """The answers of one network with the gradient of another."""
+
+    @staticmethod
+    def forward(context, x, model, other):
+        context.save_for_backward(x)
+        context.other = other
+        return model(x)
+
+    @staticmethod
+    def backward(context, gradient):
+        with torch.enable_grad():
+            x = context.saved_tensors[0].detach().requires_grad_()
+            return torch.autograd.grad(context.other(x), x, gradient)[0], None, None
+
+
+def _borrowed(model: nn.Module, x: Tensor) -> Tensor:
+    return _Borrowed.apply(x, model, _dense() if x.shape[1] == 1 else _conv())
+
+
+def _blocks(model: nn.Module, x: Tensor) -> Tensor:
+    """Rounds the cosines of blocks of 4 x 4 pixels, as JPEG does with 8 x 8."""
+    place = torch.arange(4.0)
+    waves = (math.pi * (2 * place + 1) * place[:, None] / 8).cos()
+    waves = F.normalize(waves, dim=1)
+    parts = x.unflatten(3, (-1, 4)).unflatten(2, (-1, 4)).transpose(3, 4)
+    rounded = waves.T @ ((waves @ parts @ waves.T / 0.15).round() * 0.15) @ waves
+    return model(rounded.transpose(3, 4).flatten(4, 5).flatten(2, 3).clamp(0, 1))
 
 
 def _resized(model: nn.Module, x: Tensor) -> Tensor:
@@ -206,6 +247,7 @@ FORWARD: dict[str, tuple[set[str], Callable[[nn.Module, Tensor], Tensor]]] = {
     "log-softmax x 100": ({"vanishing-gradients"}, lambda m, x: 100 * m(x).log_softmax(1)),
     "squashed": ({"vanishing-gradients"}, lambda m, x: (100 * m(x)).tanh() + m(x).detach()),
     "quantised pixels": ({"no-gradient"}, lambda m, x: m((8 * x).round() / 8)),
+    "rounded blocks": ({"no-gradient"}, _blocks),
     "thermometer": ({"no-gradient"}, _thermometer),
     "rounded logits": ({"no-gradient"}, lambda m, x: (4 * m(x)).round() / 4),
     "one-hot": ({"no-gradient"}, lambda m, x: F.one_hot(m(x).argmax(1), m(x).shape[1]).float()),
@@ -215,6 +257,7 @@ FORWARD: dict[str, tuple[set[str], Callable[[nn.Module, Tensor], Tensor]]] = {
     "reversed gradient": ({"masked-gradients"}, lambda m, x: m(_reversed(x))),
     "scrambled gradient": ({"masked-gradients"}, lambda m, x: m(_scrambled(x))),
     "another's gradient": ({"masked-gradients"}, _other_gradient),
+    "borrowed gradient": ({"masked-gradients"}, _borrowed),
     "ripples": ({"masked-gradients"}, _rippled),
     "shattered": ({"masked-gradients"}, _shattered),
     "ranks": ({"no-gradient"}, lambda m, x: m(x).argsort(1).argsort(1).float()),
@@ -267,6 +310,11 @@ def _shuffled(y: Tensor) -> Tensor:
     return y[torch.randperm(len(y), generator=_generator())]
 
 
+def _some_wrong(y: Tensor) -> Tensor:
+    odd = torch.rand(len(y), generator=_generator()) < 1 / 4
+    return torch.where(odd, (y + 1 + torch.arange(len(y)) % int(y.max())) % (int(y.max()) + 1), y)
+
+
 DATA: dict[str, tuple[str, Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]]] = {
     "bytes": ("range", lambda x, y: (255 * x, y)),
     "-1 to 1": ("range", lambda x, y: (2 * x - 1, y)),
@@ -281,6 +329,7 @@ DATA: dict[str, tuple[str, Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]]] =
     "backwards": ("labels", lambda x, y: (x, int(y.max()) - y)),
     "other classes": ("labels", lambda x, y: (x, y % 2)),
     "hundreds": ("labels", lambda x, y: (x, 100 * y)),
+    "one in four wrong": ("labels", lambda x, y: (x, _some_wrong(y))),
     "NaN pixel": ("nan", lambda x, y: (_nan_pixel(x), y)),
 }
 

@@ -229,11 +229,14 @@ def _labels(case: Case) -> None:
     read, n, classes = logits.argmax(dim=1), len(y), logits.shape[1]
     right = read == y
     accuracy = float(right.float().mean())
-    guessed = sum(float((read == k).float().mean() * (y == k).float().mean()) for k in y.unique())
+    kinds = y.unique()
+    guessed = sum(float((read == k).float().mean() * (y == k).float().mean()) for k in kinds)
+    if len(kinds) == 1:
+        guessed = 1 / classes  # where all pictures are of one class, the same answer is no guess
     kappa = (accuracy - guessed) / max(1e-9, 1 - guessed)  # Cohen's: 0 for guessing
     by_luck = 3 * (guessed / (n * max(1e-9, 1 - guessed))) ** 0.5  # how far guessing gets
     even, confidence = 1 / classes, float(logits.softmax(dim=1).amax(dim=1).mean())
-    fault, first, last, renamed = "", int(y.min()), int(y.max()), 0
+    fault, first, last, renamed, sure = "", int(y.min()), int(y.max()), 0, 0
     exchanged: list[int] = []
     if first < 0 or last >= classes:
         fault = "classes"
@@ -246,12 +249,18 @@ def _labels(case: Case) -> None:
             fault = "exchanged"
         elif kappa < by_luck and not one_class and not _related(case.x, logits, y):
             fault = "shuffled"
-        elif kappa >= 0.3 and accuracy <= 0.9 and _as_sure(logits, right):
-            fault = "sure"
+        elif kappa >= 0.3 and accuracy <= 0.9:
+            # A fault of the network's is rarely surer than half of what it reads rightly: 0 to 14 %
+            # of its mistakes; one in a label is so in half of the cases.
+            best = logits.topk(2, dim=1).values
+            lead = best[:, 0] - best[:, 1]
+            sure = int((lead[~right] > lead[right].median()).sum())
+            least = (0.22 if kappa > 0.5 else 0.36) * int((~right).sum())
+            fault = "sure" if sure >= max(5, least) else ""
     values = {"right": int(right.sum()), "n": n, "first": first, "last": last, "top": classes - 1}
     if fault:
         names = ", ".join(map(str, exchanged))
-        case.add(f"labels.{fault}", **values, renamed=renamed, names=names)
+        case.add(f"labels.{fault}", **values, renamed=renamed, names=names, sure=sure)
         case.y = read
     elif kappa < by_luck:
         most = guessed * n + 3 * (guessed * (1 - guessed) * n) ** 0.5
@@ -284,11 +293,3 @@ def _related(x: Tensor, logits: Tensor, y: Tensor) -> bool:
         if float((y[near] == y).float().mean()) > chance + 3 * math.sqrt(chance / n):
             return True
     return False
-
-
-def _as_sure(logits: Tensor, right: Tensor) -> bool:
-    """Whether the network's lead is as large on its mistakes, of which there are ten or more."""
-    best = logits.topk(2, dim=1).values
-    lead = best[:, 0] - best[:, 1]
-    above = float((lead[~right][:, None] > lead[right]).float().mean()) if (~right).sum() > 9 else 0
-    return above > 0.36  # a half where the labels are at fault, 0.1 to 0.25 where the network is
