@@ -112,7 +112,8 @@ class AuditReport:
         labels = {name: figure["labels"] for name, figure in WORDS["figures"].items()}
         if self.curve:
             title = f"error of {self.curve_n} pictures"
-            yield "curve", plots.curves(self.curve_eps, self.curve, title=title, **labels["curve"])
+            lines = {name: self.curve[name] for name in WORDS["attacks"] if name in self.curve}
+            yield "curve", plots.curves(self.curve_eps, lines, title=title, **labels["curve"])
         if self.examples and self.examples[0][0].dim() == 3:
             before, after, classes, read = zip(*self.examples, strict=True)
             pictures = torch.stack([*before, *after]).float()
