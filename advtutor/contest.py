@@ -80,7 +80,10 @@ def new(folder: Path, eps: float = 0.1, seed: int | None = None) -> None:
     history = training.fit(hidden, x, y, objective=training.clean, epochs=2, lr=3e-3, seed=seed)
     if history.interrupted:
         raise ContestError("interrupted before the hidden network was trained; nothing is written")
-    x, y = _read_by_both(digits.test, opened, hidden)
+    (x, y), read = digits.test, [predict(each, digits.test.x).classes for each in (opened, hidden)]
+    right = (read[0] == y) & (read[1] == y)
+    rows = torch.cat([(right & (y == k)).nonzero()[:EACH, 0] for k in range(10)])
+    x, y = x[rows], y[rows]
     example = folder / HANDOUT / "example"
     for place, mode in ((example, 0o777), (folder / TEAMS, 0o777), (folder / HIDDEN, 0o700)):
         place.mkdir(mode, parents=True)
@@ -93,13 +96,6 @@ def new(folder: Path, eps: float = 0.1, seed: int | None = None) -> None:
     for place in (folder / HANDOUT / "open.safetensors", example / DEFENCE):
         place.write_bytes(save(opened.state_dict()))
     np.savez(example / ATTACK, x=attacks.fgsm(opened, x, y, eps).numpy())
-
-
-def _read_by_both(test: data.Split, *networks: nn.Module) -> tuple[Tensor, Tensor]:
-    """The first digits of each class that all `networks` read rightly."""
-    right = torch.stack([predict(each, test.x).classes == test.y for each in networks]).all(dim=0)
-    rows = torch.cat([(right & (test.y == k)).nonzero()[:EACH, 0] for k in range(10)])
-    return test.x[rows], test.y[rows]
 
 
 @dataclass(frozen=True)

@@ -329,7 +329,6 @@ DATA: dict[str, tuple[str, Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]]] =
     "backwards": ("labels", lambda x, y: (x, int(y.max()) - y)),
     "other classes": ("labels", lambda x, y: (x, y % 2)),
     "hundreds": ("labels", lambda x, y: (x, 100 * y)),
-    "one in four wrong": ("labels", lambda x, y: (x, _some_wrong(y))),
     "NaN pixel": ("nan", lambda x, y: (_nan_pixel(x), y)),
 }
 
@@ -341,7 +340,13 @@ def faulty() -> dict[str, Animal]:
         functools.partial(_swapped, a=4, b=9),
     )
     swapped = Animal(frozenset({"labels"}), linear, "digits", fours_as_nines)
-    animals = {"digits, linear, 4 and 9 swapped": swapped}
+    some = Animal(
+        frozenset({"labels"}),
+        functools.partial(base, "digits", "usual"),
+        "digits",
+        lambda x, y: (x, _some_wrong(y)),
+    )
+    animals = {"digits, linear, 4 and 9 swapped": swapped, "digits, one in four wrong": some}
     for kind in ("digits", "colour"):
         usual = functools.partial(base, kind, "usual")
         for name, (faults, forward) in FORWARD.items():

@@ -78,10 +78,10 @@ def judge(case: Case, zero: dict[str, float]) -> None:
         seen = sorted((each for each in _masking(case) if each[1] > 0), reverse=True)
         if seen:
             case.add("masked-gradients", where="; ".join(text for *_, text in seen[:3]))
-        elif case.comparable and case.subject.draws == 1 and "PGD, harder" in case.broken:
-            n, usual = len(case.x), case.broken[CLIMBS[0]]
+        elif "eps-units" not in case.found and case.subject.draws == 1 and CLIMBS[2] in case.broken:
+            n, usual, harder = len(case.x), case.broken[CLIMBS[0]], case.broken[CLIMBS[2]]
             first = Measured(CLIMBS[0], n, int(usual.sum()))
-            hard = Measured("PGD, harder", n, int((usual | case.broken["PGD, harder"]).sum()))
+            hard = Measured(CLIMBS[2], n, int((usual | harder).sum()))
             if at_least(hard.wrong - first.wrong, n) > 0.05:
                 case.add("weak-attack", first=first, hard=hard)
 
@@ -98,8 +98,8 @@ def _masking(case: Case) -> Iterator[tuple[bool, float, str]]:
     """Where a weaker attack may do what a stronger one does not: whether at the eps at hand, how
     clearly (above 0 it does), and in words."""
     random = case.subject.draws > 1  # then chance breaks some pictures that a climb does not
-    tables = case.curve | ({case.eps: case.broken} if case.comparable else {})  # every picture
-    for eps, table in sorted(tables.items()):
+    every = {} if "eps-units" in case.found else {case.eps: case.broken}  # not only the curve's
+    for eps, table in sorted((case.curve | every).items()):
         climbed = [table[name] for name in CLIMBS if name in table]
         if not climbed:
             continue

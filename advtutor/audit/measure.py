@@ -143,7 +143,7 @@ def run(case: Case, attack: Attack, eps: float, x: Tensor, y: Tensor) -> tuple[T
 def sizes(case: Case) -> list[float]:
     """The eps of the curve: doubling from a quarter of eps up to where everything is reachable."""
     top = case.span * (1 if case.norm == "linf" else math.sqrt(case.x[0].numel()) / 2)
-    first = case.eps / 4 if case.comparable else top / 128
+    first = top / 128 if "eps-units" in case.found else case.eps / 4
     return [first * 2**i for i in range(math.ceil(math.log2(top / first)))] + [top]
 
 
