@@ -16,8 +16,8 @@ interval of the mean (Student's t with n - 1 degrees of freedom).
 - The **number** is met if the whole interval is near the paper's number: within a factor of 1.5 in
   the odds, p / (1 - p), or within a tenth of a point. Few runs, or scattered ones, have a wide
   interval, and meet it less easily. Where the paper does not say to which of its two sizes of
-  network a number belongs, and both were trained here, it is met if both meet it; the row shows
-  the smaller, 240 units, and the remark the larger.
+  network a number belongs, and it was measured on both, both must meet it; the row shows the
+  smaller, 240 units, and the remark the larger.
 
 | verdict | when |
 | --- | --- |
