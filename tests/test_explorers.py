@@ -117,18 +117,18 @@ def test_the_path_stays_inside_the_walls(network, digits):
 def test_a_plane_holds_what_the_network_reads(network, digits):
     """Catches rows taken for columns, and a centre that is not the digit."""
     x = digits[0][:1]
-    plane = direction.plane(network, x, digits[1][:1], grid=5)
+    u, v, t, classes = direction.plane(network, x, digits[1][:1], grid=5)
     for row, column in [(2, 2), (0, 4), (4, 1)]:
-        point = x + plane.t[column] * plane.u + plane.t[row] * plane.v
-        assert plane.classes[row, column] == network(point).argmax()
-    assert torch.equal(plane.t[2], torch.tensor(0.0)) and plane.v.abs().eq(1).all()
+        point = x + t[column] * u + t[row] * v
+        assert classes[row, column] == network(point).argmax()
+    assert torch.equal(t[2], torch.tensor(0.0)) and v.abs().eq(1).all()
 
 
 def test_the_page_reads_the_same_plane(tmp_path, network, digits):
     """Catches rows taken for columns in the page, and a plane that lies upside down."""
     x, y = (part[3:4] for part in digits)
     fine = base.exact(network)
-    wanted = direction.plane(fine, x.double(), y).classes
+    *_, wanted = direction.plane(fine, x.double(), y)
     explorer = widgets.direction_explorer(network, x, y)
     found = run(
         tmp_path,

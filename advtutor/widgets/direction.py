@@ -1,7 +1,6 @@
 """The direction explorer: which class is read where, in a plane around a digit."""
 
 from functools import partial
-from typing import NamedTuple
 
 import torch
 from matplotlib import colormaps
@@ -26,24 +25,17 @@ def direction_explorer(model: nn.Module, x: Tensor, y: Tensor) -> Explorer:
     return Explorer("direction", draw, {"": model}, **handed_over(x, y), start={"digit": 0})
 
 
-class Plane(NamedTuple):
-    """The plane through a digit along two sign vectors `u` and `v`: what is read where.
+def plane(
+    model: nn.Module, x: Tensor, y: Tensor, grid: int = GRID
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The plane around `x` along `u`, the gradient's sign, and `v`, a random sign: `u, v, t, read`.
 
-    classes `[G, G]`: the class at `x + t[j] * u + t[i] * v`, unclipped.
+    `read` `[grid, grid]` is the class at `x + t[j] * u + t[i] * v`, unclipped.
     """
-
-    u: Tensor
-    v: Tensor
-    t: Tensor
-    classes: Tensor
-
-
-def plane(model: nn.Module, x: Tensor, y: Tensor, grid: int = GRID) -> Plane:
-    """The plane spanned by the sign of the gradient (`u`) and a random sign (`v`), around `x`."""
     u = (attacks.fgsm(model, x, y, 1.0, clip=None) - x).sign()
     v, t = chance(x).sign(), torch.linspace(-REACH, REACH, grid, dtype=x.dtype)
     points = x + t.reshape(1, -1, 1, 1, 1) * u + t.reshape(-1, 1, 1, 1, 1) * v
-    return Plane(u, v, t, predict(model, points.flatten(0, 1)).classes.view(grid, grid))
+    return u, v, t, predict(model, points.flatten(0, 1)).classes.view(grid, grid)
 
 
 def picture(model: nn.Module, x: Tensor, y: Tensor, along: float, across: float) -> Figure:
