@@ -365,6 +365,16 @@ def test_in_the_systems_own_colours_and_on_paper_the_bars_stay(visit) -> None:
         assert part.evaluate("e => getComputedStyle(e).printColorAdjust") == "exact"
 
 
+def test_the_dark_page_is_printed_in_dark_letters(visit) -> None:
+    """Catches pale letters on white paper."""
+    page = visit(color_scheme="dark")
+    page.evaluate("""addEventListener('beforeprint', () => {
+        window.printed = getComputedStyle(document.getElementById('attack-headline')).color; })""")
+    page.pdf()
+    assert sum(map(int, re.findall(r"\d+", page.evaluate("window.printed"))[:3])) < 384
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+
+
 def test_without_scripts_there_is_a_picture(browser, site) -> None:
     """Catches a page that says for ever that it begins."""
     context = browser.new_context(java_script_enabled=False)
