@@ -304,7 +304,10 @@ def test_the_fraud_is_seen_through_and_the_others_are_not_accused(digits) -> Non
     fraud = reports["birch"]
     assert fraud["PGD, harder"].error < 0.1 < 0.3 < fraud["transfer"].error
     evidence = fraud.findings[0].evidence
-    assert "transfer" in evidence or "blind queries" in evidence
+    assert "transfer" in evidence and evidence.startswith("at eps = 0.15: ")  # the eps at hand
+    marked = re.findall(r'<tr class="ahead"><td>([^<]+)', fraud.to_html())
+    assert "transfer" in marked and set(marked) <= {"transfer", "blind queries"}
+    assert 'class="ahead"' not in reports["cedar"].to_html()
     with pytest.raises(ValueError, match="ash, birch, cedar"):
         supplied("oak")
 
