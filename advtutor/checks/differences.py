@@ -20,6 +20,9 @@ def same(one: Any, other: Any) -> bool:
 
     NaN is the same as NaN, as where a share of nothing is due.
     """
+    for kind in (dict, tuple | list, Tensor, float | int):
+        if isinstance(one, kind) != isinstance(other, kind):
+            return False
     if isinstance(one, dict):
         return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
     if isinstance(one, tuple | list):

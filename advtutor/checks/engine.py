@@ -176,6 +176,7 @@ class Exercise:
     trains: bool = False
     patience: float = 1.0
     _hints_given: int = 0
+    _kept: dict[Any, Any] = field(default_factory=dict)  # what mistakes give, by edits and case
 
     @property
     def name(self) -> str:
@@ -559,8 +560,7 @@ class Exercise:
         pairs = itertools.combinations(fitting, 2)
         for together in itertools.chain(((one,) for one in fitting), pairs):
             for ways in itertools.product(*map(self.ways, together)):
-                made = self.edited(*ways)
-                if made is not None and self._gives(made, runs):
+                if all(same(self._seen_after(ways, run.case), run.seen) for run in runs):
                     return together[0]
         return None
 
@@ -634,12 +634,15 @@ class Exercise:
     def _seen(self, function: Function, case: Case) -> Any:
         return self.seen(self._run(function, case))
 
-    def _gives(self, wrong: Function, runs: list[Run]) -> bool:
-        """Whether `wrong` gives what was seen, on every case."""
-        try:
-            return all(same(self._seen(wrong, run.case), run.seen) for run in runs)
-        except Exception:  # two mistakes at once may be no function any more
-            return False
+    def _seen_after(self, ways: Sequence[Edits], case: Case) -> Any:
+        """What the answer with these edits gives; kept, since each wrong answer asks again."""
+        key = (*map(id, ways), id(case))
+        if key not in self._kept:
+            self._kept[key] = None
+            with contextlib.suppress(Exception):  # two mistakes at once may be no function any more
+                if made := self.edited(*ways):
+                    self._kept[key] = self._seen(made, case)
+        return self._kept[key]
 
     def _leaves_things_alone(self, runs: list[Run], wanted: list[Run]) -> None:
         changed: dict[str, str] = {}
