@@ -748,6 +748,27 @@ def test_ctrl_c_keeps_what_has_finished_and_leaves_no_process(tmp_path: Path, mo
     assert "3 runs, 1 more are in" in " ".join(again.output.split())
 
 
+def test_a_killed_command_leaves_no_process(tmp_path: Path) -> None:
+    """Catches workers that train on for nobody."""
+    arguments = ["reproduce", "--only", "growth", "--seeds", "4", "--out", str(tmp_path)]
+    process = subprocess.Popen(
+        [sys.executable, "-c", COMMAND, *arguments, "--jobs", "2"],
+        env=os.environ | {"PYTHONPATH": WITH_TESTS},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 100
+    while not [*tmp_path.glob("begun-1")] and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.kill()
+    process.wait()
+    with pytest.raises(ProcessLookupError):
+        for _ in range(50):
+            os.killpg(process.pid, 0)
+            time.sleep(0.2)
+
+
 # ---------------------------------------------------------------------------------------------
 # Bad input.
 

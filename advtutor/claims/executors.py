@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from multiprocessing.managers import SyncManager
 from typing import Any, NamedTuple
 
 from advtutor._threads import share_cores
@@ -41,12 +42,27 @@ class Inline(Executor):
         return future
 
 
+def _belong_to_the_first() -> None:
+    """Leave Ctrl-C to the process that started this one, and end where that has been killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def follow() -> None:
+        first = multiprocessing.parent_process()
+        if first is not None:
+            first.join()
+            os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
 @contextlib.contextmanager
 def processes(jobs: int, listener: Tell) -> Iterator[Place]:
     """In `jobs` processes with one torch thread each, which end with this one."""
     context = multiprocessing.get_context("spawn")
     share_cores(os.environ)
-    with context.Manager() as manager:
+    manager = SyncManager(ctx=context)
+    manager.start(_belong_to_the_first)
+    with manager:
         spared = manager._process.pid  # type: ignore[attr-defined]  # needed to say goodbye
         messages = manager.Queue()
 
@@ -57,11 +73,9 @@ def processes(jobs: int, listener: Tell) -> Iterator[Place]:
 
         ear = threading.Thread(target=listen, daemon=True)
         ear.start()
-        # Ctrl-C reaches every process of the terminal; the first one ends the others.
-        leave_it = signal.SIGINT, signal.SIG_IGN
         try:
             yield Place(
-                lambda: ProcessPoolExecutor(jobs, context, signal.signal, leave_it),
+                lambda: ProcessPoolExecutor(jobs, context, _belong_to_the_first),
                 messages.put,
                 threads=1,
             )
