@@ -518,6 +518,8 @@ def test_ctrl_c_ends_the_command_with_a_report(outside: Path) -> None:
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # A shell that runs the tests in the background has SIGINT ignored, and its children too.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     seen = ""
     while "blind queries" not in seen and process.poll() is None:
