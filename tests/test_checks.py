@@ -27,7 +27,7 @@ import torch.nn.functional as F
 from numpy.random import randint as numpys_randint
 
 from advtutor import attacks, certify, checks, models
-from advtutor.checks import defences, engine, sandbox
+from advtutor.checks import defences, differences, engine, sandbox, variations
 from advtutor.checks.breaks import Break, Outcome
 from advtutor.checks.engine import Verdict
 from advtutor.checks.said import SAID
@@ -286,6 +286,54 @@ def test_a_change_of_an_argument_is_told_only_where_it_explains_every_input() ->
     assert as_if(due, inputs, [12.0, 30.0]) == "2 * a in the place of a"
     assert as_if(due, inputs, [9.0, 9.0]) == "b in the place of a"
     assert as_if(due, inputs, [12.0, 31.0]) is None
+
+
+ROWS = [
+    *((variations.NUMBERS, words, 0.3) for words in variations.NUMBERS),
+    *((variations.WHOLE_NUMBERS, words, 7) for words in variations.WHOLE_NUMBERS),
+    *((variations.TENSORS, words, torch.linspace(-1.5, 2, 6)) for words in variations.TENSORS),
+    *((variations.MODELS, words, torch.nn.Linear(3, 2)) for words in variations.MODELS),
+    *((differences.STEPS, words, torch.linspace(0.1, 2, 6)) for words in differences.STEPS),
+]
+
+
+@pytest.mark.parametrize(("table", "words", "value"), ROWS)
+def test_the_words_of_a_change_are_code_that_makes_it(
+    table: dict[str, Any], words: str, value: Any
+) -> None:
+    """Catches a diagnosis that says something else than what was tried."""
+    code = words.removesuffix(" for all").replace("{0}", "v")
+    if table is differences.STEPS:
+        code = f"v.{words}" if words != "softplus()" else "F.softplus(v)"
+    x = torch.linspace(-1, 1, 12).reshape(4, 3)
+    said, made = eval(code, {"v": value, "x": x, "F": F}), table[words](value)
+    made = torch.as_tensor(made(x) if isinstance(value, torch.nn.Module) else made)
+    assert torch.equal(torch.as_tensor(said).to(made).expand_as(made), made)
+
+
+@pytest.mark.parametrize(
+    ("ours", "words"),
+    [
+        (0 * F.softplus(torch.linspace(-1, 1, 5)), "every value is 0"),
+        (-F.softplus(torch.linspace(-1, 1, 5)), "every value has the wrong sign"),
+        (3 * F.softplus(torch.linspace(-1, 1, 5)), "every value is 3 times what it should be"),
+        (F.softplus(torch.linspace(-1, 1, 5)) + 2, "every value is too large by 2"),
+        (F.softplus(torch.linspace(-1, 1, 5)) - 2, "every value is too small by 2"),
+        (
+            F.softplus(torch.linspace(-1, 1, 5)) + torch.linspace(-1, 1, 5),
+            "the result is too large by b: leave it out",
+        ),
+        (
+            F.softplus(torch.linspace(-1, 1, 5)) - torch.linspace(-1, 1, 5),
+            "the result is too small by b: add it",
+        ),
+        (F.softplus(torch.linspace(-1, 1, 5)) ** 3, None),
+    ],
+)
+def test_what_all_results_have_in_common_is_said(ours: torch.Tensor, words: str | None) -> None:
+    """Catches a factor, a shift or an argument too many that is told as numbers, or made up."""
+    b = torch.linspace(-1, 1, 5)
+    assert differences.simple_rule([(ours, F.softplus(b), {"b": b})]) == words
 
 
 # --- the inputs are fit to decide ---
