@@ -98,8 +98,7 @@ class AuditReport:
 
     def _page(self, name: str, **more: object) -> str:
         """`assets/NAME` with the report in its places; its rows go by how much an attack knows."""
-        known = {each.name: each for each in self.measured}
-        rows = [(known[name], knows) for name, knows in WORDS["attacks"].items() if name in known]
+        rows = [(each, WORDS["attacks"][each.name]) for each in self.measured]
         settings = [*self.settings.items(), *(("mended to go on", note) for note in self.notes)]
         if self.interrupted:
             settings.append(("interrupted", "what had been measured is kept"))
@@ -112,8 +111,7 @@ class AuditReport:
         labels = {name: figure["labels"] for name, figure in WORDS["figures"].items()}
         if self.curve:
             title = f"error of {self.curve_n} pictures"
-            lines = {name: self.curve[name] for name in WORDS["attacks"] if name in self.curve}
-            yield "curve", plots.curves(self.curve_eps, lines, title=title, **labels["curve"])
+            yield "curve", plots.curves(self.curve_eps, self.curve, title=title, **labels["curve"])
         if self.examples and self.examples[0][0].dim() == 3:
             before, after, classes, read = zip(*self.examples, strict=True)
             pictures = torch.stack([*before, *after]).float()

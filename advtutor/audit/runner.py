@@ -123,15 +123,14 @@ def _fill(report: AuditReport, case: Case) -> None:
     """Turn what was broken into the report's numbers, curves and pictures."""
     broken, clean = case.broken, case.broken["clean"]
     worst = torch.stack([*broken.values()]).any(dim=0)
-    report.measured = tuple(
-        Measured(name, len(worst), int(wrong.sum()))
-        for name, wrong in (*broken.items(), ("worst case", worst))
-    )
+    known = {**broken, "worst case": worst}
+    names = [name for name in WORDS["attacks"] if name in known]  # by what they know
+    report.measured = tuple(Measured(name, len(worst), int(known[name].sum())) for name in names)
     report.curve_eps = list(case.curve)
-    for table in case.curve.values():
-        for name, wrong in table.items():
-            report.curve_n = len(wrong)
-            report.curve.setdefault(name, []).append(measure.share_of(wrong))
+    tables = list(case.curve.values())
+    report.curve_n = len(next(iter(tables[0].values()))) if tables else 0
+    shares = {name: [measure.share_of(t[name]) for t in tables if name in t] for name in names}
+    report.curve = {name: found for name, found in shares.items() if found}
     climbs = [wrong for name, wrong in broken.items() if name.startswith(("FGSM", "PGD"))]
     fresh, climbed = worst & ~clean, torch.stack([clean, *climbs]).any(dim=0)
     # First what no climb found, so that the page shows it.
