@@ -177,9 +177,11 @@ def how_weak(outcome: Outcome) -> str:
     broken, due, noise = (
         round(count * share) for share in (outcome.share, outcome.level, outcome.noise)
     )
+    furthest = outcome.moved.max().item()
     return (
         f"at eps = {outcome.eps:g} it breaks {broken} of {count} digits. Noise of the same size "
         f"breaks {noise}; a real break reaches {due} or more"
+        + (f". No pixel moves by more than {furthest:.2g}" if furthest < 0.9 * outcome.eps else "")
     )
 
 
@@ -206,6 +208,7 @@ def symptoms(*, transfer: bool, **own: Symptom) -> dict[str, Symptom]:
         "defence-changed": lambda o: o.defence_changed,
         "labels-changed": lambda o: o.run.changed.get("in-place") == "y",
         "other-digits": lambda o: o.outside and o.real_digits,
+        "step-alone": lambda o: o.outside and 0 < o.run.result.abs().max() <= o.eps + TOLERANCE,
         "fixed-eps": lambda o: o.outside and o.same_reach,
         "outside-ball": lambda o: o.outside,
         "out-of-range": lambda o: o.out_of_range,

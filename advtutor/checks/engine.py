@@ -55,7 +55,8 @@ Edits = dict[str, str]
 # What torch says, and what it means for somebody who meets it for the first time.
 MEANINGS = {
     "must match the size of tensor": "these shapes do not go together: v[:, None] makes a column "
-    "of a vector v, and a column with a row gives a matrix",
+    "of a vector v, and a column with a row gives a matrix; to go with [N, C, H, W], one number "
+    "for each example has to be v[:, None, None, None]",
     "inconsistent tensor size": "@ of two vectors adds up; v[:, None] makes a column of a vector "
     "v, and a column times a row gives a matrix",
     "One of the differentiated Tensors": "the gradient's input is not the tensor the model saw",

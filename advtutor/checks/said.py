@@ -53,8 +53,8 @@ SAID = {
     "x that may be at most eps",
     "from-x": "each step ends at step_size from x: it starts where the one before it ended, at "
     "x_adv, and the ball is eps wide",
-    "around-one-end": "the radius is added around one end of the box: it belongs around the middle",
-    "centre-not-halved": "the middle is lower + upper, twice as far out as it is: halve it",
+    "around-one-end": "the half-width is added around one end of the box, not around its centre",
+    "centre-not-halved": "the centre is lower + upper, twice as far out as it is: halve it",
     "relu": "relu cuts off what softplus rounds: the logistic loss is softplus(z) = log(1 + e^z)",
     "sigmoid": "this is a probability: the loss is its logarithm, softplus(z) = log(1 + exp(z))",
     "no-softplus": "this is what softplus is taken of: the loss is softplus of it",

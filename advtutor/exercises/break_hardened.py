@@ -2,7 +2,8 @@
 
 import torch
 
-from advtutor.checks.breaks import Break, climbs_cross_entropy, symptoms, target
+from advtutor import attacks
+from advtutor.checks.breaks import Break, Outcome, climbs_cross_entropy, symptoms, target
 from advtutor.checks.defences import hardened
 from advtutor.exercises.margin_loss import margin_loss
 
@@ -15,6 +16,13 @@ def break_hardened(model, x, y, eps):
         x_adv = x_adv + eps / 8 * gradient.sign()
         x_adv = torch.clamp(x_adv, x - eps, x + eps).clamp(0, 1)
     return x_adv.detach()
+
+
+def ends_at_one_step(outcome: Outcome) -> bool:
+    """Whether most pixels end where a single step along the margin's gradient at x takes them."""
+    one_step = attacks.fgsm(*outcome.fresh, loss=margin_loss)
+    moved = one_step != outcome.fresh[1]
+    return torch.isclose(outcome.run.result, one_step)[moved].double().mean().item() > 0.85
 
 
 EXERCISE = Break(
@@ -30,6 +38,7 @@ EXERCISE = Break(
         transfer=False,
         cross_entropy=lambda outcome: outcome.weak,
         one_step=lambda outcome: outcome.weak and outcome.asked <= 2,
+        gradient_at_x=lambda outcome: outcome.weak and ends_at_one_step(outcome),
     ),
     when={"cross-entropy": climbs_cross_entropy},
     says={
@@ -39,6 +48,8 @@ EXERCISE = Break(
         "has no gradient here; climb the margin",
         "one-step": "it takes a single step, which is what this network was trained against: take "
         "several small ones",
+        "gradient-at-x": "its steps all follow the gradient at x, and end where a single step "
+        "does: take the gradient at x_adv, anew for each step",
     },
     hints=(
         "Two locks, and you have a key to each: the first defence was broken by its loss, the "

@@ -86,7 +86,10 @@ EXERCISE = Exercise(
             },
         ],
         "vote": {"gradient.sign()": "mean_sign(models, x, y).sign()"},
-        "one-after-another": {"(x + eps * gradient.sign())": "in_turn(models, x, y, eps)"},
+        "one-after-another": [
+            {"(x + eps * gradient.sign())": "in_turn(models, x, y, eps)"},
+            {"(x + eps * gradient.sign())": "in_turn(models, x, y, eps / len(models))"},
+        ],
         "softmax-twice": {"(logits, y)": "(logits.softmax(1), y)"},
         "logit": {"cross_entropy": "nll_loss"},
         "wrong-label": {"(logits, y)": "(logits, logits.argmax(1))"},
@@ -94,6 +97,10 @@ EXERCISE = Exercise(
         "shared-eps": {"eps * gradient": "eps / len(models) * gradient"},
         "minus": {"x + eps": "x - eps"},
         "no-sign": {".sign()": ""},
+        "divided-by-max": [
+            {".sign()": " / gradient.abs().amax((1, 2, 3), keepdim=True)"},
+            {".sign()": " / gradient.abs().max()"},
+        ],
         "no-eps": {"eps * ": ""},
         "no-clip": {".clamp(0, 1)": ""},
     },

@@ -45,10 +45,18 @@ EXERCISE = Exercise(
             {"weight.abs().T": "weight.abs().T + bias"},
             {"weight.abs().T": "weight.abs().T + bias.abs()"},
             {" + bias": "", "weight.abs().T": "weight.abs().T + bias"},
+            {" + bias": "", "weight.abs().T": "weight.abs().T + bias.abs()"},
         ],
         "whole-width": {"(upper - lower) / 2": "upper - lower"},
         "centre-not-halved": {"(lower + upper) / 2": "lower + upper"},
-        "largest-radius": {"half @": "half.amax(1, keepdim=True).expand_as(half) @"},
+        "largest-radius": [
+            {"half @": "half.amax(1, keepdim=True).expand_as(half) @"},
+            {"half @": "half.max().expand_as(half) @"},
+        ],
+        "mean-half-width": [
+            {"half @": "half.mean(1, keepdim=True).expand_as(half) @"},
+            {"half @": "half.mean().expand_as(half) @"},
+        ],
         "middle-and-reach": {"middle - reach, middle + reach": "middle, reach"},
         "cut-off": [
             {"middle - reach, middle + reach": "(middle - reach).relu(), (middle + reach).relu()"},
@@ -75,40 +83,42 @@ EXERCISE = Exercise(
         ],
     },
     says={
-        "no-width": "both bounds are the value at the middle: the width of the input has to go "
-        "through the layer too",
-        "signs-ignored": "lower and upper go through the layer as they are: where a weight is "
-        "negative, the upper input gives the lower output",
-        "sorted-corners": "two corners of the box go through the layer, and the results are "
-        "sorted: the ends lie at other corners, which take for each weight the side that its sign "
-        "asks for",
+        "no-width": "both bounds are the value at the centre: the half-width has to go through the "
+        "layer too",
+        "signs-ignored": "lower and upper go through the layer as they are (or the half-width "
+        "through W, not |W|): where a weight is negative, the upper input gives the lower output",
+        "sorted-corners": "two corners of the box go through the layer, and the results are sorted "
+        "(or the absolute value is taken after the product, not of the weights): the ends lie at "
+        "other corners, which take for each weight the side that its sign asks for",
         "positive-only": "the negative weights are dropped: they turn the bounds around, but they "
         "count",
-        "abs-everywhere": "the absolute weights are for the radius alone: the middle goes through "
-        "the weights as they are",
+        "abs-everywhere": "the absolute weights are for the half-width alone: the centre goes "
+        "through the weights as they are",
         "no-bias": "the bias is missing: it shifts both bounds",
         "bias-in-the-width": "the bias widens the interval: it shifts both bounds alike, so it "
-        "goes to the middle only",
-        "whole-width": "the bounds are too far apart: the radius is half of upper - lower",
-        "largest-radius": "every input is given the widest radius: sound, but not the tightest; "
-        "each input has its own",
-        "middle-and-reach": "the second tensor is how far the bounds lie from the middle: return "
-        "middle - reach and middle + reach",
+        "goes to the centre only",
+        "whole-width": "the bounds are too far apart: the half-width is half of upper - lower",
+        "largest-radius": "every input is given the largest half-width: sound, but not the "
+        "tightest; each input has its own",
+        "mean-half-width": "every input is given the mean half-width, which bounds nothing: each "
+        "input has its own",
+        "middle-and-reach": "these are the centre and the half-width of the output: return their "
+        "difference and their sum",
         "cut-off": "the bounds are cut off at 0, or to [0, 1]: a linear layer's output has no "
         "such range",
-        "euclidean-reach": "the reach is a root of squares: each input may be at its end at once, "
-        "so the |weight| * radius add up",
-        "minus-lost": "the negative weights come in with a plus: take weight.clamp(max=0), or a "
-        "minus before (-weight).relu()",
+        "euclidean-reach": "the output's half-width is a root of squares: each input may be at its "
+        "end at once, so the |weight| * half-width add up",
+        "minus-lost": "the negative weights come in with the wrong sign: add what "
+        "weight.clamp(max=0) gives, or subtract what (-weight).relu() gives",
         "bias-in-one-bound": "the bias is missing in one of the bounds: it shifts both",
     },
     batched=("lower", "upper"),
     hints=(
         "Take one output, a sum of weight_i * x_i. For which x_i, lower_i or upper_i, is the term "
         "largest? It depends on the sign of weight_i.",
-        "Write the input as centre plus or minus radius. The centre goes through the layer as any "
-        "input does; the radius goes through the absolute weights, without the bias.",
-        "middle = centre @ weight.T + bias and reach = radius @ weight.abs().T; the bounds are "
+        "Write the input as centre plus or minus half-width. The centre goes through the layer as "
+        "any input does; the half-width goes through the absolute weights, without the bias.",
+        "middle = centre @ weight.T + bias and reach = half @ weight.abs().T; the bounds are "
         "middle - reach and middle + reach.",
     ),
 )

@@ -48,10 +48,13 @@ EXERCISE = Exercise(
         "lower-zero": {LOW: "torch.zeros_like(lower)"},
         "crossing-zeroed": {HIGH: "torch.where(lower > 0, upper, 0.0)"},
         "crossing-kept": {LOW: "torch.where(upper > 0, lower, 0.0)"},
-        "by-centre": {
-            LOW: "torch.where(lower + upper > 0, lower, 0.0)",
-            HIGH: "torch.where(lower + upper > 0, upper, 0.0)",
-        },
+        "by-centre": [
+            {
+                LOW: "torch.where(lower + upper > 0, lower, 0.0)",
+                HIGH: "torch.where(lower + upper > 0, upper, 0.0)",
+            },
+            {HIGH: "torch.where(lower + upper > 0, upper, 0.0)"},
+        ],
         "centre-and-radius": {
             LOW: "((lower + upper) / 2).relu() - (upper - lower) / 2",
             HIGH: "((lower + upper) / 2).relu() + (upper - lower) / 2",
@@ -75,17 +78,16 @@ EXERCISE = Exercise(
         "on for sure, and its lower bound stays",
         "crossing-zeroed": "a unit with a negative lower bound is switched off: it can still be "
         "on at the other end, so its upper bound stays",
-        "crossing-kept": "a unit that can be on passes both bounds on: its lower one may be "
-        "negative still, and comes out as 0",
-        "by-centre": "the middle of the interval decides which units are on: a ReLU looks at each "
+        "crossing-kept": "the lower bound stays negative where the unit switches: it is 0 there",
+        "by-centre": "the centre of the interval decides which units are on: a ReLU looks at each "
         "value, so treat each bound by itself",
-        "centre-and-radius": "the radius passes unchanged around the middle's ReLU: that is the "
-        "rule for a linear layer",
+        "centre-and-radius": "the half-width passes unchanged around the centre's ReLU: that is "
+        "the rule for a linear layer",
         "absolute": "this is the absolute value: a ReLU turns what is negative into 0",
         "another-activation": "this is another activation, which bends or lets something negative "
         "through: a ReLU is max(z, 0)",
         "negative-part": "what is left is the part below 0: a ReLU passes the part above it",
-        "middle-alone": "both bounds are the ReLU of the middle: each end goes through by itself",
+        "middle-alone": "both bounds are the ReLU of the centre: each end goes through by itself",
     },
     otherwise=cut_off,
     batched=("lower", "upper"),

@@ -56,9 +56,9 @@ EXERCISE = Exercise(
     },
     says={
         "no-bias": "the bias is missing: it is part of the score that the step has to use up",
-        "not-divided": "this is the margin itself: a step of eps lowers it by eps * ||w||_1, so "
+        "not-divided": "this is the score itself: a step of eps lowers it by eps * ||w||_1, so "
         "divide",
-        "no-label": "the labels play no part: for y = -1 the model is right where the score is "
+        "no-label": "the labels play no part: for y = -1 the model is right where w.x + b is "
         "negative",
         "absolute": "where the model errs already, no step is needed: the radius there is 0, not "
         "the way back to the right side",
@@ -75,17 +75,17 @@ EXERCISE = Exercise(
         "takes",
         "turned-round": "the sign is turned: the radius is positive where the model is right",
         "offset-among-weights": "the offset b is counted among the weights: no step moves it",
-        "multiplied": "this multiplies by ||w||_1: the step uses up eps * ||w||_1 of the margin, "
+        "multiplied": "this multiplies by ||w||_1: the step uses up eps * ||w||_1 of the score, "
         "so divide",
         "nan": "a radius is NaN or infinite: where the model errs already no step is needed, and "
         "the radius is 0",
     },
     batched=("x", "y"),
     hints=(
-        "How far is the score from the wrong side? That is the margin y * (w.x + b). How much of "
+        "How far is the digit from the wrong side? That is the score y * (w.x + b). How much of "
         "it can a step of eps use up?",
-        "The worst step lowers the margin by eps * ||w||_1. The smallest eps that flips the model "
-        "is the one that uses up all of it. What if the margin is negative before any step?",
-        "margin = y * (x @ w + b), then margin.clamp(min=0) / w.abs().sum().",
+        "The worst step lowers the score by eps * ||w||_1. The smallest eps that flips the model "
+        "is the one that uses up all of it. What if the score is negative before any step?",
+        "score = y * (x @ w + b), then score.clamp(min=0) / w.abs().sum().",
     ),
 )

@@ -54,12 +54,15 @@ EXERCISE = Exercise(
     ),
     mistakes={
         "no-width": {"middle + reach": "middle"},
-        "strongest-rival": {
-            "    return lead.scatter(1, y[:, None], -torch.inf).amax(dim=1)": (
-                "    rival = middle.scatter(1, y[:, None], -torch.inf).argmax(dim=1)\n"
-                "    return lead[torch.arange(len(y)), rival]"
-            )
-        },
+        "strongest-rival": [
+            {
+                "    return lead.scatter(1, y[:, None], -torch.inf).amax(dim=1)": (
+                    f"    rival = ({logits}).scatter(1, y[:, None], -torch.inf).argmax(dim=1)\n"
+                    "    return lead[torch.arange(len(y)), rival]"
+                )
+            }
+            for logits in ("middle", "F.linear(centre, weight, bias) + half @ weight.abs().T")
+        ],
         "own-class": {"-torch.inf": "0.0"},
         "never-below-0": {"amax(dim=1)": "amax(dim=1).relu()"},
         "bounds-subtracted": {"difference.abs()": "(weight.abs() + weight[y].abs()[:, None])"},
@@ -104,11 +107,11 @@ EXERCISE = Exercise(
         "never-below-0": cuts,
     },
     says={
-        "no-width": "this is the lead at the middle of the box: the width has to go through the "
-        "layer too",
-        "strongest-rival": "only the rival that leads at the middle of the box is bounded, which "
-        "proves nothing: at a corner another one may be further ahead; bound them all, and then "
-        "take the maximum",
+        "no-width": "this is the lead at the centre of the box: the half-width has to go through "
+        "the layer too",
+        "strongest-rival": "only one rival is bounded, the one that leads at the centre of the box "
+        "or has the greatest upper logit, which proves nothing: at a corner another one may be "
+        "further ahead; bound them all, and then take the maximum",
         "own-class": "the class y competes with itself: its lead is 0, so the result never falls "
         "below 0; leave it out of the maximum",
         "never-below-0": "the result never falls below 0, where it proves something: it is cut off "
@@ -123,12 +126,12 @@ EXERCISE = Exercise(
         "two-corners": "only two corners of the box are looked at, all h at their lower ends and "
         "all at their upper: the worst one takes for each h the end that the sign of its weight "
         "asks for",
-        "two-maxima": "the greatest middle and the greatest reach may be those of two different "
-        "rivals: add first, then take the maximum",
+        "two-maxima": "the greatest centre and the greatest half-width may be those of two "
+        "different rivals: add first, then take the maximum",
         "signs-ignored": "every h is put at its upper end: where the difference of the weights is "
         "negative, the lower end gives the larger lead",
-        "best-case": "this is the least lead: the worst case is the greatest, so the reach is "
-        "added",
+        "best-case": "this is the least lead: the worst case is the greatest, so the half-width "
+        "is added",
         "turned-round": "this is the lead of y over the others, the other way round: the result "
         "is how far a rival can get ahead, negative where that is proved impossible",
         "least-rival": "this is the least dangerous rival: one class ahead is enough to err, so "
@@ -137,7 +140,7 @@ EXERCISE = Exercise(
         "bias-of-y-missing": "the bias of class y is missing: its logit has one as well, and it "
         "is subtracted",
         "added": "the row of class y, or its bias, is added: the lead is logit_j minus logit_y",
-        "whole-width": "the reach is twice what it should be: the radius is half of upper - lower",
+        "whole-width": "the half-width is twice what it should be: it is half of upper - lower",
     },
     otherwise=masked_with_a_number,
     batched=("lower", "upper", "y"),
@@ -146,7 +149,7 @@ EXERCISE = Exercise(
         "and what is its bias?",
         "weight[j] - weight[y] and bias[j] - bias[y]. Bound it as interval_linear does and keep "
         "the upper end. weight - weight[y][:, None] has the rows of all rivals: [N, K, n].",
-        "lead = (difference @ centre[:, :, None] + difference.abs() @ radius[:, :, None])"
+        "lead = (difference @ centre[:, :, None] + difference.abs() @ half[:, :, None])"
         ".squeeze(2) + bias - bias[y][:, None], then set the column y to -inf and take the maximum "
         "over the classes.",
     ),

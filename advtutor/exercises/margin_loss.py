@@ -71,10 +71,16 @@ EXERCISE = Exercise(
         "masked-with-0": {"-torch.inf": "0.0"},
         "rival-without-gradient": {"others.amax(dim=1)": "others.amax(dim=1).detach()"},
         "label-without-gradient": {".squeeze(1)": ".squeeze(1).detach()"},
-        "largest-against-second": {
-            "return others": "return logits",
-            "logits.gather(1, y[:, None]).squeeze(1)": "logits.topk(2, dim=1).values[:, 1]",
-        },
+        "largest-against-second": [
+            {
+                "return others": "return logits",
+                "logits.gather(1, y[:, None]).squeeze(1)": "logits.topk(2, dim=1).values[:, 1]",
+            },
+            {
+                "others.amax(dim=1)": "logits.topk(2, dim=1).values[:, 1]",
+                "logits.gather(1, y[:, None]).squeeze(1)": "logits.amax(dim=1)",
+            },
+        ],
         "probabilities": {"    others =": "    logits = logits.softmax(dim=1)\n    others ="},
         "second-largest": {"others.amax(dim=1)": "logits.topk(2, dim=1).values[:, 1]"},
         "absolute": {

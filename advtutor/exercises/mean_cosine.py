@@ -37,6 +37,11 @@ EXERCISE = Exercise(
         "one-vector": {"g.flatten(1), h.flatten(1)": "g.flatten()[None], h.flatten()[None]"},
         "mean-first": {"g.flatten(1), h.flatten(1)": "(v.mean(0).flatten()[None] for v in (g, h))"},
         "along-channels": {"g.flatten(1), h.flatten(1)": "g, h"},
+        "each-channel": {
+            "g.flatten(1), h.flatten(1)": (
+                "g.flatten(0, 1).flatten(1), h.flatten(0, 1).flatten(1)"
+            ),
+        },
         "along-rows": {"g.flatten(1), h.flatten(1)": "g.flatten(0, 2), h.flatten(0, 2)"},
         "no-lengths": {" / (g.norm(dim=1) * h.norm(dim=1))": ""},
         "one-length": [{" * h.norm(dim=1)": ""}, {"h.norm(dim=1)": "g.norm(dim=1)"}],
@@ -65,14 +70,16 @@ EXERCISE = Exercise(
         "first-only": {".mean()": "[0]"},
     },
     says={
-        "one-vector": "the whole batch is taken for one long vector: each image has its own "
+        "one-vector": "the whole batch is taken for one long vector: each picture has its own "
         "cosine, and the mean comes last",
         "mean-first": "the gradients are averaged over the batch first: take the cosine of each "
-        "image, and the mean of those",
+        "picture, and the mean of those",
         "along-channels": "the cosine is taken along the channels, at each pixel by itself (dim=1 "
-        "of [N, C, H, W]): flatten each image into one vector first",
+        "of [N, C, H, W]): flatten each picture into one vector first",
+        "each-channel": "each channel has a cosine of its own here: flatten each picture into one "
+        "vector, all its channels together",
         "along-rows": "the cosine is taken along the last dimension, one row of pixels by itself: "
-        "flatten each image into one vector first",
+        "flatten each picture into one vector first",
         "no-lengths": "this is the inner product: divide it by the lengths of both, or a long "
         "gradient counts for more",
         "one-length": "the inner product is divided by the length of g alone: divide it by that "
@@ -87,18 +94,18 @@ EXERCISE = Exercise(
         "summed": "the cosines are summed over the batch: take their mean",
         "angle": "this is the angle: return its cosine",
         "across-the-batch": "the cosine is taken at each pixel, over the batch: take it for each "
-        "image, over its pixels",
+        "picture, over its pixels",
         "all-pairs": "each g is compared with every h: compare g[i] with h[i] alone",
         "brackets": "a / b * c multiplies by c: put brackets around the product of the lengths",
         "lengths-of-the-batch": "the inner product is divided by the lengths of the whole batch: "
-        "each image has a length of its own",
-        "first-only": "this is the cosine of the first image: take the mean over the batch",
+        "each picture has a length of its own",
+        "first-only": "this is the cosine of the first picture: take the mean over the batch",
     },
     hints=(
         "The cosine of two vectors is their inner product over the product of their lengths. Here "
-        "each image is one vector, C*H*W numbers long.",
+        "each picture is one vector, C*H*W numbers long.",
         "g.flatten(1) has the shape [N, C*H*W]. (g * h).sum(dim=1) is one inner product for each "
-        "image, g.norm(dim=1) one length.",
+        "picture, g.norm(dim=1) one length.",
         "((g * h).sum(dim=1) / (g.norm(dim=1) * h.norm(dim=1))).mean().item(), after g, h = "
         "g.flatten(1), h.flatten(1).",
     ),

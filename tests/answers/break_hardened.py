@@ -143,3 +143,15 @@ def wrong_param_grads(model, x, y, eps):
     x_in = x.clone().requires_grad_()
     margin(model(x_in), y).sum().backward()
     return climb(model, x, y, eps)
+
+
+def wrong_gradient_at_x(model, x, y, eps):
+    x_adv, x_in = somewhere(x, eps), x.clone().requires_grad_()
+    for _ in range(20):
+        (gradient,) = torch.autograd.grad(margin(model(x_in), y).sum(), x_in)
+        x_adv = torch.clamp(x_adv + eps / 8 * gradient.sign(), x - eps, x + eps).clamp(0, 1)
+    return x_adv
+
+
+def wrong_step_alone(model, x, y, eps):
+    return climb(model, x, y, eps) - x

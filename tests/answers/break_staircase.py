@@ -153,3 +153,11 @@ def wrong_few_directions(model, x, y, eps):
 
 def wrong_gradient__from_a_random_start(model, x, y, eps):
     return attacks.pgd(model, x, y, eps, steps=5, loss=attacks.margin_loss)
+
+
+def wrong_step_alone(model, x, y, eps):
+    return eps * slopes(model, x, y, 100).sign()
+
+
+def wrong_same_stair__by_hand(model, x, y, eps):
+    return (x + eps * slopes(model, x, y, 100, h=0.01).sign()).clamp(0, 1)

@@ -140,3 +140,11 @@ def wrong_weak__aimed(model, x, y, eps):
 
 def wrong_outside_ball__black(model, x, y, eps):
     return torch.zeros_like(x)
+
+
+def wrong_step_alone(model, x, y, eps):
+    return climb(model, x, y, eps) - x
+
+
+def wrong_step_alone__in_range(model, x, y, eps):
+    return (climb(model, x, y, eps) - x).clamp(0, 1)

@@ -170,3 +170,19 @@ def wrong_logit(models, x, y, eps):
     mean = torch.stack([model(x) for model in models]).mean(dim=0)
     (gradient,) = torch.autograd.grad(-mean[torch.arange(len(y)), y].sum(), x)
     return (x + eps * gradient.sign()).clamp(0, 1).detach()
+
+
+def wrong_divided_by_max(models, x, y, eps):
+    gradient = step(models, x, y, joint)
+    return (x + eps * gradient / gradient.abs().flatten(1).amax(1)[:, None, None, None]).clamp(0, 1)
+
+
+def wrong_divided_by_max__of_the_batch(models, x, y, eps):
+    gradient = step(models, x, y, joint)
+    return (x + eps * gradient / gradient.abs().max()).clamp(0, 1)
+
+
+def wrong_one_after_another__shared_eps(models, x, y, eps):
+    for model in models:
+        x = attacks.fgsm(model, x, y, eps / len(models))
+    return x

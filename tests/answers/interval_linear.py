@@ -144,3 +144,45 @@ def wrong_bias_in_the_width__alone(weight, bias, lower, upper):
     centre, radius = parts(lower, upper)
     reach = torch.nn.functional.linear(radius, weight.abs(), bias)
     return centre @ weight.T - reach, centre @ weight.T + reach
+
+
+def through(weight, bias, centre, half_width):
+    middle, reach = centre @ weight.T + bias, half_width @ weight.abs().T
+    return middle - reach, middle + reach
+
+
+def wrong_mean_half_width(weight, bias, lower, upper):
+    centre, half_width = parts(lower, upper)
+    return through(weight, bias, centre, half_width.mean().expand_as(centre))
+
+
+def wrong_mean_half_width__of_each(weight, bias, lower, upper):
+    centre, half_width = parts(lower, upper)
+    return through(weight, bias, centre, half_width.mean(1)[:, None].expand_as(centre))
+
+
+def wrong_largest_radius__of_all(weight, bias, lower, upper):
+    centre, half_width = parts(lower, upper)
+    return through(weight, bias, centre, torch.full_like(centre, half_width.max().item()))
+
+
+def wrong_bias_in_the_width__its_size_alone(weight, bias, lower, upper):
+    low, high = through(weight, 0, *parts(lower, upper))
+    return low - bias.abs(), high + bias.abs()
+
+
+def wrong_minus_lost__subtracted(weight, bias, lower, upper):
+    up, down = weight.clamp(min=0), weight.clamp(max=0)
+    return lower @ up.T - upper @ down.T + bias, upper @ up.T - lower @ down.T + bias
+
+
+def wrong_signs_ignored__of_the_half_width(weight, bias, lower, upper):
+    centre, half_width = parts(lower, upper)
+    reach = half_width @ weight.T
+    return centre @ weight.T + bias - reach, centre @ weight.T + bias + reach
+
+
+def wrong_sorted_corners__size_of_the_product(weight, bias, lower, upper):
+    centre, half_width = parts(lower, upper)
+    reach = (half_width @ weight.T).abs()
+    return centre @ weight.T + bias - reach, centre @ weight.T + bias + reach

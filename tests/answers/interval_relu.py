@@ -103,3 +103,8 @@ def wrong_middle_alone(lower, upper):
 
 def wrong_cut_off(lower, upper):
     return lower.clamp(0, 10), upper.clamp(0, 10)
+
+
+def wrong_by_centre__the_upper_alone(lower, upper):
+    on = (upper + lower) / 2 >= 0
+    return lower.relu(), torch.where(on, upper, torch.zeros_like(upper))

@@ -193,3 +193,12 @@ def wrong_never_below_0__relu(weight, bias, lower, upper, y):
     return greatest_lead(
         weight - weight[y][:, None], bias - bias[y][:, None], middle, radius, y
     ).relu()
+
+
+def wrong_strongest_rival__by_its_upper_logit(weight, bias, lower, upper, y):
+    up, down = weight.relu(), weight.clamp(max=0)
+    logits = upper @ up.T + lower @ down.T + bias
+    rival = logits.scatter(1, y[:, None], -torch.inf).argmax(1)
+    row = weight[rival] - weight[y]
+    corner = torch.where(row > 0, upper, lower)
+    return (row * corner).sum(1) + bias[rival] - bias[y]

@@ -146,3 +146,8 @@ def wrong_values__cut_above(logits, y):
 def wrong_cut_off__far_below(logits, y):
     others = logits.scatter(1, y[:, None], -torch.inf).amax(dim=1)
     return torch.clamp(others - logits.gather(1, y[:, None])[:, 0], min=-900)
+
+
+def wrong_largest_against_second__below(logits, y):
+    ordered = logits.sort(dim=1).values
+    return ordered[:, -2] - ordered[:, -1]

@@ -145,3 +145,7 @@ def wrong_angle__degrees(g, h):
 
 def wrong_sign_agreement(g, h):
     return ((g * h) > 0).flatten(1).float().mean(dim=1).mean().item()
+
+
+def wrong_each_channel(g, h):
+    return F.cosine_similarity(g.flatten(2), h.flatten(2), dim=2).mean().item()
