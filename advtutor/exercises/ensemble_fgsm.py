@@ -66,12 +66,7 @@ EXERCISE = Exercise(
             ),
         },
         "summed-logits": {"mean(dim=0)": "sum(dim=0)"},
-        "fixed-count": [
-            {".mean(dim=0)": ".sum(dim=0) / 2"},
-            {".mean(dim=0)": ".sum(dim=0) / 3"},
-            {".mean(dim=0)": ".sum(dim=0) / 4"},
-            {".mean(dim=0)": ".sum(dim=0) / 5"},
-        ],
+        "fixed-count": [{".mean(dim=0)": f".sum(dim=0) / {count}"} for count in (2, 3, 4, 5)],
         "mean-probabilities": [
             {"model(x)": "model(x).softmax(1)"},
             {"model(x)": "model(x).softmax(1)", ".mean(dim=0)": ".mean(dim=0).log()"},
@@ -87,8 +82,8 @@ EXERCISE = Exercise(
         ],
         "vote": {"gradient.sign()": "mean_sign(models, x, y).sign()"},
         "one-after-another": [
-            {"(x + eps * gradient.sign())": "in_turn(models, x, y, eps)"},
-            {"(x + eps * gradient.sign())": "in_turn(models, x, y, eps / len(models))"},
+            {"(x + eps * gradient.sign())": f"in_turn(models, x, y, {step})"}
+            for step in ("eps", "eps / len(models)")
         ],
         "softmax-twice": {"(logits, y)": "(logits.softmax(1), y)"},
         "logit": {"cross_entropy": "nll_loss"},

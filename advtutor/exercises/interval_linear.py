@@ -67,10 +67,7 @@ EXERCISE = Exercise(
             },
         ],
         "euclidean-reach": {"half @ weight.abs().T": "(half.square() @ weight.square().T).sqrt()"},
-        "around-one-end": [
-            {"middle = centre": "middle = lower"},
-            {"middle = centre": "middle = upper"},
-        ],
+        "around-one-end": [{"middle = centre": f"middle = {end}"} for end in ("lower", "upper")],
         "minus-lost": {
             "middle - reach, middle + reach": (
                 "middle - reach + 2 * upper @ (-weight).relu().T, "

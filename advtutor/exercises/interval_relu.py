@@ -62,9 +62,8 @@ EXERCISE = Exercise(
         "absolute": {LOW: "lower.abs()", HIGH: "upper.abs()"},
         "swapped": {f"{LOW}, {HIGH}": f"{HIGH}, {LOW}"},
         "another-activation": [
-            {LOW: "F.softplus(lower)", HIGH: "F.softplus(upper)"},
-            {LOW: "F.leaky_relu(lower)", HIGH: "F.leaky_relu(upper)"},
-            {LOW: "F.gelu(lower)", HIGH: "F.gelu(upper)"},
+            {LOW: f"F.{name}(lower)", HIGH: f"F.{name}(upper)"}
+            for name in ("softplus", "leaky_relu", "gelu")
         ],
         "negative-part": {LOW: "lower.clamp(max=0)", HIGH: "upper.clamp(max=0)"},
         "middle-alone": {LOW: "((lower + upper) / 2).relu()", HIGH: "((lower + upper) / 2).relu()"},

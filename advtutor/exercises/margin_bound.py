@@ -126,8 +126,8 @@ EXERCISE = Exercise(
         "two-corners": "only two corners of the box are looked at, all h at their lower ends and "
         "all at their upper: the worst one takes for each h the end that the sign of its weight "
         "asks for",
-        "two-maxima": "the greatest centre and the greatest half-width may be those of two "
-        "different rivals: add first, then take the maximum",
+        "two-maxima": "the greatest lead at the centre and the greatest half-width may be those of "
+        "two different rivals: add first, then take the maximum",
         "signs-ignored": "every h is put at its upper end: where the difference of the weights is "
         "negative, the lower end gives the larger lead",
         "best-case": "this is the least lead: the worst case is the greatest, so the half-width "

@@ -66,7 +66,10 @@ EXERCISE = Exercise(
             ),
         },
         "brackets": {"(g.norm(dim=1) * h.norm(dim=1))": "g.norm(dim=1) * h.norm(dim=1)"},
-        "lengths-of-the-batch": {"(g.norm(dim=1) * h.norm(dim=1))": "(g.norm() * h.norm())"},
+        "lengths-of-the-batch": [
+            {"(g.norm(dim=1) * h.norm(dim=1))": "(g.norm() * h.norm())"},
+            {"(g.norm(dim=1) * h.norm(dim=1))": "(g.norm(dim=1).mean() * h.norm(dim=1).mean())"},
+        ],
         "first-only": {".mean()": "[0]"},
     },
     says={

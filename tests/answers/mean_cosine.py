@@ -149,3 +149,8 @@ def wrong_sign_agreement(g, h):
 
 def wrong_each_channel(g, h):
     return F.cosine_similarity(g.flatten(2), h.flatten(2), dim=2).mean().item()
+
+
+def wrong_lengths_of_the_batch__their_means(g, h):
+    g, h = flat(g, h)
+    return ((g * h).sum(1).mean() / (g.norm(dim=1).mean() * h.norm(dim=1).mean())).item()
