@@ -53,7 +53,7 @@ share_guess
 # %% [markdown]
 # ## 2. The ledger
 #
-# These results come with the package; they were **measured elsewhere**, and the claims below compare constants. This machine measures in section 3, at the start of section 4, and in section 5. *BrighterMaxout* is a maxout network whose pixels are not rescaled (section 4). The column *id* names a row; in a terminal,
+# These results come with the package; they were **measured elsewhere**, and the claims below compare constants. This machine measures in section 3, at the start of section 4, and in section 5. *BrighterMaxout* is a maxout network whose pixels are not rescaled; the *shorter training* of the remarks is on rescaled ones (section 4). The column *id* names a row; in a terminal,
 #
 # ```
 # advtutor reproduce --only S4-softmax-error
