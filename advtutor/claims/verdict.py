@@ -38,7 +38,9 @@ Sometimes the runs fall into two kinds, and no run is near their mean. Then the 
 by itself; the statement holds if every single run lies in the band, and the number is not met. Two
 kinds are there if, of at least five runs, the widest gap is over three times the spread of the runs
 on either side of it, and over a factor of 1.2 in the odds.
-
+""".strip()
+# Told on the ledger's page, below the rule.
+ADDED = """
 The rule was fixed before the long trainings. Three things were added after them: that both sizes
 must meet a number; that a row which would be *reproduced* is not compared if networks without what
 it claims would be, too; and that a row is not compared where the paper does not say how a network

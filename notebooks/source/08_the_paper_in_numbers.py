@@ -34,7 +34,7 @@ fgsm = partial(attacks.fgsm, eps=eps, clip=None)
 # %% [markdown]
 # ## 1. When is a number reproduced?
 #
-# The paper makes over forty claims that can be measured. Each is two things: a **statement** ("random noise does not help as training") and often a **number** (86.2 %). The statement becomes a *band*: the values for which it would be true. One rule judges all rows. It was fixed before the long trainings of the maxout networks and before CIFAR-10; most of the other runs were there already. What was added later is named in its last lines.
+# The paper makes over forty claims that can be measured. Each is two things: a **statement** ("random noise does not help as training") and often a **number** (86.2 %). The statement becomes a *band*: the values for which it would be true. One rule judges all rows. It was fixed before the long trainings of the maxout networks and before CIFAR-10; most of the other runs were there already. What was added to it later stands in docs/ledger.md.
 
 # %%
 Markdown(ledger.RULE)

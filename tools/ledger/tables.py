@@ -15,6 +15,7 @@ import advtutor
 from advtutor.claims import ledger
 from advtutor.claims.experiments.table import TABLE
 from advtutor.claims.runs import Result, read
+from advtutor.claims.verdict import ADDED
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKED = Path(advtutor.__file__).parent / "assets" / "paper.json"
@@ -68,7 +69,7 @@ def texts(results: list[Result]) -> dict[Path, str]:
         PACKED: ledger.packed(results),
         ROOT / "docs" / "ledger.md": (
             f"{page}{ledger.as_markdown(rows)}\n{ledger.key_of_networks(rows)}\n\n"
-            f"## The rule\n\n{ledger.RULE}\n\n## The recipe\n\n{TABLE['in_words']}\n\n"
+            f"## The rule\n\n{ledger.RULE}\n\n{ADDED}\n\n## The recipe\n\n{TABLE['in_words']}\n\n"
             f"## Shorter trainings\n\n{SHORTER}\n\n{ledger.shorter_trainings(results)}"
         ),
         ROOT / "README.md": f"{before}{BEGIN}\n{words.capitalize()}.\n\n{table}{END}{after}",
