@@ -14,10 +14,8 @@ interval of the mean (Student's t with n - 1 degrees of freedom).
 - The **statement** holds if the whole interval lies in the claim's band. It fails if all of the
   interval lies outside.
 - The **number** is met if the whole interval is near the paper's number: within a factor of 1.5 in
-  the odds, p / (1 - p), or within a tenth of a point. Few runs, or scattered ones, have a wide
-  interval, and meet it less easily. Where the paper does not say to which of its two sizes of
-  network a number belongs, and it was measured on both, both must meet it; the row shows the
-  smaller, 240 units, and the remark the larger.
+  the odds, p / (1 - p), or within a tenth of a point. Where the paper does not say to which of its
+  two sizes of network a number belongs, and it was measured on both, both must meet it.
 
 | verdict | when |
 | --- | --- |
@@ -27,7 +25,6 @@ interval of the mean (Student's t with n - 1 degrees of freedom).
 | not reproduced | the statement fails |
 | one run, near | n = 1, and the run lies in the band and near the number |
 | one run, off | n = 1, and it does not |
-| out of scope | it is about another paper's model |
 | not comparable | it depends on what we lack, or a control would do as well: see the remark |
 
 The tolerance is the same for all rows. Shares are compared by their odds because 1 % beside 2 % is
