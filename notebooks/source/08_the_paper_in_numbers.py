@@ -262,7 +262,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** In each network of the table whose FGSM error is low, transfer lies level with it or above it; in all others far below. The clipped step, which is weaker, breaks more than the full one in the low kind. Both are marks of a masked gradient. The paper's two numbers lie on that side: 19.6 above 17.9. So its 17.9 % may say little about what the network withstands. The network of section 3 is of the low kind; PGD breaks nearly all of it, and 94 % of the others of that training.
+# **What it shows.** In each network of the table whose FGSM error is low, transfer lies level with it or above it; in all others far below. The clipped step, which is weaker, breaks more than the full one in the low kind. Both are marks of a masked gradient. The paper's two numbers lie on that side: 19.6 above 17.9. Its 17.9 % may say little about what the network withstands: the network of section 3 is of the low kind, and PGD breaks nearly all of it, as it breaks 94 % of the others of that training.
 #
 # **What it does not show.** What the authors' network was; nor that a training with dropout on always ends in one of the two kinds.
 #
@@ -450,7 +450,7 @@ lost = forms["RBF, 1 epoch"][both].mean - forms["RBF, 20 epochs"][both].mean
 claim("rbf-lengths", lost, low=0.3, unit="%", statement="where both err: one epoch minus twenty")
 
 # %% [markdown]
-# **What it shows.** Form and length decide these numbers, and a form or a length that is chosen because it fits is no evidence: the ledger does not compare these rows.
+# **What it shows.** These numbers depend on form and length, and a form or a length that is chosen because it fits is no evidence: the ledger does not compare these rows.
 
 # %% [markdown]
 # ## 5. A slip
@@ -493,7 +493,7 @@ claim("printed-1", gap[-1], high=-1, statement="the printed loss minus the worst
 #
 # | left open | what it touches (sections of the paper) | what we took |
 # |---|---|---|
-# | optimiser, rate, length of training (for maxout it has the rule of the earlier paper, 100 epochs without a gain, and for the hardened network early stopping on the adversarial error; we take the rule to hold with a softmax, not with sigmoids) | every confidence, adversarial training | for maxout SGD as in the published example of the library pylearn2, but with a rate of 0.3; the rest is in docs/ledger.md, under *The recipe* |
+# | optimiser, rate, length of training (for maxout it has the rule of the earlier paper, 100 epochs without a gain, and for the hardened network early stopping on the adversarial error; we take the rule to hold with a softmax, not with sigmoids, and ours stops at 48 epochs) | every confidence, adversarial training | for maxout SGD as in the published example of the library pylearn2, but with a rate of 0.3 that falls to zero; the rest is in docs/ledger.md, under *The recipe* |
 # | dropout rates, pieces of the maxout units, first weights | the maxout rows | 0.2 and 0.5, five pieces (linear sums for a unit), uniform within ±0.005, unscaled pixels, from the same example |
 # | dropout on or off while examples are made | adversarial training | on, with a new mask for the pass that learns from them (notebook 04, section 4) |
 # | the RBF network's matrix and training | section 7, section 8 | diagonal; ten yes-or-no answers |
