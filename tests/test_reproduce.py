@@ -157,6 +157,8 @@ def test_the_verdict_says_what_cannot_be_compared() -> None:
         ((0.89, 0.9, 0.895), "reproduced"),
         ((0.8, 0.81, 0.805), "partly"),
         ((0.8, 0.9, 0.98), "partly"),  # its mean is near, its interval is wide
+        ((0.89,), "reproduced"),  # a run of it that was stopped after one seed
+        ((0.8,), "partly"),
     ],
 )
 def test_both_sizes_must_meet_a_number(other: tuple[float, ...], said: str) -> None:

@@ -119,7 +119,7 @@ def verdict(
     two_kinds = len(kinds(values)) > 1
     ends = values if two_kinds else interval(values)
     if all(low <= end <= high for end in ends):
-        ends = [*ends, *(interval(other_size) if other_size else ())]
+        ends = [*ends, *(interval(other_size) if len(other_size) > 1 else other_size)]
         met = target is None or (not two_kinds and all(near(end, target) for end in ends))
         return "reproduced" if met else "partly"
     if two_kinds or min(ends) > high or max(ends) < low:
