@@ -6,7 +6,7 @@ import inspect
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 Function = Callable[..., Any]
 
@@ -16,6 +16,7 @@ class Code:
     """The syntax trees of a function and of the functions beside it that it calls."""
 
     trees: tuple[ast.AST, ...]
+    around: tuple[float, ...] = ()  # the numbers of the notebook that they read by name
 
     @classmethod
     def of(cls, function: Function) -> "Code":
@@ -23,6 +24,7 @@ class Code:
         function = innermost(function)
         around = getattr(function, "__globals__", {})
         found: dict[Any, ast.AST] = {}
+        numbers: list[float] = []
         todo = [function]
         while todo:
             one = todo.pop()
@@ -33,13 +35,14 @@ class Code:
             names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
             own = {name.id for name in names if isinstance(name.ctx, ast.Store)}  # its variables
             own |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
-            named = (around.get(name.id) for name in names if name.id not in own)
+            named = [around.get(name.id) for name in names if name.id not in own]
+            numbers += [value for value in named if _is_number(value)]
             todo += [
                 other
                 for other in map(innermost, named)
                 if inspect.isfunction(other) and other.__globals__ is around
             ]
-        return cls(tuple(found.values()))
+        return cls(tuple(found.values()), tuple(numbers))
 
     def nodes(self) -> Iterator[ast.AST]:
         """Every node of every tree."""
@@ -61,10 +64,24 @@ class Code:
 
     @property
     def numbers(self) -> list[float]:
-        """The numbers that are written in it, each once."""
-        values = (node.value for node in self.nodes() if isinstance(node, ast.Constant))
-        numbers = (v for v in values if isinstance(v, int | float) and not isinstance(v, bool))
-        return list(dict.fromkeys(numbers))
+        """The numbers that are written in it, products and quotients too, or read by name."""
+        values = filter(_is_number, map(_value, self.nodes()))
+        return list(dict.fromkeys([*values, *self.around]))
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _value(node: ast.AST) -> Any:
+    """What a number or a product or quotient of two comes to; None for anything else."""
+    if isinstance(node, ast.Constant):
+        return node.value
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
+        left, right = _value(node.left), _value(node.right)
+        if _is_number(left) and _is_number(right) and right:
+            return left * right if isinstance(node.op, ast.Mult) else left / right
+    return None
 
 
 def calls(*names: str, mentioning: str = "") -> Callable[[Code], bool]:

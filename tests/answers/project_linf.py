@@ -81,6 +81,17 @@ def wrong_fixed_number(x_adv, x, eps):
     return x_adv.clamp(x - 0.1, x + 0.1).clamp(0, 1)
 
 
+def wrong_fixed_number__a_quotient(x_adv, x, eps):
+    return x_adv.clamp(x - 25.5 / 255, x + 25.5 / 255).clamp(0, 1)
+
+
+TENTH = 0.1
+
+
+def wrong_fixed_number__of_the_notebook(x_adv, x, eps):
+    return x_adv.clamp(x - TENTH, x + TENTH).clamp(0, 1)
+
+
 def wrong_one_side_only__the_lower(x_adv, x, eps):
     return torch.maximum(x_adv, x - eps).clamp(0, 1)
 
