@@ -331,7 +331,7 @@ told = "how many more rows come near the paper's number, by the ledger's toleran
 claim("nearer", now - before, low=2, unit="rows", statement=told)
 
 # %% [markdown]
-# **What it shows.** One line of a published example, which the paper does not mention, and the longer training that it also has bring several confidences near the paper's; two FGSM errors (maxout, uniform noise) and the rubbish of the network with sigmoids, and its confidence there, move away from it. The ledger's networks of 240 units are trained that way, except those of the rows on L1 decay and of the ensemble. That was decided when the numbers of the shorter trainings were known, and it decides verdicts: on the shorter, rescaled trainings, as far as they were measured, the rule would judge these rows differently.
+# **What it shows.** One line of a published example, which the paper does not mention, and the longer training that it also has bring several confidences near the paper's; two FGSM errors (maxout, uniform noise) and the rubbish of the network with sigmoids, and its confidence there, move away from it. The ledger's networks of 240 units are trained that way. That was decided when the numbers of the shorter trainings were known, and it decides verdicts: on the shorter, rescaled trainings, as far as they were measured, the rule would judge these rows differently.
 
 # %%
 cells = []

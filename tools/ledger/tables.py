@@ -56,7 +56,7 @@ def texts(results: list[Result]) -> dict[Path, str]:
         and row.claim.id in shorter
         and replace(row, values=shorter[row.claim.id]).verdict != "reproduced"
     ]
-    words = "; ".join(f"{v}: {count[v]}" for v in ledger.VERDICTS if count[v])
+    words = "; ".join(f"{count[v]} {v}" for v in ledger.VERDICTS if count[v])
     words += f". On the shorter, rescaled trainings at least {len(lost)} "
     words += "of those reproduced would not be"
     page = (
@@ -72,7 +72,7 @@ def texts(results: list[Result]) -> dict[Path, str]:
             f"## The rule\n\n{ledger.RULE}\n\n{ADDED}\n\n## The recipe\n\n{TABLE['in_words']}\n\n"
             f"## Shorter trainings\n\n{SHORTER}\n\n{ledger.shorter_trainings(results)}"
         ),
-        ROOT / "README.md": f"{before}{BEGIN}\n{words.capitalize()}.\n\n{table}{END}{after}",
+        ROOT / "README.md": f"{before}{BEGIN}\n{words}.\n\n{table}{END}{after}",
     }
 
 
