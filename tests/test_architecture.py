@@ -40,7 +40,7 @@ PUBLIC = {
     "progress": "EXERCISES done progress_file record show",
     "training": "Adversarial History Noise PGD RandomStart TrainingWarning clean fit",
     "widgets": """DrawDigit Explorer TrainingObserver attack_stepper defence_explorer
-        dimension_explorer direction_explorer eps_explorer photo_explorer""",
+        dimension_explorer direction_explorer eps_explorer overfitting_explorer photo_explorer""",
 }
 
 

@@ -13,9 +13,10 @@ from safetensors.torch import load
 from torch import nn
 
 from advtutor import attacks, live, models, widgets
+from advtutor.claims.crafting import crafting_runs
 from advtutor.data import mnist
 from advtutor.evaluation import evaluate
-from advtutor.widgets import base, defence, dimension, direction, drawing, eps, stepper
+from advtutor.widgets import base, defence, dimension, direction, drawing, eps, overfitting, stepper
 
 REVIVE = """
     const revive = (_, value) =>
@@ -54,6 +55,11 @@ def made(name, model, digits):
         states = [{"n": 784, "eps": 0.25}, {"n": 1, "eps": 0.01}, {"n": 150_528, "eps": 0.5}]
         stills = [dimension.picture(s["n"], s["eps"]) for s in states]
         return widgets.dimension_explorer(), states, stills
+    if name == "overfitting":
+        runs, shown = crafting_runs(), ("FGSM", "transfer", "PGD")
+        states = [{"seed": 0, "epoch": 12}, {"seed": 4, "epoch": 1}, {"seed": 2, "epoch": 5}]
+        stills = [overfitting.picture(runs, shown, s["seed"], s["epoch"]) for s in states]
+        return widgets.overfitting_explorer(runs), states, stills
     if name == "stepper":
         states = [{"digit": 0, "eps": 0.1, "step": step} for step in (12, 0)]
         states.append({"digit": 5, "eps": 0.2, "step": 3})
@@ -85,7 +91,7 @@ def made(name, model, digits):
     return explorer, states, stills
 
 
-NAMES = ["eps", "direction", "dimension", "stepper", "defence", "photo", "draw"]
+NAMES = ["eps", "direction", "dimension", "stepper", "defence", "overfitting", "photo", "draw"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -171,12 +177,13 @@ def test_the_curves_are_the_errors_of_the_models(network, digits):
     [
         lambda model, x, y: widgets.dimension_explorer(5),
         lambda model, x, y: widgets.defence_explorer({}, x, y),
+        lambda model, x, y: widgets.overfitting_explorer({"a": [{"b": [0, 1]}, {"b": [0]}]}, ["b"]),
         lambda model, x, y: widgets.photo_explorer(model, "ab", x[:1], y[:1], eps=0.0005),
     ],
 )
 def test_what_the_controls_do_not_offer_is_refused(network, digits, wrong):
     """Catches a widget that opens at a place where its control cannot be."""
-    with pytest.raises(ValueError, match=r"choose one of|give one to four"):
+    with pytest.raises(ValueError, match=r"choose one of|give one to four|give each way as many"):
         wrong(network, *digits)
 
 

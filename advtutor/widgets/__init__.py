@@ -1,6 +1,7 @@
 """Pictures that move in the page, without asking the kernel; networks run on `advtutor.live`.
 
-The photo's readings come from the kernel once, and a watched training stays there.
+The photo's readings and the curves over epochs come from the kernel once; a watched training stays
+there.
 
 Each widget is one file in Python, which draws the picture that is stored, and one in JavaScript.
 """
@@ -12,6 +13,7 @@ from advtutor.widgets.direction import direction_explorer
 from advtutor.widgets.drawing import DrawDigit
 from advtutor.widgets.eps import eps_explorer
 from advtutor.widgets.observer import TrainingObserver
+from advtutor.widgets.overfitting import overfitting_explorer
 from advtutor.widgets.photo import photo_explorer
 from advtutor.widgets.stepper import attack_stepper
 
@@ -24,5 +26,6 @@ __all__ = [
     "dimension_explorer",
     "direction_explorer",
     "eps_explorer",
+    "overfitting_explorer",
     "photo_explorer",
 ]

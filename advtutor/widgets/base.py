@@ -24,8 +24,8 @@ _HERE = Path(__file__).parent
 _STILL = "A still picture: in JupyterLab with ipywidgets, run the cell to move it."
 _VIEW = "application/vnd.jupyter.widget-view+json"
 KINDS = (
-    *("eps", "direction", "dimension", "stepper", "defence", "photo"),
-    *("draw", "training", "number"),
+    *("eps", "direction", "dimension", "stepper", "defence", "overfitting"),
+    *("photo", "draw", "training", "number"),
 )
 MOST = 100  # digits that a slider offers
 

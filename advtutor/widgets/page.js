@@ -2,8 +2,8 @@
 // `show` puts it into the page. Only a training and a prediction talk with the kernel.
 
 const WIDGETS = { eps: epsExplorer, direction: directionExplorer, dimension: dimensionExplorer,
-  stepper: attackStepper, defence: defenceExplorer, photo: photoExplorer,
-  draw: drawDigit, training: trainingObserver, number: numberSlider };
+  stepper: attackStepper, defence: defenceExplorer, overfitting: overfittingExplorer,
+  photo: photoExplorer, draw: drawDigit, training: trainingObserver, number: numberSlider };
 
 // A control keeps its keys: JupyterLab would walk to the next cell, slides would turn. Escape, and
 // keys that are held with others, are left to them.

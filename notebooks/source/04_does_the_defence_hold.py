@@ -18,7 +18,7 @@ import torch.nn.functional as F
 
 from advtutor import attacks, checks, models, plots, progress, training, widgets
 from advtutor.claims import claim
-from advtutor.claims.crafting import WAYS, crafting_runs
+from advtutor.claims.crafting import crafting_runs
 from advtutor.data import mnist
 from advtutor.evaluation import evaluate
 from advtutor.predictions import predict
@@ -217,32 +217,14 @@ kind_guess
 
 # %%
 runs = crafting_runs()
-by_way = {way: [run for run in runs if run.way == way] for way in WAYS}
-
-
-def over_epochs(way, number):
-    """Mean and spread over the seeds of one number, epoch by epoch."""
-    table = torch.tensor([run.epochs[number] for run in by_way[way]])
-    return table.mean(dim=0), (table.amax(dim=0) - table.amin(dim=0)) / 2
-
-
-kinds = {f"{way}, {n}": over_epochs(way, n) for way in by_way for n in ("FGSM", "transfer")}
-plots.curves(
-    range(1, 13),
-    {name: mean for name, (mean, _) in kinds.items()},
-    spread={name: reach for name, (_, reach) in kinds.items()},
-    xlabel="epoch",
-    ylabel="error on 2,000 held-out digits",
-    percent=True,
-    title="maxout networks, hardened in three ways (bands: half the range of five seeds)",
-)
+widgets.overfitting_explorer(runs)
 
 # %%
 numbers = ["clean", "FGSM at 0.1", "FGSM", "transfer", "PGD"]
-last = {way: [[r.epochs[n][-1] for n in numbers] for r in row] for way, row in by_way.items()}
+last = {way: [[run[n][-1] for n in numbers] for run in row] for way, row in runs.items()}
 plots.matrix(
     torch.tensor([row for rows in last.values() for row in rows]),
-    [f"{way}, seed {run.seed}" for way, row in by_way.items() for run in row],
+    [f"{way}, seed {seed}" for way, row in runs.items() for seed in range(len(row))],
     numbers,
     xlabel="error after the last epoch",
     ylabel="",

@@ -501,7 +501,7 @@ def test_what_the_page_says_of_its_digits_is_so(visit) -> None:
         ("00_start_here", ["photo", "draw"]),
         ("01_linear_explanation", ["dimension", "direction"]),
         ("solutions/02_gradient_sign_crafting", ["eps", "stepper"]),
-        ("04_does_the_defence_hold", ["defence"]),
+        ("04_does_the_defence_hold", ["overfitting", "defence"]),
     ],
 )
 def test_the_widgets_of_a_notebook_move_on_its_page(browser, site, notebook, kinds) -> None:

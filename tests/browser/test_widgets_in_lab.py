@@ -34,11 +34,16 @@ PHOTO = """
 photo, label = data.photo("camera"), torch.tensor([data.imagenet_classes().index("tripod")])
 widgets.photo_explorer(models.imagenet_classifier(), data.imagenet_classes(), photo, label)
 """
+OVERFITTING = """
+from advtutor.claims.crafting import crafting_runs
+widgets.overfitting_explorer(crafting_runs())
+"""
 EXPLORERS = {
     "eps": "widgets.eps_explorer(usual, x, y)",
     "direction": "widgets.direction_explorer(usual, x, y)",
     "dimension": "widgets.dimension_explorer()",
     "stepper": "widgets.attack_stepper(usual, x, y)",
+    "overfitting": OVERFITTING,
     "photo": PHOTO,
     "defence": 'widgets.defence_explorer({"usual": usual, "hardened": hardened}, x, y)',
 }

@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load
 
 from advtutor import live, models, widgets
+from advtutor.claims.crafting import crafting_runs
 from advtutor.data import imagenet_classes, mnist, photo
 from advtutor.widgets import Explorer, base
 
@@ -19,6 +20,7 @@ NETWORKS = {
     "defence": ["usual", "hardened"],
     "draw": ["usual", "hardened"],
     "dimension": [],
+    "overfitting": [],
     "photo": [],
 }
 
@@ -33,6 +35,8 @@ def made(kind: str) -> Explorer:
     x, y = (part[:200] for part in mnist().test)
     if kind == "dimension":
         return widgets.dimension_explorer()
+    if kind == "overfitting":
+        return widgets.overfitting_explorer(crafting_runs())
     if kind == "photo":
         names = imagenet_classes()
         label = torch.tensor([names.index("espresso")])
