@@ -26,7 +26,7 @@ x, y = digits.test
 # %% [markdown]
 # ## 1. When is a failed attack a proof?
 #
-# An attack that fails shows that *this attack* fails. A better one may come. For a linear model no better one can come: you know its worst step in closed form.
+# An attack that fails shows that *this attack* fails. A better one may come. For a linear model you know the worst step in closed form: where that one fails, no better one can come.
 #
 # Take notebook 01's threes and sevens again. The model is right where $y\,(w^\top x + b) > 0$, with $y = -1$ for a three and $y = +1$ for a seven. The worst step within $\epsilon$ lowers this score by $\epsilon\lVert w\rVert_1$, and no step lowers it by more ([notebook 01](01_linear_explanation.ipynb)). So, as long as nothing is clipped, there is a smallest $\epsilon$ that flips a digit. Call it the digit's **radius**: below it, no attack can succeed. A number that comes with such a proof is a **certificate**.
 #
@@ -123,7 +123,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** The bars at 0 hold the digits that the model misreads as they are, and those that it only just reads right. For every digit read rightly the formula and the attacks just inside and outside agree, and so does a search on the first 500. Here a failed attack *is* a proof, because it was the best one possible. Clipping makes the radii larger: a black pixel cannot get darker, so the others have to go further.
+# **What it shows.** The bars at 0 hold the digits that the model misreads as they are, and those that it only just reads right. For every digit read rightly the formula and the attacks just inside and outside agree, and so does a search on the first 500. Here a failed attack *is* a proof, because it was the best one possible. Clipping makes no radius smaller and most larger: a black pixel cannot get darker, so the others have to go further.
 #
 # **What it does not show.** Anything about a network. There no such simple formula gives the best attack, and the rest of this notebook replaces it by something that can be computed.
 
@@ -221,7 +221,7 @@ loose_guess = predict("loose", low=1, high=10)
 loose_guess
 
 # %% [markdown]
-# In the picture, the proved lines say where the seven's logit is *at least* and the three's *at most*. The found ones are the furthest that an attack on that single logit gets them.
+# In the picture, the proved lines say where the seven's logit is *at least* and the three's *at most*. The found ones say how far an attack on that single logit gets.
 
 # %%
 one, label = x[:1], y[:1]  # a seven
@@ -270,11 +270,11 @@ claim("loose-small", looseness(small, 0.01), low=1.3, high=5, statement=f"{fall}
 # %% [markdown]
 # ## 3. Is the right class ahead in the whole box?
 #
-# Where the proved lines of all rivals stay below that of the true class, no picture of the box is misread. But these are two bounds, and each may take other values of the same hidden units. The lead of rival $j$ is *one* linear function of the same $h$,
+# Where the proved lines of all rivals stay below that of the true class, no picture of the box is misread. But these are two bounds, and the two may be reached at different values of the same hidden units. The lead of rival $j$ is *one* linear function of the same $h$,
 #
 # $$z_j - z_y = (W_j - W_y)\,h + b_j - b_y ,$$
 #
-# so bound this one, with the rule that you have. (The weights $W_j - W_y$ differ from digit to digit: take one digit after the other, or use three dimensions.) If the greatest of these bounds, over all $j \ne y$, is negative, the digit is **proved right** within $\epsilon$.
+# so bound this one, with the rule that you have. ($W$ is the last layer's, and $W_j - W_y$ depends on the digit's class: take one digit after the other, or use three dimensions.) If the greatest of these bounds, over all $j \ne y$, is negative, the digit is **proved right** within $\epsilon$.
 #
 # **Exercise.** Return that greatest lead.
 
@@ -295,7 +295,7 @@ margin_bound = checks.margin_bound(margin_bound)
 #
 # $$\text{certified error}\ \ge\ \text{true error}\ \ge\ \text{attacked error}.$$
 #
-# Draw this sandwich for your network, with two upper sides: one bounds each lead as one function, the other subtracts the bounds of two logits.
+# Draw this sandwich, found below and proved above, for your network, with two upper sides: one bounds each lead as one function, the other subtracts the bounds of two logits.
 
 
 # %%
@@ -353,7 +353,7 @@ claim(
 # %% [markdown]
 # **What it shows.** The true error lies somewhere between the lowest line and the middle one. At $\epsilon = 0$ the box is one picture, and all lines meet in the clean error. At 0.02 the same weights prove far more when each lead is bounded as one function.
 #
-# `certify`'s error lies level with yours or a hair above. Your rules hold on paper. But a computer rounds when it computes your bounds, and again when it runs the network that you certify. For a certificate `certify` widens the box by a millionth and each bound by more than rounding can do, so its proof holds for the numbers that the network really computes in ordinary float32.
+# `certify`'s error is the same as yours or slightly higher. Your rules hold on paper. But a computer rounds when it computes your bounds, and again when it runs the network that you certify. For a certificate `certify` widens the box by a millionth and each bound by more than rounding can do, so its proof holds for the numbers that the network really computes in ordinary float32.
 #
 # **What it does not show.** Where in the gap the truth lies.
 
@@ -370,7 +370,7 @@ usual = models.ConvNet()
 train(usual, objective=training.clean)
 
 # %% [markdown]
-# At $\epsilon = 0.01$ under attack the network misreads about two digits in a hundred. **Your prediction:** the share of digits for which the bounds give no proof.
+# At $\epsilon = 0.01$ under attack the network misreads a few digits in a hundred. **Your prediction:** the share of digits for which the bounds give no proof.
 
 # %%
 usual_guess = predict("usual-certified", low=0, high=1, unit="%")
@@ -426,7 +426,7 @@ claim("loose-usual", looseness(usual, 0.01), low=6, statement=f"{fall}, eps=0.01
 # %% [markdown]
 # ## 5. Can a network be trained to be provable?
 #
-# The bounds are differentiable: sums, absolute weights and ReLUs. So train on them. Let $\overline z_j$ be the greatest lead of class $j$ in the box, and $\overline z_y = 0$ (the softmax sees only differences of logits). No lead in the box is larger, so the cross-entropy of $\overline z$ is at least the loss of every picture in the box. The objective adds it to the usual loss $J$,
+# The bounds have gradients: they are made of sums, absolute weights and ReLUs. So train on them. Let $\overline z_j$ be the greatest lead of class $j$ in the box, and $\overline z_y = 0$ (the softmax sees only differences of logits). No lead in the box is larger, so the cross-entropy of $\overline z$ is at least the loss of every picture in the box. The objective adds it to the usual loss $J$,
 #
 # $$\kappa\,J(z, y) + (1 - \kappa)\,J(\overline z, y),$$
 #
@@ -498,7 +498,7 @@ claim(
 claim("loose-provable", looseness(provable, 0.1), high=3, statement=f"{fall}, eps=0.1)")
 
 # %% [markdown]
-# **What it shows.** The two sides come together: the network has learnt weights for which the bounds are far tighter on this digit, at ten times the $\epsilon$. For most digits you now know the answer, whatever attack anybody invents: it cannot be broken within 0.1, or it has been.
+# **What it shows.** The two sides come together: the network has learnt weights for which the bounds are far tighter on this digit, at ten times the $\epsilon$. For most digits you now know the answer, whatever attack anybody invents: it is misread already, or broken within 0.1, or it cannot be.
 #
 # **What it does not show.** That intervals are the best bounds. That no proved digit was broken adds nothing to the mathematics. It is a test of the code, which one broken digit would have refuted.
 
@@ -618,9 +618,9 @@ claim(
 #
 # - For a linear model without clipping $y\,(w^\top x + b) / \lVert w\rVert_1$ is exact for a digit that is read rightly: below it no attack succeeds, above it one does.
 # - Bounds pushed through a network prove digits right. An attack bounds the true error from below, a certificate from above.
-# - The gap between them depends on the network and the bound. Training for the bound narrows it, at a price in clean error.
+# - The gap between them depends on the network and the bound. Training for the bound narrowed it here, at a price in clean error.
 #
-# **Misconceptions.** *"No attack has succeeded, so it is robust."* Sections 3 and 4: an attack gives the lower side only. *"Not proved means breakable."* Section 3: bounding leads proves digits that bounding logits leaves open. *"Certified means safe."* Section 6: beyond its $\epsilon$, or three pixels to the right, a proof says nothing.
+# **Misconceptions.** *"No attack has succeeded, so it is robust."* Sections 3 and 4: an attack gives the lower side only. *"Not proved means breakable."* Section 3: bounding leads proves digits that bounding logits leaves open. *"Certified means safe."* Section 6: beyond its $\epsilon$ (three pixels to the right, say) a proof says nothing.
 #
 # **Further reading.** Gowal and others, *On the Effectiveness of Interval Bound Propagation for Training Verifiably Robust Models* (2018, arXiv 1810.12715), section 3, for the rules and the objective. Wong, Kolter, *Provable Defenses against Adversarial Examples via the Convex Outer Adversarial Polytope* (2018, arXiv 1711.00851), section 3, for bounds that are usually tighter. Tjeng, Xiao, Tedrake, *Evaluating Robustness of Neural Networks with Mixed Integer Programming* (2019, arXiv 1711.07356), section 4, for exact answers. Jia, Rinard, *Exploiting Verified Neural Networks via Floating Point Numerical Error* (2020, arXiv 2003.03021), section 1, for what happens when a proof forgets rounding.
 #
