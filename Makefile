@@ -41,7 +41,7 @@ help-all: help
 	@echo 'make wheelhouse        Collect what an installation with no network needs.'
 	@echo 'make wheelhouse-check  Install from that, with no index to ask.'
 	@echo 'make verify            Run everything a release must pass (about an hour).'
-	@echo 'make ranges            Try the oldest and the newest versions that pyproject.toml permits.'
+	@echo 'make ranges            Try the oldest and the newest versions that pyproject.toml permits (torch as here).'
 
 # A Python named on the command line wins over the one that .venv was made with.
 setup:

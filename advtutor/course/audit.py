@@ -43,7 +43,7 @@ def audit(
     ] = None,
     pictures: Annotated[int, typer.Option(min=1, help="How many pictures, drawn by seed.")] = 500,
     seed: Annotated[int, typer.Option(help="What the draws follow from.")] = 0,
-    minutes: Annotated[float, typer.Option(help="After how long it is stopped.")] = 30.0,
+    minutes: Annotated[float, typer.Option(help="Stop after this many minutes.")] = 30.0,
 ) -> None:
     """Say what can be believed of a network's robustness, on a page to hand in.
 

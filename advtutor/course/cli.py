@@ -75,7 +75,7 @@ def lab(
         ),
     ] = None,
     port: Annotated[
-        int, typer.Option(min=1, max=65535, help="The first port to try; a taken one moves on.")
+        int, typer.Option(min=1, max=65535, help="The port; if it is taken, the next free one.")
     ] = 8888,
     browser: Annotated[
         bool | None,

@@ -46,8 +46,8 @@ EXERCISE = Break(
         "first defence; climb a loss without a softmax",
         "cross-entropy": "the logits are as sure as those of the first defence: the cross-entropy "
         "has no gradient here; climb the margin",
-        "one-step": "it takes a single step, which is what this network was trained against: take "
-        "several small ones",
+        "one-step": "it takes a step or two, and one step is what this network was trained "
+        "against: take several small ones",
         "gradient-at-x": "its steps all follow the gradient at x, and end where a single step "
         "does: take the gradient at x_adv, anew for each step",
     },

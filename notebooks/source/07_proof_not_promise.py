@@ -353,7 +353,7 @@ claim(
 # %% [markdown]
 # **What it shows.** The true error lies somewhere between the lowest line and the middle one. At $\epsilon = 0$ the box is one picture, and all lines meet in the clean error. At 0.02 the same weights prove far more when each lead is bounded as one function.
 #
-# `certify`'s error is the same as yours or slightly higher. Your rules hold on paper. But a computer rounds when it computes your bounds, and again when it runs the network that you certify. For a certificate `certify` widens the box by a millionth and each bound by more than rounding can do, so its proof holds for the numbers that the network really computes in ordinary float32.
+# `certify`'s error is the same as yours or slightly higher. Your rules hold on paper; a computer rounds. So `certify` widens the box by a millionth and each bound by more than rounding can do: its proof holds for the numbers that the network really computes in float32.
 #
 # **What it does not show.** Where in the gap the truth lies.
 
@@ -500,7 +500,7 @@ claim("loose-provable", looseness(provable, 0.1), high=3, statement=f"{fall}, ep
 # %% [markdown]
 # **What it shows.** The two sides come together: the network has learnt weights for which the bounds are far tighter on this digit, at ten times the $\epsilon$. For most digits you now know the answer, whatever attack anybody invents: it is misread already, or broken within 0.1, or it cannot be.
 #
-# **What it does not show.** That intervals are the best bounds. That no proved digit was broken adds nothing to the mathematics. It is a test of the code, which one broken digit would have refuted.
+# **What it does not show.** That boxes give the best bounds.
 
 # %% [markdown]
 # ## 6. What does the proof not say?
