@@ -294,7 +294,7 @@ claim(
 )
 
 # %% [markdown]
-# Most digits come back untouched: the softmax of such logits is exactly 1 in floating point, the cross-entropy is 0, and so is its gradient. The *margin* does not go through the softmax: by how much the best wrong class is ahead.
+# Most digits come back untouched: the softmax of such logits is exactly 1 in floating point, the cross-entropy is 0, and so is its gradient. The *margin*, by how much the best wrong class is ahead, does not go through the softmax.
 #
 # **Exercise.** Write it.
 

@@ -498,7 +498,7 @@ claim(
 claim("loose-provable", looseness(provable, 0.1), high=3, statement=f"{fall}, eps=0.1)")
 
 # %% [markdown]
-# **What it shows.** The two sides come together: the network has learnt weights for which the bounds are far tighter on this digit, at ten times the $\epsilon$. For most digits you now know the answer, whatever attack anybody invents: it is misread already, or broken within 0.1, or it cannot be.
+# **What it shows.** The two sides come together: the network has learnt weights for which the bounds are far tighter on this digit, at ten times the $\epsilon$. For most digits you now know the answer, whatever attack anybody invents: it is misread already, or broken within 0.1, or cannot be broken there.
 #
 # **What it does not show.** That boxes give the best bounds.
 
