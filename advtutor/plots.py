@@ -17,6 +17,7 @@ from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from PIL import Image, ImageDraw, ImageFont, ImageOps
+from scipy.optimize import isotonic_regression
 from torch import Tensor
 
 from advtutor._say import TOLD
@@ -285,7 +286,7 @@ def _name_the_ends(
     looks: Mapping[str, dict[str, Any]],
 ) -> None:
     """Write each line's name to the right of its last point, moved apart where they would meet."""
-    words = {name: textwrap.fill(name, 19) for name in series}
+    words = {name: textwrap.fill(name, 23) for name in series}
     figure.draw_without_rendering()
     line = 15 * figure.dpi / _DPI  # pixels of one line of words
     ends = {}
@@ -293,15 +294,14 @@ def _name_the_ends(
         last = max((i for i, v in enumerate(values) if v == v), default=0)
         ends[name] = axis.transData.transform((x[last], values[last]))[1]
     low, high = axis.bbox.y0, axis.bbox.y1
-    places: dict[str, float] = {}
-    floor = low - line
-    for name in sorted(ends, key=ends.__getitem__):
-        half = line * (words[name].count("\n") + 1) / 2
-        places[name] = max(ends[name], floor + half)
-        floor = places[name] + half
-    down = max(0.0, floor - high - line)  # what sticks out above moves everything down
+    order = sorted(ends, key=ends.__getitem__)
+    heights = [line * (words[name].count("\n") + 1) for name in order]
+    below = [sum(heights[:i]) + heights[i] / 2 for i in range(len(order))]  # of those underneath
+    free = [ends[name] - under for name, under in zip(order, below, strict=True)]
+    stacked = isotonic_regression(free).x.clip(low - line, high + line - sum(heights))
+    places = dict(zip(order, stacked + below, strict=True))
     for name in series:
-        at = (1.03, (places[name] - down - low) / (high - low))
+        at = (1.03, (places[name] - low) / (high - low))
         ink = _ink(looks[name]["color"])
         axis.text(*at, words[name], transform=axis.transAxes, va="center", color=ink, fontsize=11)
 
