@@ -25,7 +25,7 @@ interval of the mean (Student's t with n - 1 degrees of freedom).
 | not reproduced | the statement fails |
 | one run, near | n = 1, and the run lies in the band and near the number |
 | one run, off | n = 1, and it does not |
-| not comparable | it could not fail, depends on what we lack, or a control would do as well |
+| not comparable | it could not fail, depends on what we lack, or a control would be reproduced |
 
 The tolerance is the same for all rows. Shares are compared by their odds because 1 % beside 2 % is
 twice as many mistakes, while 50 % beside 51 % is nothing. A factor of 1.5 is ten points at 50 % and
@@ -42,8 +42,8 @@ The rule was fixed before the long trainings. Three things were added after them
 must meet a number; that a row which would be *reproduced* is not compared if networks without what
 it claims would be, too, or would but for their few runs; and that a row is not compared where the
 paper does not say how a network was trained (softmax regression, the RBF network), and the number
-depends on that. For maxout we take the earlier paper's rule to hold; ours stops at 48 epochs
-instead.
+depends on that. Not so for maxout, for which the earlier paper gives a rule, though ours stops at
+48 epochs instead.
 """.strip()
 
 VERDICTS = (

@@ -432,7 +432,7 @@ claim(
 claim("locked-step", keys["margin"].error, high=0.3, unit="%", statement="error of one margin step")
 
 # %% [markdown]
-# PGD breaks little more than its random start does. And one step of $\epsilon$ from the digit lands where this network was trained to be right.
+# PGD breaks little more than its random start does. And one step of $\epsilon$ from the digit lands close to where this network was trained to be right.
 #
 # **Exercise.** Break both locks with one attack.
 

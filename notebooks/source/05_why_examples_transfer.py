@@ -83,7 +83,7 @@ travel_guess = predict("softmax-to-conv", low=0, high=1, unit="%")
 travel_guess
 
 # %% [markdown]
-# The control, in the last row, is sign noise: each pixel moves by $\epsilon$, up or down by a coin, clipped like the rest. Each column is one victim; on the diagonal it reads its own examples (*white box*). Compare each number with the last one of its column: only one far above it says something about transfer.
+# The control, in the last row, is sign noise: each pixel moves by $\epsilon$, up or down by a coin, clipped like the rest. Each column is one victim; on the diagonal it reads its own examples (*white box*). Compare each number with the last one of its column: only a number far above that says something about transfer.
 
 # %%
 transfer = transfer_matrix(zoo, x, y, fgsm)
@@ -278,7 +278,7 @@ plots.matrix(
 )
 
 # %% [markdown]
-# **What it shows.** Softmax regression sees maxout's wrong class on more than half of the examples that both misread, far above the control. The RBF network agrees less than softmax regression does: the paper's order. On the convolutional networks' examples it agrees about as much as softmax regression. conv and conv 2, the same network trained twice, agree on most.
+# **What it shows.** Softmax regression sees maxout's wrong class on more than half of the examples that both misread, far above the control. The RBF network agrees less than softmax regression does: the paper's order. On the convolutional networks' examples the RBF network agrees about as much as softmax regression does. conv and conv 2, the same network trained twice, agree on most.
 #
 # **What it does not show.** The paper's numbers. Our softmax regression misreads nearly all of maxout's examples, the paper's about two thirds (0.546 / 0.846), so leaving out what it reads rightly changes our number little, and the paper's much.
 

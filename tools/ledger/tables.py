@@ -57,8 +57,7 @@ def texts(results: list[Result]) -> dict[Path, str]:
         and replace(row, values=shorter[row.claim.id]).verdict != "reproduced"
     ]
     words = "; ".join(f"{count[v]} {v}" for v in ledger.VERDICTS if count[v])
-    words += f". On the shorter, rescaled trainings at least {len(lost)} "
-    words += "of those reproduced would not be"
+    words += f". On the shorter, rescaled trainings {len(lost)} of those reproduced would not be"
     page = (
         "# The ledger\n\nEach claim of the paper beside what the course measures, and the verdict "
         f"by [the rule](#the-rule): {words}. (In the remarks, the shorter training is the one on "
