@@ -34,13 +34,13 @@ fgsm = partial(attacks.fgsm, eps=eps, clip=None)
 # %% [markdown]
 # ## 1. When is a number reproduced?
 #
-# The paper makes over forty claims that can be measured. Each is two things: a **statement** ("random noise does not help as training") and often a **number** (86.2 %). The statement becomes a *band*: the values for which it would be true. One rule judges all rows. It was fixed before the long trainings of the maxout networks and before CIFAR-10; most of the other runs were there already. What was added to it later stands in docs/ledger.md.
+# The paper makes over forty claims that can be measured. Each has a **statement** ("random noise does not help as training"), and often a **number** (86.2 %). The statement becomes a *band*: the values for which it would be true. One rule judges all rows. It was fixed before the long trainings of the maxout networks and before CIFAR-10; most of the other runs were there already. What was added to it later stands in docs/ledger.md.
 
 # %%
 Markdown(ledger.RULE)
 
 # %% [markdown]
-# A *seed* fixes all that is drawn at random in a run: the first weights, the order of the digits, the noise. Another machine may still round differently, and a training then end elsewhere. The same adversarial training of twelve epochs with seed 0 was run twice for the shipped results, and ended with an FGSM error of 44.7 % in one run and 22.4 % in the other.
+# A *seed* fixes all that is drawn at random in a run: the first weights, the order of the digits, the noise. Even so a training may end elsewhere. The same adversarial training of twelve epochs with seed 0 was run twice for the shipped results, and ended with an FGSM error of 44.7 % in one run and 22.4 % in the other.
 #
 # The column *n* says how many seeds a row has: mostly five, fewer where a run is long or where nothing is random. All examples of digits are **unclipped**, since the paper mentions no clipping: a pixel may leave [0, 1]. So the numbers differ from those of most cells before, which clip.
 #
@@ -140,7 +140,7 @@ claim("S4-maxout-error", attacked.error)
 claim("S4-maxout-confidence", attacked.confidence_on_errors)
 
 # %% [markdown]
-# **Third: the maxout network trained on its own examples** (17.9 % error). **Your prediction.** The paper stops at FGSM. What error do 40 steps of PGD reach on the hardened network, with the same $\epsilon$ and no clip, on 1,000 digits?
+# **Third: the maxout network trained on its own examples** (17.9 % error). **Your prediction.** The paper attacks this network with FGSM only. What error do 40 steps of PGD reach on the hardened network, with the same $\epsilon$ and no clip, on 1,000 digits?
 
 # %%
 pgd_guess = predictions.predict("maxout-pgd", low=0, high=1, unit="%")
@@ -262,13 +262,13 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** In each network of the table whose FGSM error is low, transfer lies level with it or above it; in all others far below. The clipped step, which is weaker, breaks more than the full one in the low kind. Both are marks of a masked gradient. The paper's two numbers lie on that side: 19.6 above 17.9. Its 17.9 % may say little about what the network withstands: the network of section 3 is of the low kind, and PGD breaks nearly all of it, as it breaks 94 % of the others of that training.
+# **What it shows.** In each network of the table whose FGSM error is low, transfer lies level with it or above it; in all others far below. The clipped step, which is weaker, breaks more than the full one in the low kind. Both are marks of a masked gradient. The paper's two numbers lie on that side: 19.6 above 17.9. Its 17.9 % may say little about what the network withstands: the network of section 3 is of the low kind, and PGD breaks nearly all of it; of the high kind of that training it breaks 94 %.
 #
 # **What it does not show.** What the authors' network was; nor that a training with dropout on always ends in one of the two kinds.
 #
 # ### Pixels that dropout keeps
 #
-# Dropout divides what it keeps by the share that it keeps, so that sums have the same size in training and in use. The maxout authors' published example for the library pylearn2 does so in the hidden layers and *not* for the pixels, so inputs are 25 % larger in use than in training. **Your prediction.** Beside a network trained for as long on rescaled pixels, such a network is, on FGSM's mistakes …
+# Dropout divides what it keeps by the share that it keeps, so that sums have the same size in training and in use. The maxout authors' published example for the library pylearn2 does so in the hidden layers and *not* for the pixels, so sums over pixels are on average 25 % larger in use than in training. **Your prediction.** Beside a network trained for as long on rescaled pixels, such a network is, on FGSM's mistakes …
 
 # %%
 light_guess = predictions.predict("light", ["less sure", "as sure", "surer"])
@@ -331,7 +331,7 @@ told = "how many more rows come near the paper's number, by the ledger's toleran
 claim("nearer", now - before, low=2, unit="rows", statement=told)
 
 # %% [markdown]
-# **What it shows.** One line of a published example, which the paper does not mention, and the longer training that it also has bring several confidences near the paper's; two FGSM errors (maxout, uniform noise) and the rubbish of the network with sigmoids, and its confidence there, move away from it. The ledger's networks of 240 units are trained that way. That was decided when the numbers of the shorter trainings were known, and it decides verdicts: on the shorter, rescaled trainings, as far as they were measured, the rule would judge these rows differently: two would no longer be reproduced, four others would.
+# **What it shows.** One line of a published example, which the paper does not mention, and a longer training bring several confidences near the paper's; two FGSM errors (maxout, uniform noise) and the rubbish of the network with sigmoids, and its confidence there, move away from it. The ledger's maxout networks are trained that way. That was decided when the numbers of the shorter trainings were known, and it decides verdicts: on the shorter, rescaled trainings, as far as they were measured, the rule would judge these rows differently: two would no longer be reproduced, four others would.
 
 # %%
 cells = []
@@ -391,7 +391,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** With 1,600 units four of the six numbers come nearer the paper's. Two do not: the hardened network's error, and what transfers to it. Transfer lies far below the error here (13.5 beside 31.6 %); in the paper it lies above. PGD was not run on those of 1,600 units. The paper's larger usual network reads clean digits worse than its smaller one, and ours better.
+# **What it shows.** With 1,600 units four of the six numbers come nearer the paper's. The hardened network's error lies between those of the two kinds, and what transfers to it moves away. Transfer lies far below the error here (13.5 beside 31.6 %); in the paper it lies above. PGD was not run at that size. The paper's larger usual network reads clean digits worse than its smaller one, and ours better.
 #
 # ### Clean digits
 #
@@ -425,7 +425,7 @@ claim("equal-noise-gain", noise, 0.0005, 0.004, unit="%", statement=told)
 #
 # ### The RBF network
 #
-# $p(y=1\mid x) = \exp((x-\mu)^\top\beta(x-\mu))$ leaves the matrix $\beta$ open, and the paper does not say how it was trained. Here, as means of three seeds, are a diagonal form after trainings of five lengths, and three other forms after three epochs (*rank 20* with a smaller rate): *one width* has one number for each class, *rank 20* adds twenty free directions for each class, with a *shared softmax* the classes compete. The last two columns are section 8's: how often does the network take maxout's wrong class, among the examples that fool maxout, and among those that fool both?
+# $p(y=1\mid x) = \exp((x-\mu)^\top\beta(x-\mu))$ leaves the matrix $\beta$ open, and the paper does not say how it was trained. Here, as means of three seeds, are a diagonal form after trainings of five lengths, and three other forms after three epochs (*rank 20* with a smaller rate): *one width* has one number for each class, *rank 20* adds twenty free directions for each class, and with a *shared softmax*, another formula, the classes compete. The last two columns are section 8's: how often does the network take maxout's wrong class, among the examples that fool maxout, and among those that fool both?
 
 # %%
 forms = ledger.supplement(results, "RBF-forms")
@@ -493,12 +493,12 @@ claim("printed-1", gap[-1], high=-1, statement="the printed loss minus the worst
 #
 # | left open | what it touches (sections of the paper) | what we took |
 # |---|---|---|
-# | optimiser, rate, length of training (for maxout it has the rule of the earlier paper, 100 epochs without a gain, and for the hardened network early stopping on the adversarial error; we take the rule to hold with a softmax, not with sigmoids, and ours stops at 48 epochs) | every confidence, adversarial training | for maxout SGD as in the published example of the library pylearn2, but with a rate of 0.3 that falls to zero; the rest is in docs/ledger.md, under *The recipe* |
+# | optimiser, rate, length of training (for maxout it has the rule of the earlier paper, 100 epochs without a gain, and for the hardened network early stopping on the adversarial error; ours stops at 48 epochs) | every confidence, adversarial training | for maxout SGD in the manner of the published example of the library pylearn2, with a rate of 0.3 that falls to zero; the rest is in docs/ledger.md, under *The recipe* |
 # | dropout rates, pieces of the maxout units, first weights | the maxout rows | 0.2 and 0.5, five pieces (linear sums for a unit), uniform within ±0.005, unscaled pixels, from the same example |
 # | dropout on or off while examples are made | adversarial training | on, with a new mask for the pass that learns from them (notebook 04, section 4) |
 # | the RBF network's matrix and training | section 7, section 8 | diagonal; ten yes-or-no answers |
 # | over what "average confidence" is taken | section 4, the controls with noise | the mistakes |
-# | whose examples RBF and softmax regression are compared on | the last row of section 8 | maxout's |
+# | whose examples RBF and softmax regression are compared on | the last comparison of section 8 | maxout's |
 # | the loss that attacks the ensemble | section 9 | cross-entropy of the mean probability |
 # | whether examples are clipped | all of eps = 0.25 | not clipped |
 # | to which size of network a number belongs | sections 4, 6, 8 and 9, appendix A | 240 units; some are shown for both above, and judged by both |
