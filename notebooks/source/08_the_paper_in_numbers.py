@@ -34,7 +34,7 @@ fgsm = partial(attacks.fgsm, eps=eps, clip=None)
 # %% [markdown]
 # ## 1. When is a number reproduced?
 #
-# The paper makes over forty claims that can be measured. Each has a **statement** ("random noise does not help as training"), and often a **number** (86.2 %). The statement becomes a *band*: the values for which it would be true. One rule judges all rows. It was fixed before the trainings of 1,600 units and before CIFAR-10; many other runs were there already, three of five seeds of the long trainings of 240 units among them. What was added to it later stands in docs/ledger.md.
+# The paper makes over forty claims that can be measured. Each has a **statement** ("random noise does not help as training"), and often a **number** (86.2 %). The statement becomes a *band*: the values for which it would be true. One rule judges all rows. It was fixed before the long trainings of 1,600 units and before CIFAR-10; many other runs were there already, three of five seeds of most long trainings of 240 units among them. What was added to it later stands in docs/ledger.md.
 
 # %%
 Markdown(ledger.RULE)
@@ -262,13 +262,13 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** In each network of the table whose FGSM error is low, transfer lies level with it or above it; in all others far below. The clipped step, which is weaker, breaks more than the full one in the low kind. Both are marks of a masked gradient. The paper's two numbers lie on that side: 19.6 above 17.9. Its 17.9 % may say little about what the network withstands: the network of section 3 is of the low kind, and PGD fools it on nearly all digits, and four networks of the high kind, by the same training, on 94 % of 1,000.
+# **What it shows.** In each network of the table whose FGSM error is low, transfer lies level with it or above it; in all others far below. The clipped step, which is weaker, breaks more than the full one in the low kind. Both are marks of a masked gradient. The paper's two numbers lie on that side: 19.6 above 17.9. Its 17.9 % may say little about what the network withstands: the network of section 3 is of the low kind, and PGD breaks nearly all of it; of the four others, which are of the high kind, it breaks 94 % on average.
 #
 # **What it does not show.** What the authors' network was; nor that a training with dropout on always ends in one of the two kinds.
 #
 # ### Pixels that dropout keeps
 #
-# Dropout divides what it keeps by the share that it keeps, so that sums have the same size in training and in use. The maxout authors' published example for the library pylearn2 does so in the hidden layers and *not* for the pixels, so sums over pixels are on average 25 % larger in use than in training. Here are networks trained for as long with and without that, beside the ledger's, which were trained for longer.
+# Dropout divides what it keeps by the share that it keeps, so that sums have the same size in training and in use. The maxout authors' published example for the library pylearn2 does so in the hidden layers and *not* for the pixels, so sums over pixels are on average 25 % larger in use than in training. Here are equally long trainings with and without that, beside the ledger's, which were trained for longer.
 
 # %%
 shorter, unscaled = (ledger.supplement(results, name) for name in ("shorter", "brighter"))
@@ -326,7 +326,7 @@ told = "how many more rows come near the paper's number, by the ledger's toleran
 claim("nearer", now - before, low=2, unit="rows", statement=told)
 
 # %% [markdown]
-# **What it shows.** One line of a published example, which the paper does not mention, and a longer training bring several confidences near the paper's; two FGSM errors (maxout, uniform noise) and the rubbish of the network with sigmoids, and its confidence there, move away from it. The ledger's maxout networks for digits are trained that way. That was decided when the numbers of the shorter trainings were known, and it decides verdicts. On the shorter, rescaled trainings, as far as they were measured, two of these rows would no longer be reproduced, and four others would.
+# **What it shows.** One line of a published example, which the paper does not mention, and a longer training bring several confidences near the paper's; two FGSM errors (maxout, uniform noise) and the rubbish of the network with sigmoids, and its confidence there, move away from it. The ledger's maxout networks for digits are trained that way. That was decided when the numbers of the shorter trainings, and of three seeds of the longer, were known, and it decides verdicts. On the shorter, rescaled trainings, as far as they were measured, two of these rows would no longer be reproduced, and four others would.
 
 # %%
 cells = []

@@ -58,7 +58,7 @@ def texts(results: list[Result]) -> dict[Path, str]:
     gained = sum(row.verdict != "reproduced" and holds for row, holds in there.items())
     words = "; ".join(f"{count[v]} {v}" for v in ledger.VERDICTS if count[v])
     words += f". On the shorter, rescaled trainings {lost} of those reproduced would not be, "
-    words += f"{gained} others would"
+    words += f"{gained} others that are compared would"
     page = (
         "# The ledger\n\nEach claim of the paper beside what the course measures, and the verdict "
         f"by [the rule](#the-rule): {words}. (In the remarks, the shorter training is the one on "
