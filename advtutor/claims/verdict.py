@@ -39,12 +39,13 @@ on either side of it, and over a factor of 1.2 in the odds.
 # Told on the ledger's page, below the rule.
 ADDED = """
 The rule was fixed before the long trainings of 1,600 units and CIFAR-10, when three of the five
-seeds of most long trainings of 240 units were there. Three things were added after nearly all runs
-(L1 decay, the ensemble and rubbish at 1,600 units came later): that both sizes must meet a number;
-that a row which would be *reproduced* is not compared if networks without what it claims would be,
-too, or might be with more runs; and that a row is not compared where the paper does not say how a
-network was trained (softmax regression, the RBF network), and the number depends on that. Not so
-for maxout, for which the earlier paper gives a rule, though ours stops at 48 epochs instead.
+seeds of most long trainings of 240 units were there. Four things were added when nearly all runs
+were known, and in part when all were: that both sizes must meet a number; that a row which would be
+*reproduced* is not compared if networks without what it claims would be, too, or might be with more
+runs; that a row which is no test of the claim is not compared; and neither is one where the paper
+does not say how a network was trained (softmax regression, the RBF network), and the number depends
+on that. Not so for maxout, for which the earlier paper gives a rule, though ours stops at 48 epochs
+(at 60 where it is adversarial) instead.
 """.strip()
 
 VERDICTS = (

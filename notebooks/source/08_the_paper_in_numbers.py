@@ -262,7 +262,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** In each network of the table whose FGSM error is low, transfer lies level with it or above it; in all others far below. The clipped step, which is weaker, breaks more than the full one in the low kind. Both are marks of a masked gradient. The paper's two numbers lie on that side: 19.6 above 17.9. Its 17.9 % may say little about what the network withstands: the network of section 3 is of the low kind, and PGD breaks nearly all of it; of the four others, which are of the high kind, it breaks 94 % on average.
+# **What it shows.** In each network of the table whose FGSM error is low, transfer lies level with it or above it; in all others far below. The clipped step, which is weaker, breaks more than the full one in the low kind. Both are marks of a masked gradient. The paper's two numbers lie on that side: 19.6 above 17.9. Its 17.9 % may say little about what the network withstands: the network of section 3 is of the low kind, and PGD breaks nearly all of it; of the four other seeds of its training, which are of the high kind, it breaks 94 % on average.
 #
 # **What it does not show.** What the authors' network was; nor that a training with dropout on always ends in one of the two kinds.
 #
@@ -326,7 +326,7 @@ told = "how many more rows come near the paper's number, by the ledger's toleran
 claim("nearer", now - before, low=2, unit="rows", statement=told)
 
 # %% [markdown]
-# **What it shows.** One line of a published example, which the paper does not mention, and a longer training bring several confidences near the paper's; two FGSM errors (maxout, uniform noise) and the rubbish of the network with sigmoids, and its confidence there, move away from it. The ledger's maxout networks for digits are trained that way. That was decided when the numbers of the shorter trainings, and of three seeds of the longer, were known, and it decides verdicts. On the shorter, rescaled trainings, as far as they were measured, two of these rows would no longer be reproduced, and four others would.
+# **What it shows.** One line of a published example, which the paper does not mention, and a longer training bring several confidences near the paper's; two FGSM errors (maxout, uniform noise) and the rubbish of the network with sigmoids, and its confidence there, move away from it. The ledger's maxout networks for digits are trained that way. That was decided when the numbers of the shorter trainings, and of three seeds of the longer, were known, and it decides verdicts. On the shorter, rescaled trainings, as far as they were measured, two of these rows would no longer be reproduced, and four others would, controls aside.
 
 # %%
 cells = []

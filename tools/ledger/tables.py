@@ -49,16 +49,15 @@ def texts(results: list[Result]) -> dict[Path, str]:
     table = ledger.as_markdown([r for r in rows if r.claim.id in IN_README], short=True)
     count = Counter(row.verdict for row in rows)
     shorter = ledger.of_shorter(results)
-    there = {
-        row: replace(row, values=shorter[row.claim.id]).verdict == "reproduced"
+    lost = [
+        row
         for row in rows
-        if row.claim.id in shorter
-    }
-    lost = sum(row.verdict == "reproduced" and not holds for row, holds in there.items())
-    gained = sum(row.verdict != "reproduced" and holds for row, holds in there.items())
+        if row.verdict == "reproduced"
+        and row.claim.id in shorter
+        and replace(row, values=shorter[row.claim.id]).verdict != "reproduced"
+    ]
     words = "; ".join(f"{count[v]} {v}" for v in ledger.VERDICTS if count[v])
-    words += f". On the shorter, rescaled trainings {lost} of those reproduced would not be, "
-    words += f"{gained} others that are compared would"
+    words += f". On the shorter, rescaled trainings {len(lost)} of those reproduced would not be"
     page = (
         "# The ledger\n\nEach claim of the paper beside what the course measures, and the verdict "
         f"by [the rule](#the-rule): {words}. (In the remarks, the shorter training is the one on "
