@@ -1,8 +1,10 @@
 """The explorers without a browser: the stored picture against what the page computes, in Node."""
 
+import csv
 import io
 import re
 from functools import partial
+from importlib import resources
 
 import in_node
 import numpy as np
@@ -100,6 +102,22 @@ def test_the_stored_picture_says_what_the_page_says(tmp_path, network, digits, n
     explorer, states, stills = made(name, network, digits)
     assert explorer._figure.alt == stills[0].alt
     assert_same(said(tmp_path, explorer, states), [still.alt for still in stills])
+
+
+def test_the_runs_of_the_overfitting_explorer_are_those_of_the_file():
+    """Catches runs of another way, seed or epoch, whose page and still would agree."""
+    text = resources.files("advtutor").joinpath("assets/crafting.csv").read_text("utf-8")
+    rows, runs = list(csv.DictReader(text.splitlines())), crafting_runs()
+    for row in rows:
+        run, at = runs[row["way"]][int(row["seed"])], int(row["epoch"]) - 1
+        assert all(run[name][at] == float(row[name]) for name in ("clean", "FGSM", "PGD"))
+    assert len(rows) == sum(len(run["PGD"]) for of_way in runs.values() for run in of_way) == 180
+
+
+def test_one_seed_has_a_picture():
+    """Catches curves of other seeds that are drawn where there are none."""
+    alone = widgets.overfitting_explorer({"mine": [{"a": [0.5, 0.25]}]}, ["a"])
+    assert alone._figure.alt == "Seed 0 after epoch 2: a 25% (mine)."
 
 
 def test_the_stepper_opens_at_a_step(network, digits):

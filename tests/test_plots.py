@@ -141,6 +141,20 @@ def test_each_line_is_named_at_its_end(words, ends):
         assert all(not box.shrunk(1, 0.8).overlaps(other.shrunk(1, 0.8)) for other in boxes[:i])
 
 
+def test_names_move_no_further_than_they_must():
+    """Catches a name pushed away by names below it: three that meet keep their mean, one its end."""
+    ends = {"a": 0.28, "b": 0.29, "c": 0.3, "free": 0.8}
+    series = {name: [0.1, end] for name, end in ends.items()}
+    figure = plots.curves([0, 1], series, xlabel="eps", ylabel="error", percent=True)
+    (axis,) = figure.axes
+    places = {t.get_text(): t.get_position()[1] for t in axis.texts}
+    wanted = {name: axis.transLimits.transform((1, end))[1] for name, end in ends.items()}
+    assert places["free"] == pytest.approx(wanted["free"], abs=0.005)
+    middle = sum(places[name] for name in "abc") / 3
+    assert middle == pytest.approx(sum(wanted[name] for name in "abc") / 3, abs=0.005)
+    assert places["a"] < places["b"] < places["c"]
+
+
 def test_a_model_keeps_its_colour_and_an_attack_its_dash():
     """Catches one network drawn blue in one figure and orange in the next."""
     one = plots.curves([0, 1], {"hardened, one step": [0, 1]}, xlabel="eps", ylabel="error")

@@ -42,8 +42,8 @@ def picture(
             own = of_way[seed][error]
             epochs = range(1, len(own) + 1)
             axis.plot(epochs, own, dash, color=colour, lw=2.2, label=error)
-            others = [run[error] for run in of_way if run[error] is not own]
-            axis.plot(epochs, list(zip(*others, strict=True)), dash, color=colour, lw=1, alpha=0.35)
+            for other in (run[error] for run in of_way if run is not of_way[seed]):
+                axis.plot(epochs, other, dash, color=colour, lw=1, alpha=0.35)
             axis.plot(epoch, own[epoch - 1], "o", color=colour, ms=7, mec="black")
         axis.axvline(epoch, color=GREY, linewidth=6, alpha=0.35)
         axis.set(title=way, xlabel="epoch", ylim=(-0.03, 1.03))
