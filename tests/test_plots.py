@@ -142,7 +142,7 @@ def test_each_line_is_named_at_its_end(words, ends):
 
 
 def test_names_move_no_further_than_they_must():
-    """Catches a name pushed away by names below it: three that meet keep their mean, one its end."""
+    """Catches a name pushed away by names below it: three that meet keep their mean."""
     ends = {"a": 0.28, "b": 0.29, "c": 0.3, "free": 0.8}
     series = {name: [0.1, end] for name, end in ends.items()}
     figure = plots.curves([0, 1], series, xlabel="eps", ylabel="error", percent=True)
