@@ -85,6 +85,7 @@ def claims_row(**changes: str) -> dict[str, str]:
         ({"experiment": "maxuot"}, "there is no experiment 'maxuot'"),
         ({"reason": "{softmax/softmax/fgsm_eror} %"}, "no number 'fgsm_eror'"),
         ({"other_size": "large/maxout/fgsm_eror"}, "no number 'fgsm_eror'"),
+        ({"controls": "a rival = large/maxout/fgsm_eror"}, "no number 'fgsm_eror'"),
     ],
 )
 def test_a_number_that_nothing_measures_is_an_error(changes: dict, words: str) -> None:
@@ -170,6 +171,29 @@ def test_both_sizes_must_meet_a_number(other: tuple[float, ...], said: str) -> N
     with_both = {id for id, r in shipped.items() if r.other_size}
     told = {id for id, r in shipped.items() if re.search("With 1,600|of that size", r.remark)}
     assert with_both == told
+
+
+@pytest.mark.parametrize(
+    ("control", "said"),
+    [
+        ((), "reproduced"),  # it was not run
+        ((0.80, 0.81, 0.805), "reproduced"),
+        ((0.89, 0.9, 0.895), "not comparable"),
+        ((0.80, 0.82, 0.85), "not comparable"),  # its interval reaches into what is near
+        ((0.5, 0.999), "not comparable"),  # it covers all that is near
+        ((0.89,), "not comparable"),
+        ((0.80,), "reproduced"),
+    ],
+)
+def test_a_number_that_a_control_meets_is_no_test(control: tuple[float, ...], said: str) -> None:
+    """Catches a verdict on what other networks show as well, and a remark silent about them."""
+    claim = row("S4-maxout-error", *AROUND_88, low=0.75, high=None, target=0.894)
+    judged = replace(claim, controls={"a rival": control, "no rival": (0.5,)})
+    assert judged.verdict == said
+    assert bool(judged.rivals) == (said == "not comparable")
+    assert all(words.startswith("a rival (") for words in judged.rivals)
+    missed = row("S4-maxout-error", 0.80, 0.81, 0.805, low=0.75, high=None, target=0.894)
+    assert replace(missed, controls={"a rival": control}).verdict == "partly"
 
 
 def test_a_statement_without_a_number_needs_its_band_only() -> None:

@@ -6,8 +6,8 @@ import json
 import math
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,6 +33,7 @@ class Row:
 
     networks: letters for the networks that it was measured on, the same in every row.
     other_size: the same number of the paper's other size of network, if the paper may mean that.
+    controls: the same number of networks without what is claimed, by their names.
     """
 
     claim: PaperClaim
@@ -41,6 +42,7 @@ class Row:
     networks: str = ""
     remark: str = ""
     other_size: tuple[float, ...] = ()
+    controls: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     @property
     def n(self) -> int:
@@ -82,7 +84,20 @@ class Row:
             target=claim.target,
             comparable=not claim.not_comparable,
             other_size=self.other_size,
+            controls=list(self.controls.values()),
         )
+
+    @property
+    def rivals(self) -> list[str]:
+        """The controls that do as well, with their mean, where they decide its verdict."""
+        target = self.claim.target
+        if target is None or self.claim.not_comparable or self.verdict != "not comparable":
+            return []
+        return [
+            f"{name} ({Row(self.claim, values=values).ours.split(' ± ')[0]} %)"
+            for name, values in self.controls.items()
+            if values and verdict.might_be_near(values, target)
+        ]
 
     @property
     def ours(self) -> str:
@@ -103,28 +118,39 @@ def ledger(results: Iterable[Result]) -> list[Row]:
     for result in sorted(results, key=lambda r: r.seed):
         by_experiment[result.experiment].append(result)
 
-    def measured(experiment: str, of: str, number: str) -> list[float]:
-        found = [r.number(of, number) for r in by_experiment[experiment]]
-        return [value for value in found if value is not None]
-
-    return [
-        replace(
-            _row(claim, by_experiment[claim.experiment], fill(claim.remark, measured)),
-            other_size=tuple(measured(*claim.other_size.split("/")) if claim.other_size else ()),
-        )
-        for claim in paper_claims().values()
-    ]
+    return [_row(claim, by_experiment) for claim in paper_claims().values()]
 
 
-def _row(claim: PaperClaim, results: Sequence[Result], remark: str) -> Row:
-    found = {r.seed: r.number(claim.of, claim.number) for r in results}
-    values = {seed: value for seed, value in found.items() if value is not None}
-    if not values:
-        return Row(claim, remark=_why_not_run(claim, results))
+def _row(claim: PaperClaim, results: Mapping[str, Sequence[Result]]) -> Row:
+    def measured(experiment: str, of: str, number: str) -> dict[int, float]:
+        found = {r.seed: r.number(of, number) for r in results.get(experiment, ())}
+        return {seed: value for seed, value in found.items() if value is not None}
+
+    def numbers(*key: str) -> tuple[float, ...]:
+        return tuple(measured(*key).values())
+
+    if not (values := measured(claim.experiment, claim.of, claim.number)):
+        return Row(claim, remark=_why_not_run(claim, results.get(claim.experiment, ())))
     letters = networks()
     used = {letters[r.name] for r in EXPERIMENTS[claim.experiment].networks_of(claim.of)}
-    row = Row(claim, tuple(values), tuple(values.values()), " ".join(sorted(used)), remark)
-    return replace(row, remark=NOT_KNOWN) if row.verdict in MISSED and not remark else row
+    row = Row(
+        claim,
+        tuple(values),
+        tuple(values.values()),
+        " ".join(sorted(used)),
+        other_size=numbers(*claim.other_size.split("/")) if claim.other_size else (),
+        controls={name: numbers(*key) for name, key in claim.rivals.items()},
+    )
+    remark = fill(claim.remark, numbers)
+    if row.rivals:
+        remark = f"{_do_as_well(row.rivals)} {remark}"
+    elif row.verdict in MISSED and not remark:
+        remark = NOT_KNOWN
+    return replace(row, remark=remark.strip())
+
+
+def _do_as_well(rivals: Sequence[str]) -> str:
+    return f"No test of it: {' and '.join(rivals)} would or might meet the number, too."
 
 
 def _why_not_run(claim: PaperClaim, results: Sequence[Result]) -> str:

@@ -22,8 +22,10 @@ class PaperClaim:
         of the number; "" if nothing does.
     other_size: where the same was measured on the other of the paper's two sizes of network, as
         experiment/of/number; "" where it was not, or where the paper says which size it means.
-    not_comparable: what the claim depends on that we do not have from the paper, or what meets it
-        without what it claims; "" if its verdict can be told.
+    controls: networks without what is claimed, whose number may be as near, each as
+        "name = experiment/of/number", with a semicolon between them.
+    not_comparable: why it is no test of the claim, or what it depends on that we do not have from
+        the paper; "" if its verdict can be told.
     reason: why ours differs, or why it is not measured; "" where there is nothing to say.
 
     What these two quote of a measurement is a placeholder, which `fill` replaces.
@@ -43,6 +45,7 @@ class PaperClaim:
     low: float | None
     high: float | None
     other_size: str
+    controls: str
     not_comparable: str
     reason: str
 
@@ -54,6 +57,12 @@ class PaperClaim:
     def printed(self, number: str) -> str:
         """A number of it with its unit, if that is per cent."""
         return f"{number} %" if number and self.in_percent else number
+
+    @property
+    def rivals(self) -> dict[str, list[str]]:
+        """Its `controls`: experiment, of and number of each, by its name."""
+        each = (one.rpartition(" = ") for one in self.controls.split("; ") if one)
+        return {name: number.split("/") for name, _, number in each}
 
     @property
     def remark(self) -> str:
@@ -81,7 +90,7 @@ def read_claim(row: Mapping[str, str]) -> PaperClaim:
     quoted = [(m["experiment"], m["of"], m["number"]) for m in _QUOTED.finditer(claim.remark)]
     own = [(claim.experiment, claim.of, claim.number)] if claim.experiment else []
     other = [claim.other_size.split("/")] if claim.other_size else []
-    for experiment, of, number in own + other + quoted:
+    for experiment, of, number in [*own, *other, *claim.rivals.values(), *quoted]:
         try:
             if experiment not in EXPERIMENTS:
                 there = list(EXPERIMENTS)

@@ -16,6 +16,8 @@ interval of the mean (Student's t with n - 1 degrees of freedom).
 - The **number** is met if the whole interval is near the paper's number: within a factor of 1.5 in
   the odds, p / (1 - p), or within a tenth of a point. Where the paper does not say to which of its
   two sizes of network a number belongs, and it was measured on both, both must meet it.
+- A **control** is a network without what the row claims. If one meets the number too, or might with
+  more runs (its interval reaches into what is near), the row tells nothing.
 
 | verdict | when |
 | --- | --- |
@@ -25,7 +27,7 @@ interval of the mean (Student's t with n - 1 degrees of freedom).
 | not reproduced | the statement fails |
 | one run, near | n = 1, and the run lies in the band and near the number |
 | one run, off | n = 1, and it does not |
-| not comparable | no test of the claim, or it depends on what we lack: the remark says why |
+| not comparable | no test, or it depends on what we lack, or a control does as well (see remark) |
 
 The tolerance is the same for all rows. Shares are compared by their odds because 1 % beside 2 % is
 twice as many mistakes, while 50 % beside 51 % is nothing. A factor of 1.5 is ten points at 50 % and
@@ -35,17 +37,6 @@ Sometimes the runs fall into two kinds, and no run is near their mean. Then the 
 by itself; the statement holds if every single run lies in the band, and the number is not met. Two
 kinds are there if, of at least five runs, the widest gap is over three times the spread of the runs
 on either side of it, and over a factor of 1.2 in the odds.
-""".strip()
-# Told on the ledger's page, below the rule.
-ADDED = """
-The rule was fixed before the long trainings of 1,600 units and CIFAR-10, when three of the five
-seeds of most long trainings of 240 units were there. Four things were added when nearly all runs
-were known, and in part when all were: that both sizes must meet a number; that a row which would be
-*reproduced* is not compared if networks without what it claims would be, too, or might be with more
-runs; that a row which is no test of the claim is not compared; and neither is one where the paper
-does not say how a network was trained (softmax regression, the RBF network), and the number depends
-on that. Not so for maxout, for which the earlier paper gives a rule, though ours stops at 48 epochs
-(at 60 where it is adversarial) instead.
 """.strip()
 
 VERDICTS = (
@@ -80,6 +71,12 @@ def near(share: float, target: float) -> bool:
     return low <= _odds(share) <= high or abs(share - target) <= ALWAYS_NEAR + _ROUNDING
 
 
+def might_be_near(values: Sequence[float], target: float) -> bool:
+    """Whether the interval of some runs, or the one run, reaches into what is near the target."""
+    low, high = interval(values) if len(values) > 1 else (values[0], values[0])
+    return near(low, target) or near(high, target) or low < target < high
+
+
 def _odds(share: float) -> float:
     return math.inf if share >= 1 else share / (1 - share)
 
@@ -106,14 +103,28 @@ def verdict(
     target: float | None = None,
     comparable: bool = True,
     other_size: Sequence[float] = (),
+    controls: Sequence[Sequence[float]] = (),
 ) -> str:
     """The verdict on at least one run: the band `[low, high]`, None where it is open, the target.
 
     `target` is a share as a fraction; None where the paper gives no number. `other_size` are the
-    runs of the paper's other size of network, if it may mean that.
+    runs of the paper's other size of network, if it may mean that; `controls` those of networks
+    without what is claimed.
     """
     if not comparable:
         return "not comparable"
+    told = _without_controls(values, low, high, target, other_size)
+    rivals = target is not None and any(might_be_near(each, target) for each in controls if each)
+    return "not comparable" if rivals and told == "reproduced" else told
+
+
+def _without_controls(
+    values: Sequence[float],
+    low: float | None,
+    high: float | None,
+    target: float | None,
+    other_size: Sequence[float],
+) -> str:
     low, high = -math.inf if low is None else low, math.inf if high is None else high
     if len(values) == 1:
         (value,) = values
