@@ -261,6 +261,11 @@ def get(url: str, token: str) -> tuple[int, str]:
     raise TimeoutError(url)
 
 
+def heed_interrupts() -> None:
+    """Give Ctrl-C its meaning back: a shell's background job ignores it, and so do its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="ends the server with signals")
 def test_lab_serves_the_learners_folder_and_ends_cleanly(tmp_path: Path) -> None:
     """Catches a wrong address or folder, a server without a token, and one that outlives Ctrl-C.
@@ -295,6 +300,7 @@ def test_lab_serves_the_learners_folder_and_ends_cleanly(tmp_path: Path) -> None
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            preexec_fn=heed_interrupts,
         )
         try:
             said, found = "", None

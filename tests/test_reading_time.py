@@ -5,6 +5,8 @@ import pytest
 from tools.notebooks.build import known_names
 from tools.notebooks.reading_time import measured, reading
 
+LONGEST = 60  # minutes, of any notebook
+
 EXERCISE = """def worst_case_loss(w, b, x, y, eps):
     ...
 
@@ -53,6 +55,7 @@ def test_a_notebook_has_to_promise_something() -> None:
 
 @pytest.mark.parametrize("name", known_names())
 def test_a_notebook_takes_the_minutes_that_it_promises(name: str) -> None:
-    """Catches a notebook that has grown beyond its promise."""
+    """Catches a notebook that has grown beyond its promise, or beyond an hour."""
     one = reading(name)
     assert one.agrees, f"{name} promises {one.promise} minutes and takes {one.minutes:.0f}"
+    assert one.minutes <= LONGEST, f"{name} takes {one.minutes:.1f} minutes"

@@ -62,7 +62,7 @@ MEANINGS = {
     "One of the differentiated Tensors": "the gradient's input is not the tensor the model saw",
     "a leaf Variable that requires grad": "make a new tensor instead of changing one in place",
     "scalar outputs": "a gradient needs one number: reduce the loss over the batch",
-    "second time": "backward() has been called on it already: compute the loss afresh",
+    "second time": "backward() or autograd.grad has used up its graph: compute the loss afresh",
     "Boolean value of Tensor": "element by element it is & and |, torch.where, and clamp or "
     "torch.maximum for max",
     "division by zero": "what is due where there is nothing to divide by?",

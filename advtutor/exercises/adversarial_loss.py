@@ -107,8 +107,8 @@ EXERCISE = Exercise(
         "gradient, not from noise",
         "detached": "the loss has no gradient any more, so nothing can be learned from it: no "
         ".item(), .detach() or no_grad() around it",
-        "param-grads": "the loss is right, but gradients are left in the model's parameters: make "
-        "x_adv with torch.autograd.grad, and leave backward() on the loss to the caller",
+        "param-grads": "the loss is right, but the .grad of the model's parameters has changed: "
+        "make x_adv with torch.autograd.grad, and leave backward() on the loss to the caller",
     },
     differentiable=("model",),
     hints=(

@@ -126,7 +126,7 @@ EXERCISE = Exercise(
         "labels y",
         "cleared-too-late": "the gradients are cleared between backward() and step(), which "
         "leaves nothing to step along: clear them before backward()",
-        "no-update": "the weights do not change: after backward(), call optimizer.step()",
+        "no-update": "the weights do not change: right after backward(), call optimizer.step()",
         "ascent": "the step raises the loss: the weights go down it, only the images go up",
         "clean-only": "this trains on the clean images alone: use adversarial_loss",
         "adversarial-only": "this trains on the adversarial examples alone: half of the loss is "
@@ -142,8 +142,8 @@ EXERCISE = Exercise(
         "no-clip": "x_adv leaves [0, 1] in your loss: clip it before the model sees it",
         "loss-afterwards": "this is the loss after the update: return the one that the step was "
         "made from",
-        "mode-left": "the update is right, but the model is left in another mode than it came in: "
-        "it trains in train mode, model.train()",
+        "mode-left": "the update is right, but the model is left in eval mode: leave it in train "
+        "mode, model.train()",
     },
     look=loss_and_weights,
     otherwise=another_optimiser,

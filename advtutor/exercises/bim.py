@@ -111,8 +111,9 @@ EXERCISE = Exercise(
         "step starts",
         "divided-steps": "each step is eps / steps long: a step is step_size long",
         "one-step-more": "one step too many is taken: range(steps) makes exactly `steps` of them",
-        "late-projection": "the walk goes outside and is only cut back at its end: project after "
-        "each step, so that the next gradient is one of an allowed image",
+        "late-projection": "the walk goes outside and is only cut back at its end: after each "
+        "step, back into the ball and into [0, 1], so that the next gradient is one of an allowed "
+        "image",
         "early-stop": "it stops once an image is misread: bim takes all `steps` steps, whatever "
         "the model answers",
         "accumulated": "each step follows the sum of all gradients so far, as backward() adds "

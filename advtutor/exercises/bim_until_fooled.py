@@ -52,6 +52,7 @@ EXERCISE = Exercise(
         "waits-for-all": {"where(still_right,": "where(still_right.any(),"},
         "stops-with-the-first": {"where(still_right,": "where(still_right.all(),"},
         "wrong-ones-walk": {"where(still_right,": "where(~still_right,"},
+        "keeps-its-reading": {"== y)[:": "== model(x).argmax(dim=1))[:"},
         "asks-at-the-start": {"(logits.argmax(dim=1)": "(model(x).argmax(dim=1)"},
         "back-to-the-start": {"stepped, x_adv.detach())": "stepped, x)"},
         "asks-after-the-step": {
@@ -96,6 +97,8 @@ EXERCISE = Exercise(
         "by itself",
         "wrong-ones-walk": "the pictures that are misread take the step, and the others stay: the "
         "other way round",
+        "keeps-its-reading": "a picture stops when its reading changes: stop it when it is misread "
+        "as y says; one that is misread as it comes stays as it is",
         "asks-at-the-start": "whether a picture is still read rightly is asked of x, where it "
         "began; ask it of x_adv, in each round",
         "back-to-the-start": "a picture that is misread goes back to x, where it was read "

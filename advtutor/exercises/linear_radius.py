@@ -36,6 +36,9 @@ EXERCISE = Exercise(
         "offset-outside": {"y * (x @ w + b)": "y * (x @ w) + b"},
         "not-divided": {" / w.abs().sum()": ""},
         "no-label": {"y * (": "("},
+        "label-in-the-condition": {
+            "return margin.clamp(min=0)": "return torch.where(margin > 0, x @ w + b, 0 * b)",
+        },
         "labels-0-1": {"y * (": "(2 * y - 1) * ("},
         "absolute": {".clamp(min=0)": ".abs()"},
         "negative": {".clamp(min=0)": ""},
@@ -60,6 +63,8 @@ EXERCISE = Exercise(
         "divide",
         "no-label": "the labels play no part: for y = -1 the model is right where w.x + b is "
         "negative",
+        "label-in-the-condition": "the radii of y = -1 come out negative: what the step has to use "
+        "up there is y * (w.x + b), not w.x + b",
         "absolute": "where the model errs already, no step is needed: the radius there is 0, not "
         "the way back to the right side",
         "negative": "some radii are negative: where the model errs already the smallest eps is 0",

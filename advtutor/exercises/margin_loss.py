@@ -31,7 +31,8 @@ def cut_or_masked(runs: list[Run], wanted: list[Run]) -> tuple[str, str] | None:
         return (
             "cut-off",
             f"the margin is cut off at {least:g}: where the model is right by more it is constant, "
-            "and nothing is left to climb",
+            "and nothing is left to climb"
+            + (" (or class y is among its own rivals)" if least == 0 else ""),
         )
     pairs = [(run, right) for run, right in zip(runs, wanted, strict=True)]
     own = [of_class(run.arguments["logits"], run.arguments["y"]).detach() for run in runs]

@@ -27,6 +27,7 @@ EXERCISE = Exercise(
             {"model(x), target": "-model(x), model(x).argmax(1)"},
             {"model(x), target": "model(x), model(x).argmax(1)", "x - eps": "x + eps"},
         ],
+        "target-unused": {"model(x), target": "model(x), model(x).argmax(1)"},
         "softmax-twice": {"model(x)": "model(x).softmax(1)"},
         "logit": {"cross_entropy": "nll_loss"},
         **sign_mistakes("x"),
@@ -37,6 +38,8 @@ EXERCISE = Exercise(
         "uphill": "the step goes up the loss of the target, away from it: go down, with a minus",
         "unmoved": "the image comes back as it went in: take the step off it",
         "step-alone": "this is the step alone; the example is x with the step taken off",
+        "target-unused": "the step makes the model surer of the class that it sees now, and target "
+        "plays no part: go down the loss of target",
         "logit": "this climbs the logit of the target alone; F.cross_entropy also pushes the "
         "other classes down",
     },

@@ -21,6 +21,8 @@ EXERCISE = Exercise(
     mistakes={
         "plus": {"-eps": "eps"},
         "no-label": {"y[:, None]": "torch.ones(len(y), 1)"},
+        "no-weights": {"w.sign()": "torch.ones_like(w)"},
+        "positive-only": {"y[:, None]": "(y > 0)[:, None]"},
         "labels-0-1": {"y[:, None]": "(2 * y - 1)[:, None]"},
         "no-sign": {".sign()": ""},
         "size-for-sign": {"w.sign()": "w.abs()"},
@@ -40,6 +42,8 @@ EXERCISE = Exercise(
         "other one",
         "no-label": "every example gets the same step: for y = -1 the output has to go up, so y "
         "belongs in it",
+        "no-weights": "w plays no part: an input with a negative weight has to move the other way",
+        "positive-only": "rows with y = -1 get no step: y is -1 or +1, and each row moves",
         "no-sign": "the step follows the weights themselves: an input with a small weight may "
         "move by eps as well, so only the sign of w counts",
         "size-for-sign": "the weights' sizes are taken, w.abs(): take their signs, w.sign()",

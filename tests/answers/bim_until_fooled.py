@@ -87,6 +87,14 @@ def wrong_wrong_ones_walk(model, x, y, eps, step_size, steps):
     return walk(model, x, y, steps, step, lambda x_adv: model(x_adv).argmax(1) != y)
 
 
+def wrong_keeps_its_reading(model, x, y, eps, step_size, steps):
+    def step(x_adv, slope):
+        return box(x_adv + step_size * slope.sign(), x, eps)
+
+    read = model(x).argmax(1)
+    return walk(model, x, y, steps, step, lambda x_adv: model(x_adv).argmax(1) == read)
+
+
 def wrong_asks_at_the_start(model, x, y, eps, step_size, steps):
     def step(x_adv, slope):
         return box(x_adv + step_size * slope.sign(), x, eps)

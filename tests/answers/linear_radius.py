@@ -42,6 +42,11 @@ def wrong_no_label(w, b, x, y):
     return (x @ w + b).clamp(min=0) / w.abs().sum()
 
 
+def wrong_label_in_the_condition(w, b, x, y):
+    score = x @ w + b
+    return torch.where(y * score > 0, score / w.abs().sum(), torch.zeros(()))
+
+
 def wrong_labels_0_1(w, b, x, y):
     return margin(w, b, x, 2 * y - 1).clamp(min=0) / w.abs().sum()
 

@@ -47,6 +47,11 @@ def wrong_from_prediction(model, x, target, eps):
     return (x + eps * gradient(model, x, seen).sign()).clamp(0, 1)
 
 
+def wrong_target_unused(model, x, target, eps):
+    seen = model(x).argmax(dim=1)
+    return (x - eps * gradient(model, x, seen).sign()).clamp(0, 1)
+
+
 def wrong_no_sign(model, x, target, eps):
     return (x - eps * gradient(model, x, target)).clamp(0, 1)
 

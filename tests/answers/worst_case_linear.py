@@ -26,6 +26,14 @@ def wrong_plus(w, y, eps):
     return eps * y[:, None] * w.sign()
 
 
+def wrong_no_weights(w, y, eps):
+    return -eps * y[:, None] * torch.ones_like(w)
+
+
+def wrong_positive_only(w, y, eps):
+    return -eps * w.sign() * (y > 0)[:, None]
+
+
 def wrong_no_label(w, y, eps):
     return (-eps * w.sign()).repeat(len(y), 1)
 
