@@ -67,7 +67,7 @@ def test_each_claim_names_an_experiment_that_there_is() -> None:
     assert named <= set(EXPERIMENTS)
     # They explain rows, and fill none.
     explain = {"shorter", "brighter", "stopping", "retrained", "RBF-forms", "sizes", "PGD"}
-    explain |= {"large-stopping", "large-longer"}
+    explain |= {"large-stopping", "large-longer", "L1-decay-stronger"}
     assert set(EXPERIMENTS) - named == {*explain, "cifar"}  # its rows are filled by a copy's
 
 
@@ -194,6 +194,15 @@ def test_a_number_that_a_control_meets_is_no_test(control: tuple[float, ...], sa
     assert all(words.startswith("a rival (") for words in judged.rivals)
     missed = row("S4-maxout-error", 0.80, 0.81, 0.805, low=0.75, high=None, target=0.894)
     assert replace(missed, controls={"a rival": control}).verdict == "partly"
+
+
+def test_a_verdict_without_its_controls_says_so() -> None:
+    """Catches a row that one command reproduces, and the ledger does not compare."""
+    alone = [r for r in ledger.shipped() if r.experiment == "softmax"]
+    (told,) = [r for r in ledger.ledger(alone) if r.claim.id == "S4-softmax-error"]
+    assert told.verdict == "reproduced" and "controls were not run here" in told.remark
+    with_them = {r.claim.id: r for r in ledger.ledger(ledger.shipped())}[told.claim.id]
+    assert with_them.verdict == "not comparable" and "not run" not in with_them.remark
 
 
 def test_a_statement_without_a_number_needs_its_band_only() -> None:
@@ -627,6 +636,15 @@ def test_a_long_experiment_has_few_seeds() -> None:
         tasks(list(EXPERIMENTS.values()), 0)
 
 
+def test_seeds_begin_where_the_table_says() -> None:
+    """Catches a row that counts a run from before the rule, and a plan that asks for one."""
+    both = [EXPERIMENTS["RBF"], EXPERIMENTS["imagenet"]]
+    made = [(t.experiment, t.seed) for t in tasks(both, 2)]
+    assert made == [("RBF", 5), ("imagenet", 0), ("RBF", 6)]
+    result = next(r for r in ledger.shipped() if r.experiment == "RBF")
+    assert replace(result, seed=5).of_today and not replace(result, seed=4).of_today
+
+
 # ---------------------------------------------------------------------------------------------
 # Real processes, and a real Dask scheduler.
 
@@ -836,7 +854,7 @@ def test_a_run_writes_json_csv_and_markdown(tmp_path: Path) -> None:
     assert answer.exit_code == 0, answer.output
     data = json.loads((tmp_path / "paper.json").read_text(encoding="utf-8"))
     (filled,) = [r for r in data["rows"] if r["n"]]
-    assert filled["seeds"] == [0, 1] and filled["eps"] == 0.25
+    assert filled["seeds"] == [5, 6] and filled["eps"] == 0.25
     assert min(filled["values"]) <= filled["mean"] <= max(filled["values"])
     kept = [runs.read(path) for path in (tmp_path / "runs").glob("*.json")]
     assert len(kept) == 2 and all(r.of_today for r in kept)

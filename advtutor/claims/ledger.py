@@ -94,7 +94,7 @@ class Row:
         if target is None or self.claim.not_comparable or self.verdict != "not comparable":
             return []
         return [
-            f"{name} ({Row(self.claim, values=values).ours.split(' ± ')[0]} %)"
+            f"{name} ({100 * statistics.fmean(values):.2f} %)"
             for name, values in self.controls.items()
             if values and verdict.might_be_near(values, target)
         ]
@@ -142,7 +142,10 @@ def _row(claim: PaperClaim, results: Mapping[str, Sequence[Result]]) -> Row:
         controls={name: numbers(*key) for name, key in claim.rivals.items()},
     )
     remark = fill(claim.remark, numbers)
-    if row.rivals:
+    absent = [name for name, values in row.controls.items() if not values]
+    if row.verdict == "reproduced" and absent:
+        remark = f"Its controls were not run here ({' and '.join(absent)}). {remark}"
+    elif row.rivals:
         remark = f"{_do_as_well(row.rivals)} {remark}"
     elif row.verdict in MISSED and not remark:
         remark = NOT_KNOWN
@@ -161,6 +164,11 @@ def _why_not_run(claim: PaperClaim, results: Sequence[Result]) -> str:
     minutes = EXPERIMENTS[claim.experiment].minutes
     cost = f"It takes about {minutes:g} minutes of one core for each seed, and has not been run."
     return f"{claim.not_comparable} {cost}".strip()
+
+
+def if_compared(row: Row) -> str:
+    """The verdict by its numbers alone, whatever keeps a row from being compared."""
+    return replace(row, claim=replace(row.claim, not_comparable=""), controls={}).verdict
 
 
 def networks() -> dict[str, str]:

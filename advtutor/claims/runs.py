@@ -1,8 +1,8 @@
 """Running (experiment, seed) pairs: here, in processes or on a Dask cluster, each kept at once."""
 
 import contextlib
+import itertools
 import json
-import math
 import os
 import platform
 import time
@@ -24,6 +24,7 @@ from advtutor.claims.paper import known_claim
 from advtutor.claims.trained import digest
 from advtutor.data import DataError
 
+MANY = 1000  # seeds: more than anybody asks for
 ATTEMPTS = 3  # of a run whose worker process dies under it
 
 
@@ -83,7 +84,7 @@ class Result:
         return (
             experiment is not None
             and not self.failure
-            and self.seed < (experiment.seeds or math.inf)
+            and self.seed in experiment.seeds_of(MANY)
             and digest(self.recipe) == digest(experiment.recipe())
             and experiment.gave(self.numbers)
         )
@@ -123,12 +124,8 @@ def tasks(experiments: Sequence[Experiment], seeds: int) -> list[Task]:
     """The pairs to run, in the order in which they had better start: seed by seed."""
     if seeds < 1:
         raise ReproduceError(f"seeds is {seeds}; give at least 1")
-    return [
-        Task(e.name, seed)
-        for seed in range(seeds)
-        for e in experiments
-        if seed < (e.seeds or seeds)
-    ]
+    each = [[Task(e.name, seed) for seed in e.seeds_of(seeds)] for e in experiments]
+    return [task for row in itertools.zip_longest(*each) for task in row if task]
 
 
 def versions() -> dict[str, str]:

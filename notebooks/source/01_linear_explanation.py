@@ -476,7 +476,7 @@ plots.curves(
 usual, hard = kept["usual"][-1], kept["hardened"][-1]
 gain_guess.compare(usual)
 claim("gain-usual", usual, 0.5, 0.85, unit="", statement="the usual network's median at 0.25")
-claim("gain-hardened", hard, high=0.45, unit="", statement="the hardened network's")
+claim("gain-hardened", hard, high=0.6, unit="", statement="the hardened network's median")
 
 # %% [markdown]
 # **What it shows.** For the usual network the gradient at the picture keeps more than half of its promise on a typical digit, over the whole range. For the hardened one the promise holds close to the picture and breaks further out.
@@ -529,7 +529,7 @@ claim("S7-rbf-confidence-mistakes", reports["RBF"].confidence_on_errors, low=0.0
 # %% [markdown]
 # **What it shows.** The RBF network errs under the step, too, though less often. Its confidence collapses away from the prototypes; softmax regression stays sure. But the RBF network's also collapses on attacked digits that are still read rightly: it says "this is far from every prototype", not "I am wrong".
 #
-# **What it does not show.** That the paper's numbers are reproduced. [Notebook 08](08_the_paper_in_numbers.ipynb) shows how far both depend on the form of the RBF network and on its training.
+# **What it does not show.** That the paper's numbers are reproduced. [Notebook 08](08_the_paper_in_numbers.ipynb) shows how far errors and confidence depend on the form of the RBF network and on its training.
 
 # %% [markdown]
 # **Three models that are linear.** Tanay and Griffin argue that what matters is not linearity but *tilt*: how far the boundary between two classes leans towards the digits along directions in which they hardly vary. Take three models for threes and sevens, all exactly linear:
@@ -591,7 +591,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** Three straight boundaries read nearly all clean digits right, and at $\epsilon = 0.05$ the worst step breaks nearly all digits of the tilted model, about half of the trained one's, and less than a tenth of the difference of means'. The attacker gains $\epsilon\lVert w\rVert_1$; the model sets its score $y\,(w^\top x + b)$ against it. The tilt raised $\lVert w\rVert_1$ and left the score nearly as it was. At $\epsilon = 0.25$ the difference of means falls too, as the figure's right end shows.
+# **What it shows.** Three straight boundaries read nearly all clean digits right, and the error at $\epsilon = 0.05$ is about 100 % (tilted), 50 % (trained) and 8 % (difference of means). The attacker gains $\epsilon\lVert w\rVert_1$; the model sets its score $y\,(w^\top x + b)$ against it. The tilt raised $\lVert w\rVert_1$ and left the score nearly as it was. At $\epsilon = 0.25$ the difference of means falls too, as the figure's right end shows.
 #
 # **What it does not show.** Which side is right about networks. The linear view says how small changes *can* add up, and why one step along a sign finds them. It does not say why they add up to more than the score in one model and to less in another. The tilted weights are made by hand; that training tilts networks is what Tanay and Griffin argue.
 

@@ -6,7 +6,7 @@
 # *60 minutes. You need [adversarial training](03_adversarial_training.ipynb). After this notebook you can*
 #
 # - *recognise a masked gradient;*
-# - *name one detail of the training that separates two kinds of hardened networks;*
+# - *name one detail of the training that separated two kinds of hardened networks;*
 # - *break a defence that hides its gradient, and judge by the worst case.*
 
 # %%
@@ -34,7 +34,7 @@ pgd = partial(attacks.pgd, eps=eps, steps=10, early_stop=True)
 # %% [markdown]
 # ## 1. What does the error do while you are not looking?
 #
-# Train the network of the last notebook again, and measure it after each epoch with two attacks: the one it is trained on (FGSM), and ten steps from a random start (PGD). Beside it, two rivals. All train on 17,000 of the digits, for three epochs:
+# Train a network as in the last notebook, and measure it after each epoch with two attacks: the one it is trained on (FGSM), and ten steps from a random start (PGD). Beside it, two rivals. All train on 17,000 of the digits, for three epochs:
 #
 # - **paper:** half the clean loss, half that of the FGSM example; the *hardened* network;
 # - **random start:** one step of $1.25\,\epsilon$ from a random point of the ball, then clipped back into the ball (Wong, Rice and Kolter), with a *warm-up* of ours: $\epsilon$ rises from zero;
@@ -160,18 +160,18 @@ claim(
     shadows - read_rightly(plain, by_hand),
     low=0.1,
     unit="%",
-    statement="hand-made shadows read by it, above those read by a usual network, in points",
+    statement="hand-made shadows that the hardened network reads, above the usual one's share, in points",
 )
 
 # %% [markdown]
-# **What it shows.** The hardened network reads more of the shadows that no gradient made than a usual one. In training each shadow came with its digit's label, so the network could learn to read the label off the step (*label leaking*, as Kurakin and others call it).
+# **What it shows.** Of the shadows that no gradient made, the hardened network reads more than the usual one does. In training each shadow came with its digit's label, so the network could learn to read the label off the step (*label leaking*, as Kurakin and others call it).
 #
 # **What it does not show.** How much of the low FGSM error comes from reading shadows.
 
 # %% [markdown]
 # ## 4. Why does one recipe give two kinds of networks?
 #
-# The paper's first network has 240 maxout units a layer (each the largest of several linear sums) and is trained with dropout. Hardened again and again, such networks come in two kinds ([notebook 08](08_the_paper_in_numbers.ipynb)). The paper does not say whether dropout is on or off while the adversarial examples are made. Here are three ways, everything else alike: *dropout off*; *dropout on*, with a new random mask for the pass that learns from the examples; and on with the *same mask* in both passes. These runs were **measured elsewhere and ship with the course**: five seeds each, 50,000 digits, 12 epochs, $\epsilon = 0.25$ unclipped as in the paper, each epoch measured on 2,000 held-out digits (20 steps of PGD on 500 of them).
+# The paper's first network has 240 maxout units a layer (each the largest of several linear sums) and is trained with dropout. Train such a network several times, and it comes in two kinds ([notebook 08](08_the_paper_in_numbers.ipynb)). The paper does not say whether dropout is on or off while the adversarial examples are made. Here are three ways, everything else alike: *dropout off*; *dropout on*, with a new random mask for the pass that learns from the examples; and on with the *same mask* in both passes. These runs were **measured elsewhere and ship with the course**: five seeds each, 50,000 digits, 12 epochs, $\epsilon = 0.25$ unclipped as in the paper, each epoch measured on 2,000 held-out digits (20 steps of PGD on 500 of them).
 #
 # *Transfer* is the error on FGSM examples that were made for another, usual network, without a look at this one.
 #
@@ -208,14 +208,14 @@ claim(
 #
 # Dropout as such is not what helps: it is on with the same mask, too. What helped here is that the examples are made with a mask of their own. FGSM's unclipped error then stays higher; PGD still breaks nine in ten. So the course leaves dropout on in its maxout networks, with a new mask.
 #
-# The paper prints 17.9 % for FGSM and 19.6 % for transfer, perhaps of a larger network. Transfer breaks more: the masked side.
+# The paper prints 17.9 % for FGSM and 19.6 % for transfer, perhaps of a larger network. There, too, transfer breaks more.
 #
 # **What it does not show.** What the authors did: their recipe may differ in more than this, and the paper's gap of 1.7 points comes from one network. Nor that this alone decides: in notebook 08 some networks trained with dropout on are of the masked kind, too.
 
 # %% [markdown]
 # ## 5. First defence: logits that are very sure
 #
-# Now break three defences yourself. The check runs your attack on a defended network and on test digits. All pictures have to stay in the ball and in [0, 1]; it is broken when most of them are misread.
+# Now break three defences yourself. The check runs your attack on a defended network and on test digits. All pictures have to stay in the ball and in [0, 1]; if too few are misread, it says how many a real break reaches.
 #
 # The first defence multiplies the logits by 400; the answers stay the same. Ten steps up the cross-entropy (BIM):
 
@@ -349,12 +349,11 @@ locked = Sure(hardened)
 start = evaluate(locked, few, few_labels, partial(attacks.uniform_noise, eps=eps)).error
 added = evaluate(locked, few, few_labels, pgd).error - start
 by_step = evaluate(locked, few, few_labels, partial(fgsm, loss=margin_loss)).error
-claim("locked-pgd", added, high=0.15, unit="%", statement="what PGD adds to its random start")
-claim("locked-step", by_step, high=0.3, unit="%", statement="error of one margin step")
-claim("locked-noise", start - by_step, 0.05, unit="%", statement="what that start breaks more")
+claim("locked-pgd", added, high=0.15, unit="%", statement="two locks: what PGD adds to its start")
+claim("locked-step", by_step, high=0.3, unit="%", statement="two locks: one margin step")
 
 # %% [markdown]
-# PGD adds little to its random start, which is noise and breaks more than your step does. The step lands close to where this network was trained to be right.
+# PGD adds little to its random start, and one step of $\epsilon$ lands close to where this network was trained to be right: its signs are mostly those of the cross-entropy's step.
 #
 # **Exercise.** Break both locks with one attack.
 
@@ -423,13 +422,13 @@ shown = {"usual": plain, "hardened": hardened, "random start": fast, "PGD-traine
 widgets.defence_explorer(shown, x[:100], y[:100])
 
 # %% [markdown]
-# **What it does not show.** That *no* attack makes the network misread a digit. [Notebook 07](07_proof_not_promise.ipynb) proves it for some.
+# **What it does not show.** That *no* attack makes a network misread a digit. [Notebook 07](07_proof_not_promise.ipynb) proves that for some digits, networks and smaller $\epsilon$.
 
 # %% [markdown]
 # ## What you take with you
 #
 # - A low error under the attack that a network was trained on may mean only that it masks its gradient. Measure each epoch with a stronger one.
-# - A masked gradient often betrays itself in one of several ways: noise or another network's examples beat the attack, more eps breaks less, examples do not move, blind queries do better. The absence of one sign proves nothing.
+# - A masked gradient often betrays itself in one of several ways: another network's examples beat the attack, more eps breaks less, examples do not move, blind queries do better. The absence of one sign proves nothing.
 # - The verdict is the worst case per example over different attacks, and still only a lower bound.
 #
 # **Further reading.** Athalye, Carlini, Wagner, *Obfuscated Gradients Give a False Sense of Security* (2018, arXiv 1802.00420). Wong, Rice, Kolter, *Fast is better than free* (2020, arXiv 2001.03994), section 5, for catastrophic overfitting. Kurakin, Goodfellow, Bengio, *Adversarial Machine Learning at Scale* (2017, arXiv 1611.01236), section 4, for label leaking. Croce, Hein, *Reliable Evaluation of Adversarial Robustness with an Ensemble of Diverse Parameter-free Attacks* (2020, arXiv 2003.01690).

@@ -3,7 +3,7 @@
 #
 # **Fool networks that the attacker never saw, and measure what they share.**
 #
-# *55 minutes. You need [does the defence hold?](04_does_the_defence_hold.ipynb). After this notebook you can*
+# *60 minutes. You need [does the defence hold?](04_does_the_defence_hold.ipynb). After this notebook you can*
 #
 # - *measure how far an example travels, and whether its victims see the same wrong class;*
 # - *compare the directions of two networks' gradients with the right control;*
@@ -223,7 +223,7 @@ claim(
     both["softmax"],
     0.5,
     0.75,
-    statement="softmax and maxout, where both err",
+    statement="agreement of softmax with maxout where both err",
 )
 
 # %% [markdown]
@@ -363,7 +363,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** Random directions in 784 dimensions stand nearly at right angles: their cosines spread around 0 by about $1/\sqrt{784} = 1/28$. The gradients of two networks trained on the same digits from different starting weights, and even of a network and a linear model, keep a cosine many times that on average. At another picture the mean is about 0 (single pairs range widely), unless that picture shows the same digit: then about half or more is left. So a good part of what the two share depends on the digit. The paper says that the direction matters most, rather than the point in space: here the gradients partly agree across pictures of one digit, and on average not between digits.
+# **What it shows.** Random directions in 784 dimensions stand nearly at right angles: their cosines spread around 0 by about $1/\sqrt{784} = 1/28$. The gradients of two networks trained on the same digits from different starting weights, and even of a network and a linear model, keep a cosine many times that on average. At another picture the mean is about 0 (single pairs range widely), unless that picture shows the same digit: then about half or more is left. So a good part of what the two share depends on the digit. The paper says that the direction matters most, rather than the point in space: here the gradients partly agree across pictures of one digit, and on average not with those at any other.
 #
 # **What it does not show.** Why the task favours this direction. [Notebook 06](06_bug_or_feature.ipynb) takes up one answer.
 

@@ -153,7 +153,7 @@ def logit_box(x, eps):
 
 
 # %% [markdown]
-# What is such a bound worth? Look at one digit, a seven, while the box grows. Its rival is, say, the three. The proved lines say where the seven's logit is *at least* and the three's *at most*. The found ones say how far an attack on that single logit gets.
+# What is such a bound worth? Look at one digit, a seven, while the box grows. Its rival is, say, the three. The proved lines give a number that the seven's logit never falls below, and one that the three's never exceeds. The found ones say how far an attack on that single logit gets.
 
 # %%
 one, label = x[:1], y[:1]  # a seven
@@ -418,7 +418,7 @@ claim("loose-provable", looseness(provable, 0.1), high=3, statement=f"{fall}, ep
 #
 # It says: *these* pictures, *this* norm, *this* $\epsilon$.
 #
-# **A larger $\epsilon$.** The network was trained for 0.1. Beyond, little is proved; that does not mean broken.
+# **A larger $\epsilon$.** The network was trained for 0.1. At 0.15 little is proved, which does not mean broken:
 
 # %%
 claim(

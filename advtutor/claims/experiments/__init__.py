@@ -47,7 +47,7 @@ def _experiment(
         name,
         {network: RECIPES[recipe] for network, recipe in networks.items()},
         {of: [measured(entry, of) for entry in entries] for of, entries in found.items()},
-        **(costs | {"settings": settings(name)}),
+        **({"first_seed": TABLE["first_seed"]} | costs | {"settings": settings(name)}),
     )
 
 

@@ -117,6 +117,7 @@ class Experiment:
         networks, changes a setting, so that runs that were kept are not taken for new ones.
     minutes: of one run on one core of two, when none of its networks is there yet.
     seeds: at most so many, where a run takes hours or nothing is random.
+    first_seed: where they begin.
     quick: whether a quick run has it.
     """
 
@@ -126,6 +127,7 @@ class Experiment:
     settings: Mapping[str, Any] = field(default_factory=dict)
     minutes: float = 0.2
     seeds: int | None = None
+    first_seed: int = 0
     quick: bool = False
 
     def recipe(self) -> dict[str, Any]:
@@ -135,6 +137,10 @@ class Experiment:
             "settings": dict(self.settings),
             "networks": {name: recipe.as_data() for name, recipe in self.networks.items()},
         }
+
+    def seeds_of(self, asked: int) -> range:
+        """Its seeds, when `asked` for so many."""
+        return range(self.first_seed, self.first_seed + min(asked, self.seeds or asked))
 
     def measure(self, run: Run) -> Numbers:
         """Its numbers in one run."""

@@ -31,7 +31,7 @@ def ensemble(run: Run, name: str) -> tuple[float, ...]:
 
     The mean over the members, and those whose examples it misreads least and most.
     """
-    members = [run.network(name, MEMBERS * run.seed + i) for i in range(MEMBERS)]
+    members = [run.network(name, run.seed + i) for i in range(MEMBERS)]
     whole, test = Ensemble(members).eval(), run.test
     one = [through(member, whole, test) for member in members]
     clean, made_for_all = evaluate(whole, *test).error, evaluate(whole, *test, fgsm()).error
