@@ -292,8 +292,8 @@ def key_of_networks(rows: Iterable[Row]) -> str:
     used = {letter for row in rows for letter in row.networks.split()}
     each = "; ".join(f"{letter}: {name}" for name, letter in networks().items() if letter in used)
     return (
-        "Rows with a letter in common come from networks of the same recipe and mostly the same "
-        f"seeds: they are no independent votes. {each}."
+        "Rows with a letter in common share a recipe and mostly seeds: they are no independent "
+        f"votes. {each}."
     )
 
 

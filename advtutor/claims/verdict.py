@@ -8,16 +8,14 @@ from collections.abc import Sequence
 from scipy.special import stdtrit
 
 RULE = """
-A row has n runs, which differ in their seed. It shows their mean and, behind ±, half of the 95 %
-interval of the mean (Student's t with n - 1 degrees of freedom).
+A row has n runs, which differ in their seed. It shows their mean and, behind ±, half of its 95 %
+interval (Student's t with n - 1 degrees of freedom).
 
 - The **statement** holds if the whole interval lies in the claim's band. It fails if all of the
   interval lies outside.
 - The **number** is met if the whole interval is near the paper's number: within a factor of 1.5 in
   the odds, p / (1 - p), or within a tenth of a point. Where the paper does not say to which of its
   two sizes of network a number belongs, and it was measured on both, both must meet it.
-- A **control** is a network without what the row claims. If one meets the number too, or might with
-  more runs (its interval reaches into what is near), the row tells nothing.
 
 | verdict | when |
 | --- | --- |
@@ -27,11 +25,12 @@ interval of the mean (Student's t with n - 1 degrees of freedom).
 | not reproduced | the statement fails |
 | one run, near | n = 1, and the run lies in the band and near the number |
 | one run, off | n = 1, and it does not |
-| not comparable | no test, or it depends on what we lack, or a control does as well (see remark) |
+| not comparable | no test; or it depends on what we lack; or a control does, or might do, as well |
 
 The tolerance is the same for all rows. Shares are compared by their odds because 1 % beside 2 % is
 twice as many mistakes, while 50 % beside 51 % is nothing. A factor of 1.5 is ten points at 50 % and
-half a point at 1 %. A tenth of a point is ten of 10,000 digits. Both are choices.
+half a point at 1 %. Both are choices. A **control** is a network without what the row claims; it
+might do as well if its interval reaches into what is near.
 
 Sometimes the runs fall into two kinds, and no run is near their mean. Then the row shows each kind
 by itself; the statement holds if every single run lies in the band, and the number is not met. Two

@@ -445,7 +445,7 @@ claim(
 )
 
 # %% [markdown]
-# Decay with 0.25 learns nothing. Why? Look at where the fit starts, at $w = 0$. There the price outside has the slope $\lambda$ for each weight; the price inside has only $\epsilon\,\zeta'(0) = \epsilon/2$. A weight stays away from zero only if the data pull on it harder than that (by the gradient of the loss without a price).
+# Decay with 0.25 learns nothing. Why? Look at where the fit starts, at $w = 0$. There the price outside has the slope $\lambda$ for each weight; the price inside has only $\epsilon\,\zeta'(0) = \epsilon/2$. From there a weight gets away only if the data pull on it harder than that (by the gradient of the loss without a price).
 
 # %%
 w_zero = torch.zeros(784, requires_grad=True)

@@ -171,7 +171,7 @@ claim(
 # %% [markdown]
 # ## 4. Why does one recipe give two kinds of networks?
 #
-# The paper's first network has 240 maxout units a layer (each the largest of several linear sums) and is trained with dropout. Train such a network several times, and it comes in two kinds ([notebook 08](08_the_paper_in_numbers.ipynb)). The paper does not say whether dropout is on or off while the adversarial examples are made. Here are three ways, everything else alike: *dropout off*; *dropout on*, with a new random mask for the pass that learns from the examples; and on with the *same mask* in both passes. These runs were **measured elsewhere and ship with the course**: five seeds each, 50,000 digits, 12 epochs, $\epsilon = 0.25$ unclipped as in the paper, each epoch measured on 2,000 held-out digits (20 steps of PGD on 500 of them).
+# The paper's first network has 240 maxout units a layer (each the largest of several linear sums) and is trained with dropout. Train such a network several times, and it can come in two kinds ([notebook 08](08_the_paper_in_numbers.ipynb)). The paper does not say whether dropout is on or off while the adversarial examples are made. Here are three ways, everything else alike: *dropout off*; *dropout on*, with a new random mask for the pass that learns from the examples; and on with the *same mask* in both passes. These runs were **measured elsewhere and ship with the course**: five seeds each, 50,000 digits, 12 epochs, $\epsilon = 0.25$ unclipped as in the paper, each epoch measured on 2,000 held-out digits (20 steps of PGD on 500 of them).
 #
 # *Transfer* is the error on FGSM examples that were made for another, usual network, without a look at this one.
 #
@@ -215,7 +215,7 @@ claim(
 # %% [markdown]
 # ## 5. First defence: logits that are very sure
 #
-# Now break three defences yourself. The check runs your attack on a defended network and on test digits. All pictures have to stay in the ball and in [0, 1]; if too few are misread, it says how many a real break reaches.
+# Now break three defences yourself. The check runs your attack on a defended network and on test digits. All pictures have to stay in the ball and in [0, 1]; if too few are misread, the check says how many a real break reaches.
 #
 # The first defence multiplies the logits by 400; the answers stay the same. Ten steps up the cross-entropy (BIM):
 
@@ -353,7 +353,7 @@ claim("locked-pgd", added, high=0.15, unit="%", statement="two locks: what PGD a
 claim("locked-step", by_step, high=0.3, unit="%", statement="two locks: one margin step")
 
 # %% [markdown]
-# PGD adds little to its random start, and one step of $\epsilon$ lands close to where this network was trained to be right: its signs are mostly those of the cross-entropy's step.
+# PGD adds little to its random start, and one step of $\epsilon$ lands close to where this network was trained to be right.
 #
 # **Exercise.** Break both locks with one attack.
 

@@ -363,7 +363,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** Random directions in 784 dimensions stand nearly at right angles: their cosines spread around 0 by about $1/\sqrt{784} = 1/28$. The gradients of two networks trained on the same digits from different starting weights, and even of a network and a linear model, keep a cosine many times that on average. At another picture the mean is about 0 (single pairs range widely), unless that picture shows the same digit: then about half or more is left. So a good part of what the two share depends on the digit. The paper says that the direction matters most, rather than the point in space: here the gradients partly agree across pictures of one digit, and on average not with those at any other.
+# **What it shows.** Random directions in 784 dimensions stand nearly at right angles: their cosines spread around 0 by about $1/\sqrt{784} = 1/28$. The gradients of two networks trained on the same digits from different starting weights, and even of a network and a linear model, keep a cosine many times that on average. At another picture the mean is about 0 (single pairs range widely), unless that picture shows the same digit: then about half or more is left. So a good part of what the two share depends on the digit. The paper says that the direction matters most, rather than the point in space: here the gradients partly agree across pictures of one digit, and over pictures of all digits together, on average not.
 #
 # **What it does not show.** Why the task favours this direction. [Notebook 06](06_bug_or_feature.ipynb) takes up one answer.
 

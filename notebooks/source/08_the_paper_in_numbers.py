@@ -34,7 +34,7 @@ fgsm = partial(attacks.fgsm, eps=eps, clip=None)
 # %% [markdown]
 # ## 1. When is a number reproduced?
 #
-# The paper makes over forty claims that can be measured. Each has a **statement** ("random noise does not help as training"), and often a **number** (86.2 %). The statement becomes a *band*: the values for which it would be true. One rule judges all rows. It was committed before the runs that it judges (docs/ledger.md says which are older).
+# The paper makes over forty claims that can be measured. Each has a **statement** ("random noise does not help as training"), and often a **number** (86.2 %). The statement becomes a *band*: the values for which it would be true. One rule judges all rows. It was committed before most of the runs that it judges (docs/ledger.md says which are older).
 
 # %%
 Markdown(ledger.RULE)
@@ -228,7 +228,7 @@ claim(
 #
 # ### Two kinds of hardened networks
 #
-# In the row `S6-at-fgsm` the seeds lie far apart: there are two kinds of networks. [Notebook 04](04_does_the_defence_hold.ipynb), section 4, shows what separates them: in one kind, FGSM examples made for a *usual* maxout network break more than the network's own. Here is every shipped hardened network of 240 units for which the three numbers were recorded, with dropout on while the examples were made.
+# In the row `S6-at-fgsm` the seeds lie far apart: there are two kinds of networks. [Notebook 04](04_does_the_defence_hold.ipynb), section 4, shows how to tell them apart: in one kind, FGSM examples made for a *usual* maxout network break more than the network's own. Here is every shipped hardened network of 240 units for which the three numbers were recorded, with dropout on while the examples were made.
 
 # %%
 names = {"shorter": "24 epochs, rescaled pixels", "brighter": "24 epochs, unscaled"}
@@ -326,7 +326,7 @@ told = "how many more rows come near the paper's number, by the ledger's toleran
 claim("nearer", now - before, low=2, unit="rows", statement=told)
 
 # %% [markdown]
-# **What it shows.** One line of a published example, which the paper does not mention, and a longer training bring several confidences near the paper's; two FGSM errors (maxout, uniform noise) and both rubbish numbers of the network with sigmoids move away from it. The ledger's maxout networks for digits are trained that way. That was decided when the numbers of the shorter trainings, and of three other seeds of the longer, were known, and it decides verdicts. On the shorter, rescaled trainings, as far as they were measured, two rows of the ledger would no longer be reproduced, and four others would, controls aside.
+# **What it shows.** One line of a published example, which the paper does not mention, and a longer training bring several confidences near the paper's; two FGSM errors (maxout, uniform noise) and both rubbish numbers of the network with sigmoids move away from it. The ledger's maxout networks for digits are trained that way. That was decided when the numbers of the shorter trainings, and of three other seeds of the longer, were known, and it decides verdicts. On the shorter, rescaled trainings, as far as they were measured, two rows of the ledger would no longer be reproduced, and four others would, controls aside (with its own control, uniform noise would not).
 
 # %%
 cells = []
@@ -340,7 +340,7 @@ Markdown(ledger.markdown_table(["row", "on the shorter trainings", "the ledger"]
 # %% [markdown]
 # ### Size
 #
-# The paper trains two sizes, 240 and 1,600 units a layer. It gives the FGSM error of the hardened network after the clean error of the larger one, without naming a size; the ledger measures 240 units. Here are both, by the same recipe, five seeds each, not the same.
+# The paper trains two sizes, 240 and 1,600 units a layer. It gives the FGSM error of the hardened network after the clean error of the larger one, without naming a size; the ledger measures 240 units. Here are both, by the same recipe, five seeds each, 5 to 9 and 0 to 4.
 
 
 # %%

@@ -39,10 +39,10 @@ WHEN = (
     "them every verdict was the same). Older are the photo, in which nothing is random, the one "
     "ensemble (seeds 0 to 11), the stronger L1 decays, the shorter trainings, and the networks of "
     "1,600 units and CIFAR-10 (these two after the bands and the tolerance, before the rest). Two "
-    "points stand in the rule's code only: a control is asked where a row would be *reproduced*, "
-    "and of two kinds the statement fails if a single run lies outside the band. Where the paper "
-    "does not give the length of a training and the number depends on it, a row is not compared. "
-    "Maxout's rows are: a published example gives its recipe, though ours ends sooner."
+    "points that matter here stand in the rule's code only: a control is asked where a row would "
+    "be *reproduced*, and of two kinds the statement fails if a single run lies outside the band. "
+    "Where the paper does not give the length of a training and the number depends on it, a row is "
+    "not compared. Maxout's rows are: a published example gives its recipe; ours ends sooner."
 )
 UNCOMPARED = "not comparable"
 SHORTER = (
