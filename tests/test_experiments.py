@@ -184,11 +184,11 @@ def test_the_brighter_network_sees_less_light_in_training_only() -> None:
     brighter, usual = models.BrighterMaxout(8, 3), models.Maxout(8, 3)
     x = torch.rand(4, 1, 28, 28)
     with torch.no_grad():
-        torch.testing.assert_close(brighter.eval()(x), usual.eval()(x), rtol=1e-5, atol=0)
+        torch.testing.assert_close(brighter.eval()(x), usual.eval()(x), rtol=1e-5, atol=1e-9)
         torch.manual_seed(0)
         dimmer = brighter.train()(x)
         torch.manual_seed(0)
-        torch.testing.assert_close(dimmer, usual.train()(0.8 * x), rtol=1e-3, atol=0)
+        torch.testing.assert_close(dimmer, usual.train()(0.8 * x), rtol=1e-3, atol=1e-9)
     pixels = brighter.layers[1]
     assert pixels(torch.ones(1000)).unique().tolist() == [0.0, 1.0]
 

@@ -21,7 +21,7 @@ from advtutor.claims.paper import PaperClaim, fill, paper_claims
 from advtutor.claims.runs import Result
 from advtutor.claims.verdict import RULE, VERDICTS
 
-MISSED = ("partly", "undecided", "not reproduced", "one run, off")
+MISSED = ("number missed", "undecided", "not reproduced", "one run, off")
 NOT_KNOWN = "Why ours differs is not known."
 
 __all__ = ["RULE", "VERDICTS", "Row", "Spread", "ledger", "shipped", "supplement"]

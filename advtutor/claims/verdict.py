@@ -20,27 +20,27 @@ interval (Student's t with n - 1 degrees of freedom).
 | verdict | when |
 | --- | --- |
 | reproduced | the statement holds, and the number is met if the paper gives one |
-| partly | the statement holds, the number is not met |
+| number missed | the statement holds, the number is not met |
 | undecided | an end of the band lies inside the interval |
 | not reproduced | the statement fails |
 | one run, near | n = 1, and the run lies in the band and near the number |
 | one run, off | n = 1, and it does not |
-| not comparable | no test; or it depends on what we lack; or a control does, or might do, as well |
+| not comparable | no test; or it depends on what we lack; or it would be reproduced, and so might a control |
 
 The tolerance is the same for all rows. Shares are compared by their odds because 1 % beside 2 % is
 twice as many mistakes, while 50 % beside 51 % is nothing. A factor of 1.5 is ten points at 50 % and
-half a point at 1 %. Both are choices. A **control** is a network without what the row claims; it
-might do as well if its interval reaches into what is near.
+half a point at 1 %. Both are choices. A **control** is a model without what the row claims; it
+might be reproduced as well if its interval reaches into what is near.
 
 Sometimes the runs fall into two kinds, and no run is near their mean. Then the row shows each kind
-by itself; the statement holds if every single run lies in the band, and the number is not met. Two
-kinds are there if, of at least five runs, the widest gap is over three times the spread of the runs
-on either side of it, and over a factor of 1.2 in the odds.
+by itself; the statement holds if every single run lies in the band, else it fails, and the number
+is not met. Two kinds are there if, of at least five runs, the widest gap is over three times the
+spread of the runs on either side of it, and over a factor of 1.2 in the odds.
 """.strip()
 
 VERDICTS = (
     "reproduced",
-    "partly",
+    "number missed",
     "undecided",
     "not reproduced",
     "one run, near",
@@ -134,7 +134,7 @@ def _without_controls(
     if all(low <= end <= high for end in ends):
         ends = [*ends, *(interval(other_size) if len(other_size) > 1 else other_size)]
         met = target is None or (not two_kinds and all(near(end, target) for end in ends))
-        return "reproduced" if met else "partly"
+        return "reproduced" if met else "number missed"
     if two_kinds or min(ends) > high or max(ends) < low:
         return "not reproduced"
     return "undecided"

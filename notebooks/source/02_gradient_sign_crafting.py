@@ -334,7 +334,7 @@ def gradient_of(model, x, y):
 
 
 # %% [markdown]
-# **Mistake 1: eps in normalised units.** A model often wants pixels that were shifted and scaled, $(x - 0.13)/0.31$ on MNIST. If you add $\epsilon$ to those numbers, each pixel moves by only $0.31\,\epsilon$. *Symptom:* the pixels move less than you asked for, and the model looks more robust than it is.
+# **Mistake 1: eps in normalised units.** A model often wants pixels that were shifted and scaled, $(x - 0.13)/0.31$ on MNIST. If you add $\epsilon$ to those numbers, each pixel moves by only $0.31\,\epsilon$: by 0.08 instead of 0.25. *Symptom:* the pixels move less than you asked for, and the model looks more robust than it is.
 
 # %%
 mean, spread = 0.13, 0.31
