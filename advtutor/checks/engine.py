@@ -54,9 +54,15 @@ Edits = dict[str, str]
 
 # What torch says, and what it means for somebody who meets it for the first time.
 MEANINGS = {
-    "must match the size of tensor": "these shapes do not go together: v[:, None] makes a column "
-    "of a vector v, and a column with a row gives a matrix; to go with [N, C, H, W], one number "
-    "for each example has to be v[:, None, None, None]",
+    "must match the size of tensor": "these shapes do not go together: is a sum or a mean missing, "
+    "where one number is due? v[:, None] makes a column of a vector v; to go with [N, C, H, W], "
+    "one number for each example has to be v[:, None, None, None]",
+    "shapes cannot be multiplied": "in a @ b the last size of a is the first of b: examples are "
+    "rows, so a layer is x @ weight.T",
+    "size mismatch, got input": "in a @ b the last size of a is the first of b: examples are "
+    "rows, so a layer is x @ weight.T",
+    "is invalid for input of size": "a check's pictures are not of MNIST's size: flatten(1) takes "
+    "any",
     "inconsistent tensor size": "@ of two vectors adds up; v[:, None] makes a column of a vector "
     "v, and a column times a row gives a matrix",
     "One of the differentiated Tensors": "the gradient's input is not the tensor the model saw",
@@ -464,10 +470,10 @@ class Exercise:
         if not isinstance(result, Tensor):
             self.fail("type", f"it returns {_kind(result)}; return a torch tensor")
         if result.shape != right.shape:
-            self.fail(
-                "shape",
-                f"it returns the shape {list(result.shape)} where {list(right.shape)} is due",
-            )
+            some = result.dim() and right.dim() and result.shape[1:] == right.shape[1:]
+            each = f": one for each of the {len(right)} examples" if some else ""
+            due = f"it returns the shape {list(result.shape)} where {list(right.shape)} is due"
+            self.fail("shape", due + each)
         if result.dtype != right.dtype:
             self.fail("dtype", f"it returns {result.dtype} where {right.dtype} went in")
         if right.requires_grad and not result.requires_grad:
@@ -509,7 +515,9 @@ class Exercise:
         if len(rest) < len(runs):
             first = runs[finite.index(False)].result
             number = isinstance(first, float | int)
-            text = "the result holds NaN or infinity: what is divided by zero?"
+            text = (
+                "the result holds NaN or infinity: is it divided by zero, or left over from a mask?"
+            )
             self.fail("nan", f"it returns {first}" if number else text)
         if function and code:
             with self._named_errors(function), time_limit(self._seconds):

@@ -25,12 +25,12 @@ interval (Student's t with n - 1 degrees of freedom).
 | not reproduced | the statement fails |
 | one run, near | n = 1, and the run lies in the band and near the number |
 | one run, off | n = 1, and it does not |
-| not comparable | no test; or it depends on what we lack; or it would be reproduced, and so might a control |
+| not comparable | no test; or it depends on what we lack; or a control might be reproduced, too |
 
 The tolerance is the same for all rows. Shares are compared by their odds because 1 % beside 2 % is
 twice as many mistakes, while 50 % beside 51 % is nothing. A factor of 1.5 is ten points at 50 % and
 half a point at 1 %. Both are choices. A **control** is a model without what the row claims; it
-might be reproduced as well if its interval reaches into what is near.
+might be reproduced, too, if its interval reaches into what is near.
 
 Sometimes the runs fall into two kinds, and no run is near their mean. Then the row shows each kind
 by itself; the statement holds if every single run lies in the band, else it fails, and the number

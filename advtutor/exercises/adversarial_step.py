@@ -94,6 +94,7 @@ EXERCISE = Exercise(
         "ascent": {"loss.backward()": "(-loss).backward()"},
         "clean-only": {"adversarial_loss(model, x, y, eps)": "F.cross_entropy(model(x), y)"},
         "adversarial-only": {"(model, x, y, eps)": "(model, x, y, eps, alpha=0)"},
+        "eps-for-alpha": {"(model, x, y, eps)": "(model, x, y, eps, eps)"},
         "predicted-label": {"(model, x, y, eps)": "(model, x, model(x).argmax(1), eps)"},
         "eps-255": {"x, y, eps)": "x, y, eps / 255)"},
         "plain-sum": {"adversarial_loss(": "2 * adversarial_loss("},
@@ -126,11 +127,13 @@ EXERCISE = Exercise(
         "labels y",
         "cleared-too-late": "the gradients are cleared between backward() and step(), which "
         "leaves nothing to step along: clear them before backward()",
-        "no-update": "the weights do not change: right after backward(), call optimizer.step()",
+        "no-update": "the weights do not change: call backward() on the loss, and optimizer.step() "
+        "right after it",
         "ascent": "the step raises the loss: the weights go down it, only the images go up",
         "clean-only": "this trains on the clean images alone: use adversarial_loss",
         "adversarial-only": "this trains on the adversarial examples alone: half of the loss is "
         "that of the clean images",
+        "eps-for-alpha": "the clean loss weighs eps instead of a half: alpha is another argument",
         "plain-sum": "the two losses are added up, which doubles the step: each weighs a half",
         "no-zero-grad": "the gradients of earlier steps are added in: call optimizer.zero_grad() "
         "before backward()",

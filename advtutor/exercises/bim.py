@@ -94,6 +94,7 @@ EXERCISE = Exercise(
             {"torch.clamp(x_adv, x - eps, x + eps)": "torch.maximum(x_adv, x - eps)"},
         ],
         "ball-around-zero": {"x - eps, x + eps": "-eps, eps"},
+        "step-sized-ball": {"x - eps, x + eps": "x - step_size, x + step_size"},
         "no-range": [
             {".clamp(0, 1)": ""},
             {".clamp(0, 1)": ".clamp(max=1)"},
@@ -118,6 +119,7 @@ EXERCISE = Exercise(
         "the model answers",
         "accumulated": "each step follows the sum of all gradients so far, as backward() adds "
         "them up in .grad: take the gradient at x_adv alone, with torch.autograd.grad",
+        "step-sized-ball": "the ball reaches step_size from x: its radius is eps",
         "projected-too-early": "each round projects first and steps then, so that the last step "
         "may end outside: step, and then project",
         "random": "two calls with the same input give different results: bim starts at x itself "

@@ -84,9 +84,9 @@ EXERCISE = Exercise(
         "layer too",
         "signs-ignored": "lower and upper go through the layer as they are (or the half-width "
         "through W, not |W|): where a weight is negative, the upper input gives the lower output",
-        "sorted-corners": "two corners of the box go through the layer, and the results are sorted "
-        "(or the absolute value is taken after the product, not of the weights): the ends lie at "
-        "other corners, which take for each weight the side that its sign asks for",
+        "sorted-corners": "the absolute value is taken after the product, and not of the weights "
+        "(or two corners of the box go through the layer, and are sorted): the ends lie at other "
+        "corners, which take for each weight the side that its sign asks for",
         "positive-only": "the negative weights are dropped: they turn the bounds around, but they "
         "count",
         "abs-everywhere": "the absolute weights are for the half-width alone: the centre goes "

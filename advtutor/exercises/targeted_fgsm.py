@@ -27,6 +27,11 @@ EXERCISE = Exercise(
             {"model(x), target": "-model(x), model(x).argmax(1)"},
             {"model(x), target": "model(x), model(x).argmax(1)", "x - eps": "x + eps"},
         ],
+        "also-uphill": {
+            "cross_entropy(model(x), target)": (
+                "cross_entropy(model(x), target) - F.cross_entropy(model(x), model(x).argmax(1))"
+            )
+        },
         "target-unused": {"model(x), target": "model(x), model(x).argmax(1)"},
         "softmax-twice": {"model(x)": "model(x).softmax(1)"},
         "logit": {"cross_entropy": "nll_loss"},
@@ -40,6 +45,8 @@ EXERCISE = Exercise(
         "step-alone": "this is the step alone; the example is x with the step taken off",
         "target-unused": "the step makes the model surer of the class that it sees now, and target "
         "plays no part: go down the loss of target",
+        "also-uphill": "the loss of the class that the model sees now is climbed as well: go down "
+        "that of target, and no more",
         "logit": "this climbs the logit of the target alone; F.cross_entropy also pushes the "
         "other classes down",
     },

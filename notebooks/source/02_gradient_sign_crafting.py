@@ -6,7 +6,7 @@
 # *60 minutes. You need [the linear explanation](01_linear_explanation.ipynb). After this notebook you can*
 #
 # - *write the fast gradient sign method, and check that it is right;*
-# - *measure an attack against a control that makes the same change without the gradient;*
+# - *measure an attack against a control of the same size that does not use the gradient;*
 # - *repeat the step until the model errs, and aim it;*
 # - *recognise a broken attack by its symptoms.*
 
@@ -113,7 +113,7 @@ plots.curves(
 )
 
 # %% [markdown]
-# **What it shows.** No pixel goes beyond $\epsilon$ in either curve. With random signs the error at 0.25 is higher than on clean digits and still small; with the gradient's signs it is nearly all. It is the direction that does it.
+# **What it shows.** Neither attack moves a pixel by more than $\epsilon$. With random signs the error at 0.25 is higher than on clean digits and still small; with the gradient's signs it is nearly all. It is the direction that does it.
 #
 # See it on single digits. The grey bars are for the untouched digit, the blue ones for three changes of at most 0.1 in a pixel. (The second repeats the step, as section 4 does.)
 
@@ -144,7 +144,7 @@ project_linf = checks.project_linf(project_linf)
 #
 # $$x_{k+1} = P\bigl(x_k + a\,\mathrm{sign}(\nabla_x J(x_k, y))\bigr), \qquad x_0 = x .$$
 #
-# **Exercise.** Write it. You may use `project_linf`.
+# **Exercise.** Write it. You may use `fgsm` and `project_linf`.
 
 
 # %%
@@ -159,7 +159,7 @@ def bim(model, x, y, eps, step_size, steps):
 bim = checks.bim(bim)
 
 # %% [markdown]
-# What do more steps find? (BIM's ten are together $2\epsilon$ long, enough to cross the ball.)
+# What do more steps find? (BIM takes ten steps of $\epsilon/5$, together enough to cross the ball.)
 
 # %%
 strengths = [0.0, 0.05, 0.075, 0.1, 0.15, 0.2]
@@ -195,7 +195,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** Between 0.05 and 0.2, short steps find mistakes that one long step misses. The third curve is **projected gradient descent** (PGD): BIM, but from a random point of the ball instead of the picture. On this network it finds about as much as BIM.
+# **What it shows.** Between 0.05 and 0.2, short steps find mistakes that one long step misses. The curve with 20 steps is **projected gradient descent** (PGD): BIM, but from a random point of the ball instead of the picture. On this network it finds about as much as BIM.
 #
 # Follow PGD step by step. The middle panel shows two of the 784 pixels. The walls are the ends of the ball, or of $[0, 1]$ where they are nearer.
 
@@ -346,7 +346,7 @@ def inside(normalised):
 
 
 normalised = (few - mean) / spread
-step = 0.25 * gradient_of(inside, normalised, few_labels).sign()  # ← 0.25 of what?
+step = 0.25 * gradient_of(inside, normalised, few_labels).sign()
 broken = ((normalised + step) * spread + mean).clamp(0, 1)
 
 # %%
@@ -421,7 +421,7 @@ claim(
 )
 
 # %% [markdown]
-# Three symptoms show here: from 0.1 on, more $\epsilon$ breaks less; from 0.2 on, noise, which knows nothing, breaks more than the gradient's step; and ten steps break nearly all. Where a weaker attack beats a stronger one, the stronger one is not measuring robustness.
+# Three symptoms show here: from 0.1 on, more $\epsilon$ breaks less; from 0.2 on, noise, which knows nothing, breaks more than the gradient's step; and ten steps break nearly all. Where noise beats an attack, the attack is not measuring robustness.
 #
 # What does this network read? Lay the step that was made for one digit on another digit.
 
@@ -439,7 +439,7 @@ claim(
 )
 
 # %% [markdown]
-# It reads the step rather than the digit. [Notebook 04](04_does_the_defence_hold.ipynb) asks what in the step tells it which digit it was made for.
+# It mostly reads the step, not the digit. [Notebook 04](04_does_the_defence_hold.ipynb) asks what in the step tells it which digit it was made for.
 #
 # <details><summary>The line at fault in mistake 2</summary>
 #
@@ -447,14 +447,14 @@ claim(
 #
 # </details>
 #
-# **What it shows.** None of the three gives a message. The symptoms do tell: look at how far the pixels moved, at a second run, at whether more $\epsilon$ breaks more, at noise, and at a stronger attack.
+# **What it shows.** None of the three gives a message. But the symptoms show: look at how far the pixels moved, at a second run, at whether more $\epsilon$ breaks more, at noise, and at a stronger attack.
 #
-# **What it does not show.** That these are all the mistakes there are. `evaluation.attack_report(model, x, y, attack, eps=…)` asks such questions of any attack on any model.
+# **What it does not show.** That these are all the mistakes there are. `advtutor.evaluation.attack_report(model, x, y, attack, eps=…)` asks such questions of an attack whose $\epsilon$ bounds each pixel.
 
 # %% [markdown]
 # ## What you take with you
 #
-# - FGSM is the step that raises a linear function most, applied to the loss's linear approximation. Noise of the same size is the control.
+# - FGSM is the step of at most $\epsilon$ in each pixel that raises a linear function most, applied to the loss's linear approximation. Noise of the same size is the control.
 # - The error after a single step is a lower bound on what an attacker can do. Repeating it finds more; stopping early finds a smaller change; going down another class's loss aims it.
 # - A broken attack can make a model look good. Look for its symptoms before you believe a number.
 #

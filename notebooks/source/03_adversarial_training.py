@@ -31,11 +31,11 @@ fgsm = partial(attacks.fgsm, eps=eps)
 # %% [markdown]
 # ## 1. What would you train on?
 #
-# The network errs on adversarial examples; so show them to it. The difficulty is that they depend on the network: examples made for today's weights are stale tomorrow. The paper makes them anew in every step, from the weights of that very step, and adds their loss to the usual one ($J$ is the loss, $\theta$ the weights, $\alpha$ the share of the usual loss):
+# The network errs on adversarial examples; so show them to it. The difficulty is that they depend on the network: examples made for today's weights may be stale tomorrow. The paper makes them anew in every step, from the weights of that very step, and adds their loss to the usual one ($J$ is the loss, $\theta$ the weights, $\alpha$ the share of the usual loss):
 #
 # $$\tilde J(\theta, x, y) = \alpha\,J(\theta, x, y) + (1-\alpha)\,J\bigl(\theta,\ x + \epsilon\,\mathrm{sign}(\nabla_x J(\theta, x, y)),\ y\bigr), \qquad \alpha = \tfrac12 .$$
 #
-# **Exercise.** Write this objective, with the examples clipped to $[0, 1]$. Both losses are means over the batch. The examples count as given pictures: no gradient flows back through the way they were made. To make them, take the gradient with respect to the pictures by `torch.autograd.grad`; `backward()` would also fill the parameters' gradients.
+# **Exercise.** Write this objective, with the examples clipped to $[0, 1]$. Both losses are means over the batch. The examples count as given pictures: no gradient flows back through the way they were made. To make them, take the gradient with respect to the pictures by `torch.autograd.grad`; `backward()` would also fill the parameters' gradients. Leave the `x` you are given as it is.
 
 
 # %%
@@ -54,7 +54,7 @@ adversarial_loss = checks.adversarial_loss(adversarial_loss)
 #
 # **Exercise.** Write one training step with your objective. Three things are easy to forget: put the model into train mode and leave it there, clear the old gradients, and return a plain number.
 #
-# In train mode dropout is on, where a network has it (those below have none), also while the examples are made. That is a choice, which the paper does not mention; [notebook 04](04_does_the_defence_hold.ipynb) shows what depends on it.
+# In train mode dropout is on, where a network has it (those below have none), here also while the examples are made. That is a choice, which the paper does not mention; [notebook 04](04_does_the_defence_hold.ipynb) shows what depends on it.
 
 
 # %%
@@ -66,7 +66,7 @@ def adversarial_step(model, optimizer, x, y, eps):
 adversarial_step = checks.adversarial_step(adversarial_step)
 
 # %% [markdown]
-# Try it by hand, on a network with one hidden layer and 300 batches of 100 digits:
+# Try it, on a network with one hidden layer and 300 batches of 100 digits:
 
 # %%
 small = models.MLP((100,))
@@ -143,7 +143,7 @@ claim(
 )
 
 # %% [markdown]
-# And the clean digits? Both networks read the *same* 10,000, so count the digits that only one of them misreads. If both were equally good, each such digit would fall to either side like a coin, and for $n$ coins heads minus tails has a standard error of $\sqrt n$: the *spread*.
+# And the clean digits? Both networks read the *same* 10,000, so count the digits that only one of them misreads. If both were equally good, each such digit would fall to either side like a coin, and for $n$ coins heads minus tails has a standard deviation of $\sqrt n$: the *spread*.
 
 
 # %%
@@ -230,9 +230,9 @@ claim(
 #
 # The paper reports a second effect: adversarial training *regularised* its network, that is, made it read unseen clean digits better. The clean error went from 0.94 % to 0.84 %: ten digits of 10,000. For a larger network it went from 1.14 % to 0.782 %, the latter a mean of five seeds with early stopping.
 #
-# What do ten digits mean? The paper does not say how many digits only one of its networks misread. If there were 100 or more, the spread is at least ten: no smaller than the gain.
+# What do ten digits mean? The paper does not say how many digits only one of its networks misread. If there were 100 or more, the spread is at least ten: no smaller than the gain. The larger network gains 36 digits; at most 114 + 78 can be misread by only one of the two, so its spread is at most 14.
 #
-# Try it on a small network: three seeds, each once as usual and once with adversarial examples of $\epsilon = 0.1$, on a network with one hidden layer, which trains in seconds.
+# Try it on a network with one hidden layer, which trains in seconds: three seeds, each once as usual and once with adversarial examples of $\epsilon = 0.1$.
 #
 # **Your prediction.** Adversarial training changes the clean error of this network …
 
@@ -278,7 +278,7 @@ claim(
 # %% [markdown]
 # **What it shows.** The change is less than one percentage point. Compare each row's difference with twice its spread, and with section 2, where the network, the epochs and $\epsilon$ differed: a clean error may go either way.
 #
-# **What it does not show.** That it goes the same way at the paper's $\epsilon = 0.25$: try `training.Adversarial(0.25)`. Nor what happens to a network that is trained until it overfits, where a regulariser has most to do. The paper's network was trained with dropout for many epochs; [notebook 08](08_the_paper_in_numbers.ipynb) has that training.
+# **What it does not show.** That it goes the same way at the paper's $\epsilon = 0.25$: try `training.Adversarial(0.25)`. Nor what happens to a network that is trained until it overfits, where a regulariser has most to do. The paper's network was trained with dropout; [notebook 08](08_the_paper_in_numbers.ipynb) has that training.
 
 # %% [markdown]
 # ## 5. What has the network learnt?
@@ -342,7 +342,7 @@ claim(
 # %% [markdown]
 # ## 6. Is it just weight decay?
 #
-# L1 weight decay puts a price on $\lVert w\rVert_1$. For the linear model of [notebook 01](01_linear_explanation.ipynb) both objectives can be written down exactly, with the softplus $\zeta(z) = \log(1 + e^z)$ and labels $y = \pm 1$. Adversarial training on the worst steps alone ($\alpha = 0$, not clipped) minimises the loss at its worst, with the price *inside* the softplus:
+# L1 weight decay puts a price on $\lVert w\rVert_1 = \sum|w_i|$. For the linear model of [notebook 01](01_linear_explanation.ipynb) both objectives can be written down exactly, with the softplus $\zeta(z) = \log(1 + e^z)$ and labels $y = \pm 1$. Adversarial training on the worst steps alone ($\alpha = 0$, not clipped) minimises the loss at its worst, with the price *inside* the softplus:
 #
 # $$\frac1N\sum \zeta\bigl(\epsilon\lVert w\rVert_1 - y\,(w^\top x + b)\bigr),$$
 #
@@ -461,7 +461,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** With the same number, decay leaves a model that gives one answer to everything: no pull at $w = 0$ reaches 0.25, so the weights stay near zero. The price inside the softplus begins at half of that, and it shrinks for examples that are safely right. So "the same number" is no fair match: with a tenth of the strength, decay reads clean digits better than adversarial training at 0.25 does and errs less under small steps, as the figure shows up to 0.15. The paper met something like it: on the first layer of its maxout network a decay of 0.0025 was already too strong.
+# **What it shows.** With the same number, decay leaves a model that gives one answer to everything: no pull at $w = 0$ reaches 0.25, so the weights stay near zero. The price inside the softplus begins at 0.125, and it shrinks for examples that are safely right. So "the same number" is no fair match: with a tenth of the strength, decay reads clean digits better than adversarial training at 0.25 does and errs less under small steps, as the figure shows up to 0.1. The paper met something like it: on the first layer of its maxout network a decay of 0.0025 was already too strong.
 #
 # **What it does not show.** That decay can replace adversarial training of a network, where no such formula ties the two together.
 
@@ -516,14 +516,14 @@ plots.curves(
 )
 
 # %% [markdown]
-# **What it shows.** Twenty short steps break nearly all digits at 0.25, far more than the one long step that the network was trained on. If one step breaks fewer digits at 0.2 than at 0.05 in your figure, that is a symptom of notebook 02. The paper reports 17.9 % for its network: the error under FGSM, not under a stronger attack.
+# **What it shows.** Twenty short steps break nearly all digits at 0.25, far more than the one long step that the network was trained on. If one step breaks fewer digits at 0.2 than at 0.05 in your figure, that is a sign, as in notebook 02, that the one step misleads. The paper reports 17.9 % for its network: the error under FGSM, not under a stronger attack.
 #
 # **What it does not show.** That adversarial training is useless. [The next notebook](04_does_the_defence_hold.ipynb) trains a network on the repeated step.
 
 # %% [markdown]
 # ## 8. What does it cost?
 #
-# Each batch needs a gradient with respect to the pictures and a second pass through the network. Compare how long the two trainings of section 2 took, with the objective as section 1 writes it (and with the measurements after each epoch, which were the same for both):
+# Each batch needs a gradient with respect to the pictures and a second pass through the network, forwards and backwards. Compare how long the two trainings of section 2 took, with the objective as section 1 writes it (and with the measurements after each epoch, which were the same for both):
 
 # %%
 ratio = hardened_history.seconds / plain_history.seconds

@@ -95,7 +95,7 @@ claim("outside-radius", misread_at(1.01), low=0.998, statement=f"{flipped} 1.01 
 #
 # All pictures within $\epsilon$ of $x$ form a **box**: pixel $i$ lies between $l_i = x_i - \epsilon$ and $u_i = x_i + \epsilon$, cut off at 0 and 1. Attacks try some of its pictures. Now push the *box itself* through the network, layer by layer, and keep for each number a lower and an upper bound.
 #
-# A linear layer $z = Wx + b$ comes first. Write the box as centre $c = (l + u)/2$ and half-width $r = (u - l)/2$, a number for each pixel. Each pixel chooses its end by the sign of its weight, just as the worst step does, so, with $|W|$ for the absolute value of each weight,
+# A linear layer $z = Wx + b$ comes first. Write the box as centre $c = (l + u)/2$ and half-width $r = (u - l)/2$, a number for each pixel. For each output, a pixel takes its end by the sign of its weight, just as the worst step does, so, with $|W|$ for the absolute value of each weight,
 #
 # $$W c + b - |W|\,r \ \le\ z\ \le\ W c + b + |W|\,r .$$
 #
@@ -334,18 +334,18 @@ claim(
 claim("loose-usual", looseness(usual, 0.01), low=6, statement=f"{fall}, eps=0.01)")
 
 # %% [markdown]
-# **What it shows.** At $\epsilon = 0.01$ the sandwich is true and useless: nearly everything lies between the two sides. On the seven of section 2 the bounds are much looser than those of the small network.
+# **What it shows.** At $\epsilon = 0.01$ the sandwich is right and useless: nearly everything lies between the two sides. On the seven of section 2 the bounds are much looser than those of the small network.
 #
 # **What it does not show.** That the network is easily broken at 0.01. Nor that it is safe: PGD failed on most digits, which proves nothing.
 
 # %% [markdown]
 # ## 5. Can a network be trained to be provable?
 #
-# The bounds have gradients: they are made of sums, absolute weights and ReLUs. So train on them. Let $\overline z_j$ be the greatest lead of class $j$ in the box, and $\overline z_y = 0$ (the softmax sees only differences of logits). No lead in the box is larger, so the cross-entropy of $\overline z$ is at least the loss of every picture in the box. The objective adds it to the usual loss $J$,
+# The bounds have gradients: they are made of sums, absolute weights and ReLUs. So train on them. Let $\overline z_j$ be the bound of section 3 on the lead of class $j$, and $\overline z_y = 0$ (the softmax sees only differences of logits). No lead in the box exceeds its bound, so the cross-entropy of $\overline z$ is at least the loss of every picture in the box. The objective adds it to the usual loss $J$,
 #
 # $$\kappa\,J(z, y) + (1 - \kappa)\,J(\overline z, y),$$
 #
-# and this is `certify.IntervalBound`. In the first half of the training the box grows from nothing to its full $\epsilon = 0.1$, and the weight $\kappa$ falls from 1 to ½ meanwhile, much as Gowal and others do. Same weights at the start, same digits, same five epochs as the usual network.
+# and this is `certify.IntervalBound`. In the first half of the training the box grows from nothing to its full $\epsilon = 0.1$, and the weight $\kappa$ falls from 1 to ½ meanwhile, much as Gowal and others do. The network starts from the same weights as the usual one and sees the same digits for the same five epochs.
 #
 # **Your prediction:** the share of all 10,000 test digits not proved at $\epsilon = 0.1$, ten times the $\epsilon$ above, after the five epochs.
 
@@ -390,7 +390,7 @@ claim(
 )
 
 # %% [markdown]
-# A proof must hold against every attack. Test that on the 500 digits: has any digit with a proof been broken?
+# A proof must hold against every attack. Test that on the 500 digits: does PGD break any digit with a proof?
 
 # %%
 torch.manual_seed(0)
@@ -409,7 +409,7 @@ claim(
 claim("loose-provable", looseness(provable, 0.1), high=3, statement=f"{fall}, eps=0.1)")
 
 # %% [markdown]
-# **What it shows.** The two sides come much closer: the network has learnt weights for which the bounds on the seven are far tighter than the usual network's, at ten times the $\epsilon$. For most digits you now know the answer, whatever attack anybody invents.
+# **What it shows.** The two sides come much closer: the network has learnt weights for which the bounds on the seven are far tighter than the usual network's, at ten times the $\epsilon$. Most digits are now proved within 0.1, whatever attack anybody invents.
 #
 # **What it does not show.** That boxes give the best bounds.
 
@@ -418,7 +418,7 @@ claim("loose-provable", looseness(provable, 0.1), high=3, statement=f"{fall}, ep
 #
 # It says: *these* pictures, *this* norm, *this* $\epsilon$.
 #
-# **A larger $\epsilon$.** The network was trained for 0.1. At 0.15 little is proved, which does not mean broken:
+# **A larger $\epsilon$.** The network was trained for 0.1. At 0.15 little is proved:
 
 # %%
 claim(
@@ -476,7 +476,7 @@ plots.images(
 )
 
 # %% [markdown]
-# Each digit in the upper row has a proof. Moved, it is misread. (They were chosen among those that are.)
+# Each digit in the upper row has a proof. Moved, it is misread. (We picked such digits.)
 #
 # **The price.** Both networks saw the same digits equally often.
 
@@ -492,7 +492,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** For a proved digit no attack within the $\epsilon$ and the norm of the proof can change the answer; outside, the proof promises nothing. Training for it makes little difference to this move, and costs clean error here.
+# **What it shows.** For a proved digit no attack within the $\epsilon$ and the norm of the proof can change the answer; outside, the proof promises nothing. Training for the proof helps little against this move, if at all, and costs clean error here.
 #
 # **What it does not show.** Anything about other pictures: each needs a proof of its own. And for one without a label a proof says that the answer does not *change* within $\epsilon$, not that it is right.
 
@@ -500,7 +500,7 @@ claim(
 # ## What you take with you
 #
 # - For a linear model of two classes, without clipping, $y\,(w^\top x + b) / \lVert w\rVert_1$ is the exact radius of a digit that is read rightly.
-# - Bounds pushed through a network prove digits right. An attack bounds the true error from below, a certificate from above.
+# - Bounds pushed through a network can prove digits right. An attack bounds the true error from below, a certificate from above.
 # - The gap between them depends on the network and the bound. Training for the bound narrowed it here, at a price in clean error.
 #
 # **Misconceptions.** *"No attack has succeeded, so it is robust."* Sections 3 and 4: an attack gives the lower side only. *"Certified means safe."* Section 6: beyond its $\epsilon$ a proof says nothing.

@@ -215,3 +215,12 @@ def wrong_predicted_label(model, optimizer, x, y, eps):
 def wrong_eps_255(model, optimizer, x, y, eps):
     model.train()
     return step(optimizer, objective(model, x, y, eps / 255))
+
+
+def wrong_eps_for_alpha(model, optimizer, x, y, eps):
+    model.train()
+    optimizer.zero_grad()
+    loss = objective(model, x, y, eps, eps)
+    loss.backward()
+    optimizer.step()
+    return loss.item()

@@ -346,3 +346,11 @@ def wrong_from_x(model, x, y, eps, step_size, steps):
         return z.clamp(x - eps, x + eps).clamp(0, 1)
 
     return way(model, x, y, step_size, steps, project, start=lambda x, x_adv: x)
+
+
+def wrong_step_sized_ball(model, x, y, eps, step_size, steps):
+    x_adv = x.clone()
+    for _ in range(steps):
+        step = step_size * gradient(model, x_adv, y).sign()
+        x_adv = box(x_adv + step, x, step_size)
+    return x_adv

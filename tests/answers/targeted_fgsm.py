@@ -132,3 +132,9 @@ def wrong_eps_255(model, x, target, eps):
 
 def wrong_gradient_clipped(model, x, target, eps):
     return (x - gradient(model, x, target).clip(-eps, eps)).clamp(0, 1)
+
+
+def wrong_also_uphill(model, x, target, eps):
+    down = gradient(model, x, target)
+    up = gradient(model, x, model(x).argmax(dim=1))
+    return (x + eps * (up - down).sign()).clamp(0, 1)
