@@ -227,24 +227,20 @@ def lines(rows: Iterable[Row], *, quick: bool = False) -> Iterator[tuple[Row | N
             yield None, ["", claim.printed(kind.ours), f"{kind.n} of {row.n}", ""]
 
 
-def as_markdown(rows: Sequence[Row], *, short: bool = False, quick: bool = False) -> str:
-    """The ledger as a Markdown table.
-
-    `short` leaves the bands, the networks, the ids and the remarks out; a `quick` run has no
-    verdicts.
-    """
+def as_markdown(rows: Sequence[Row], *, quick: bool = False) -> str:
+    """The ledger as a Markdown table. A `quick` run has no verdicts."""
     heads = ["claim", "paper", "ours", "n", "in the band" if quick else "verdict"]
-    more = [] if short else ["band", "networks", "id", "remark"]
-    table = []
-    for row, cells in lines(rows, quick=quick):
-        if row is None:
-            table.append(["", *cells, *("" for _ in more)])
-            continue
-        claim = row.claim
-        place = f"appendix {claim.section}" if claim.section == "A" else f"section {claim.section}"
-        last = [] if short else [_band_of(claim), row.networks, claim.id, row.remark]
-        table.append([f"{claim.claim} ({place})", *cells, *last])
-    return markdown_table(heads + more, table)
+    table = [
+        [f"{row.claim.claim} `{row.claim.id}`" if row else "", *cells]
+        for row, cells in lines(rows, quick=quick)
+    ]
+    return markdown_table(heads, table)
+
+
+def remarks_on(rows: Iterable[Row]) -> str:
+    """What else there is to say of each row, as a Markdown table: its band, letters, remark."""
+    told = ([r.claim.id, _band_of(r.claim), r.networks, r.remark] for r in rows)
+    return markdown_table(["id", "band", "letters", "remark"], told)
 
 
 def shorter_trainings(results: Sequence[Result]) -> str:
@@ -338,10 +334,11 @@ def write(rows: Sequence[Row], out: Path, *, quick: bool) -> list[Path]:
     for row in data:
         writer.writerow({k: json.dumps(v) if isinstance(v, list) else v for k, v in row.items()})
     head = "**A quick run: fewer seeds, only the short experiments, and no verdicts.**"
+    table_of_rows = as_markdown(rows, quick=quick)
     texts = {
         "paper.json": json.dumps(whole, indent=1) + "\n",
         "paper.csv": table.getvalue(),
-        "paper.md": f"{head if quick else RULE}\n\n{as_markdown(rows, quick=quick)}",
+        "paper.md": f"{head if quick else RULE}\n\n{table_of_rows}\n{remarks_on(rows)}",
     }
     for name, text in texts.items():
         with whole_file(out / name) as path:

@@ -53,7 +53,7 @@ share_guess
 # %% [markdown]
 # ## 2. The ledger
 #
-# These results come with the package; they were **measured elsewhere**, and the claims below compare constants. This machine measures in section 3, at the start of section 4, and in section 5. *BrighterMaxout* is a maxout network whose pixels are not rescaled; the *shorter training* of the remarks is on rescaled ones (section 4). The column *id* names a row; in a terminal,
+# These results come with the package; they were **measured elsewhere**, and the claims below compare constants. This machine measures in section 3, at the start of section 4, and in section 5. *BrighterMaxout* is a maxout network whose pixels are not rescaled; the *shorter training* of the remarks is on rescaled ones (section 4). Each claim has an id, which begins with the paper's section (S4) or figure (F4; A is the appendix). In a terminal,
 #
 # ```
 # advtutor reproduce --only S5-logistic-clean
@@ -64,7 +64,13 @@ share_guess
 # %%
 results = ledger.shipped()
 rows = ledger.ledger(results)
-Markdown(f"{ledger.as_markdown(rows)}\n\n{ledger.key_of_networks(rows)}")
+Markdown(ledger.as_markdown(rows))
+
+# %% [markdown]
+# Below are the band, the networks and the remark of each row.
+
+# %%
+Markdown(f"{ledger.remarks_on(rows)}\n\n{ledger.key_of_networks(rows)}")
 
 # %%
 measured = [row for row in rows if row.n]

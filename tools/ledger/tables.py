@@ -44,6 +44,7 @@ WHEN = (
     "give the length of a training and the number depends on it, a row is not compared. Maxout's "
     "rows are: a published example gives its recipe; ours ends sooner."
 )
+IN_REMARKS = "The *shorter training* is the one on rescaled pixels ([below](#shorter-trainings))."
 UNCOMPARED = "not comparable"
 SHORTER = (
     "What the same networks gave after 12 epochs, 24 of adversarial training: on pixels that "
@@ -57,7 +58,7 @@ def texts(results: list[Result]) -> dict[Path, str]:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     before, _, rest = readme.partition(BEGIN)
     _, _, after = rest.partition(END)
-    table = ledger.as_markdown([r for r in rows if r.claim.id in IN_README], short=True)
+    table = ledger.as_markdown([r for r in rows if r.claim.id in IN_README])
     count = Counter(row.verdict for row in rows)
     shorter = ledger.of_shorter(results)
     lost = [
@@ -68,19 +69,21 @@ def texts(results: list[Result]) -> dict[Path, str]:
         and replace(row, values=shorter[row.claim.id]).verdict != "reproduced"
     ]
     words = _counted(count)
-    words += f". Of those reproduced {len(lost)} would not be on the shorter, rescaled trainings"
+    words += f". On the shorter, rescaled trainings {len(lost)} of the reproduced would not be"
     uncompared = Counter(ledger.if_compared(row) for row in rows if row.verdict == UNCOMPARED)
     page = (
-        "# The ledger\n\nEach claim of the paper beside what the course measures, and the verdict "
-        f"by [the rule](#the-rule): {words}. By its numbers alone, a row that is not comparable "
-        f"would be: {_counted(uncompared)}. (In the remarks, the shorter training is the one on "
-        "rescaled pixels.) `advtutor reproduce --only ID` makes a row again. "
-        "Written by `tools/ledger/tables.py`.\n\n"
+        "<!-- Written by tools/ledger/tables.py -->\n\n# The ledger\n\n"
+        "Each claim of the paper beside what the course measures, and the verdict by "
+        "[the rule](#the-rule). An id begins with the paper's section (S4) or figure (F4); A is "
+        "its appendix. `advtutor reproduce --only ID` makes a row again.\n\n"
+        f"**In all:** {words}. By their numbers alone, the rows that are not comparable would be: "
+        f"{_counted(uncompared)}.\n\n"
     )
     return {
         PACKED: ledger.packed(results),
         ROOT / "docs" / "ledger.md": (
-            f"{page}{ledger.as_markdown(rows)}\n{ledger.key_of_networks(rows)}\n\n"
+            f"{page}{ledger.as_markdown(rows)}\n## Remarks\n\n{IN_REMARKS}\n\n"
+            f"{ledger.remarks_on(rows)}\n{ledger.key_of_networks(rows)}\n\n"
             f"## The rule\n\n{ledger.RULE}\n\n{WHEN}\n\n## The recipe\n\n{TABLE['in_words']}\n\n"
             f"## Shorter trainings\n\n{SHORTER}\n\n{ledger.shorter_trainings(results)}"
         ),
