@@ -177,7 +177,8 @@ def curves(
     that model's colour, one that ends in an attack's ("clean", "noise", "one step", "20 steps")
     that attack's dash. `spread` holds, for some of the series, how far the numbers reach to both
     sides, say over seeds: a band around the line. `mark` is a place of `x` at which each line's
-    value is written. ValueError for a spread without its series or of other length.
+    value is written, of lines of one colour that meet there the highest one's. ValueError for a
+    spread without its series or of other length.
 
     `percent` says that the numbers are fractions to be shown as percentages, of an axis from 0 to
     100 % or, if it is "fine", from 0 to a little above the largest; `log` names the axes
@@ -261,10 +262,13 @@ def _mark(
     """A line through `x`, with the value of each series beside it, on either side in turn."""
     axis.axvline(x, color=GREY, linewidth=1)
     figure.draw_without_rendering()
-    before, left = math.inf, True
+    before, left, written = math.inf, True, None
     for name in sorted(values, key=values.__getitem__, reverse=True):
         height = float(axis.transData.transform((x, values[name]))[1])
-        left = not left if before - height < 20 * figure.dpi / _DPI else True
+        gap = (before - height) * _DPI / figure.dpi
+        if gap < 5 and looks[name]["color"] == written:
+            continue
+        left = not left if gap < 20 else True
         axis.annotate(
             shown.format(values[name]),
             (x, values[name]),
@@ -275,7 +279,7 @@ def _mark(
             fontweight="bold",
             path_effects=[withStroke(linewidth=3, foreground="white")],
         )
-        before = height
+        before, written = height, looks[name]["color"]
 
 
 def _name_the_ends(

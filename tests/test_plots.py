@@ -176,6 +176,14 @@ def test_the_value_at_a_mark_is_written():
     assert {text.get_text() for text in figure.axes[0].texts} >= {"50%", "1%"}
 
 
+def test_lines_of_one_colour_that_meet_at_a_mark_share_a_value():
+    """Catches a value that stands beside another line than its own."""
+    lines = {"usual, ten steps": [0, 0.72], "usual, PGD": [0, 0.73], "usual, one step": [0, 0.58]}
+    figure = plots.curves([0, 1], lines, xlabel="eps", ylabel="error", percent=True, mark=1)
+    written = {text.get_text() for text in figure.axes[0].texts}
+    assert {"73%", "58%"} <= written and "72%" not in written
+
+
 def test_signed_pictures_carry_a_key():
     """Catches orange and purple that nobody explains."""
     step = plots.step(DIGITS[0], DIGITS[1], "7", "3", eps=0.25)
