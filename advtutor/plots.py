@@ -259,27 +259,31 @@ def _mark(
     looks: Mapping[str, dict[str, Any]],
     shown: str,
 ) -> None:
-    """A line through `x`, with the value of each series beside it, on either side in turn."""
+    """A line through `x`, with the value of each series beside it, where no line runs."""
+    lines = [line.get_transform().transform_path(line.get_path()) for line in axis.lines]
     axis.axvline(x, color=GREY, linewidth=1)
-    figure.draw_without_rendering()
-    before, left, written = math.inf, True, None
+    taken, before, colour = [], math.inf, None
     for name in sorted(values, key=values.__getitem__, reverse=True):
         height = float(axis.transData.transform((x, values[name]))[1])
-        gap = (before - height) * _DPI / figure.dpi
-        if gap < 5 and looks[name]["color"] == written:
+        if (before - height) * _DPI / figure.dpi < 5 and looks[name]["color"] == colour:
             continue
-        left = not left if gap < 20 else True
-        axis.annotate(
+        before, colour = height, looks[name]["color"]
+        text = axis.annotate(
             shown.format(values[name]),
             (x, values[name]),
-            xytext=(-6, 5) if left else (6, -14),
+            (0, 0),
             textcoords="offset points",
-            ha="right" if left else "left",
-            color=_ink(looks[name]["color"]),
+            color=_ink(colour),
             fontweight="bold",
             path_effects=[withStroke(linewidth=3, foreground="white")],
         )
-        before, written = height, looks[name]["color"]
+        for side, offset in (("right", (-6, 5)), ("left", (6, -14)), ("left", (6, 5))):
+            text.set(ha=side, position=offset)
+            box = text.get_window_extent()
+            met = any(line.intersects_bbox(box, filled=False) for line in lines)
+            if not met and not box.count_overlaps(taken) and box.y0 > axis.bbox.y0:
+                break
+        taken.append(box)
 
 
 def _name_the_ends(
