@@ -238,9 +238,15 @@ def as_markdown(rows: Sequence[Row], *, quick: bool = False) -> str:
 
 
 def remarks_on(rows: Iterable[Row]) -> str:
-    """What else there is to say of each row, as a Markdown table: its band, letters, remark."""
-    told = ([r.claim.id, _band_of(r.claim), r.networks, r.remark] for r in rows)
-    return markdown_table(["id", "band", "letters", "remark"], told)
+    """What else there is to say of each row, as a Markdown table.
+
+    Beside the remark stand the row's id, the letters of its networks, and its band.
+    """
+    told = []
+    for row in rows:
+        letters = f"{row.claim.id} ({row.networks})" if row.networks else row.claim.id
+        told.append([", ".join(filter(None, [letters, _band_of(row.claim)])), row.remark])
+    return markdown_table(["id (networks), band", "remark"], told)
 
 
 def shorter_trainings(results: Sequence[Result]) -> str:
