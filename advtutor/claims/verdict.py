@@ -25,17 +25,17 @@ interval (Student's t with n - 1 degrees of freedom).
 | not reproduced | the statement fails |
 | one run, near | n = 1, and the run lies in the band and near the number |
 | one run, off | n = 1, and it does not |
-| not comparable | no test; or it depends on what we lack; or a control might be reproduced, too |
+| not comparable | no test of the claim; or it needs what we lack; or a control might do as well |
 
 The tolerance is the same for all rows. Shares are compared by their odds because 1 % beside 2 % is
 twice as many mistakes, while 50 % beside 51 % is nothing. A factor of 1.5 is ten points at 50 % and
 half a point at 1 %. Both are choices. A **control** is a model without what the row claims; it
-might be reproduced, too, if its interval reaches into what is near.
+might do as well if its interval reaches into what is near.
 
-Sometimes the runs fall into two kinds, and no run is near their mean. Then the row shows each kind
-by itself; the statement holds if every single run lies in the band, else it fails, and the number
-is not met. Two kinds are there if, of at least five runs, the widest gap is over three times the
-spread of the runs on either side of it, and over a factor of 1.2 in the odds.
+Sometimes the runs fall into two kinds. Then the row shows each kind by itself; the statement holds
+if every single run lies in the band, else it fails, and the number is not met. Two kinds are there
+if, of at least five runs, the widest gap is over three times the spread of the runs on either side
+of it, and over a factor of 1.2 in the odds.
 """.strip()
 
 VERDICTS = (

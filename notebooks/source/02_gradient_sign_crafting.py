@@ -439,7 +439,7 @@ claim(
 )
 
 # %% [markdown]
-# It mostly reads the step, not the digit. [Notebook 04](04_does_the_defence_hold.ipynb) asks what in the step tells it which digit it was made for.
+# The network mostly reads the step, not the digit. [Notebook 04](04_does_the_defence_hold.ipynb) asks what in the step tells it which digit it was made for.
 #
 # <details><summary>The line at fault in mistake 2</summary>
 #
@@ -454,7 +454,7 @@ claim(
 # %% [markdown]
 # ## What you take with you
 #
-# - FGSM is the step of at most $\epsilon$ in each pixel that raises a linear function most, applied to the loss's linear approximation. Noise of the same size is the control.
+# - FGSM is the step of at most $\epsilon$ in each pixel that raises the loss's linear approximation most. Noise of the same size is the control.
 # - The error after a single step is a lower bound on what an attacker can do. Repeating it finds more; stopping early finds a smaller change; going down another class's loss aims it.
 # - A broken attack can make a model look good. Look for its symptoms before you believe a number.
 #

@@ -230,7 +230,7 @@ claim(
 #
 # The paper reports a second effect: adversarial training *regularised* its network, that is, made it read unseen clean digits better. The clean error went from 0.94 % to 0.84 %: ten digits of 10,000. For a larger network it went from 1.14 % to 0.782 %, the latter a mean of five seeds with early stopping.
 #
-# What do ten digits mean? The paper does not say how many digits only one of its networks misread. If there were 100 or more, the spread is at least ten: no smaller than the gain. The larger network gains 36 digits; at most 114 + 78 can be misread by only one of the two, so its spread is at most 14.
+# What do ten digits mean? The paper does not say how many digits only one of its networks misread. If there were 100 or more, the spread is at least ten: no smaller than the gain. The larger network gains 36 digits; at most 114 + 78 can be misread by only one of the two, so against a typical one of the five its spread is at most 14.
 #
 # Try it on a network with one hidden layer, which trains in seconds: three seeds, each once as usual and once with adversarial examples of $\epsilon = 0.1$.
 #
@@ -278,7 +278,7 @@ claim(
 # %% [markdown]
 # **What it shows.** The change is less than one percentage point. Compare each row's difference with twice its spread, and with section 2, where the network, the epochs and $\epsilon$ differed: a clean error may go either way.
 #
-# **What it does not show.** That it goes the same way at the paper's $\epsilon = 0.25$: try `training.Adversarial(0.25)`. Nor what happens to a network that is trained until it overfits, where a regulariser has most to do. The paper's network was trained with dropout; [notebook 08](08_the_paper_in_numbers.ipynb) has that training.
+# **What it does not show.** That it goes the same way at the paper's $\epsilon = 0.25$: try `training.Adversarial(0.25)`. Nor does it show what happens to a network that is trained until it overfits, where a regulariser has most to do. The paper's network was trained with dropout; [notebook 08](08_the_paper_in_numbers.ipynb) has that training.
 
 # %% [markdown]
 # ## 5. What has the network learnt?
@@ -461,7 +461,7 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** With the same number, decay leaves a model that gives one answer to everything: no pull at $w = 0$ reaches 0.25, so the weights stay near zero. The price inside the softplus begins at 0.125, and it shrinks for examples that are safely right. So "the same number" is no fair match: with a tenth of the strength, decay reads clean digits better than adversarial training at 0.25 does and errs less under small steps, as the figure shows up to 0.1. The paper met something like it: on the first layer of its maxout network a decay of 0.0025 was already too strong.
+# **What it shows.** With the same number, decay leaves a model that gives one answer to everything: no pull at $w = 0$ reaches 0.25, so the weights stay near zero. The slope of the price inside the softplus begins at 0.125, and shrinks for examples that are safely right. So "the same number" is no fair match: with a tenth of the strength, decay reads clean digits better than adversarial training at 0.25 does and errs less under small steps, as the figure shows up to 0.1. The paper met something like it: on the first layer of its maxout network a decay of 0.0025 was already too strong.
 #
 # **What it does not show.** That decay can replace adversarial training of a network, where no such formula ties the two together.
 

@@ -345,7 +345,7 @@ claim("loose-usual", looseness(usual, 0.01), low=6, statement=f"{fall}, eps=0.01
 #
 # $$\kappa\,J(z, y) + (1 - \kappa)\,J(\overline z, y),$$
 #
-# and this is `certify.IntervalBound`. In the first half of the training the box grows from nothing to its full $\epsilon = 0.1$, and the weight $\kappa$ falls from 1 to ½ meanwhile, much as Gowal and others do. The network starts from the same weights as the usual one and sees the same digits for the same five epochs.
+# and this is `certify.IntervalBound`. In the first half of the training the box grows from nothing to its full $\epsilon = 0.1$, and the weight $\kappa$ falls from 1 to ½, much as in Gowal and others. The network starts from the same weights as the usual one and sees the same digits for the same five epochs.
 #
 # **Your prediction:** the share of all 10,000 test digits not proved at $\epsilon = 0.1$, ten times the $\epsilon$ above, after the five epochs.
 

@@ -67,14 +67,14 @@ rows = ledger.ledger(results)
 Markdown(ledger.as_markdown(rows))
 
 # %% [markdown]
-# Below are the band, the networks and the remark of each row.
+# And the band, the networks and the remark of each row that is judged. (`ledger.remarks_on(rows)` has them all, and says why a row is not comparable.)
 
 # %%
-Markdown(f"{ledger.remarks_on(rows)}\n\n{ledger.key_of_networks(rows)}")
+judged = [row for row in rows if row.n and row.verdict != "not comparable"]
+Markdown(f"{ledger.remarks_on(judged)}\n\n{ledger.key_of_networks(judged)}")
 
 # %%
 measured = [row for row in rows if row.n]
-judged = [row for row in measured if row.verdict != "not comparable"]
 reproduced = [row for row in judged if row.verdict == "reproduced"]
 share_guess.compare(len(reproduced) / len(judged), unit="%")
 claim("rows", len(measured), low=30, statement="claims with a measured row", unit="rows")
@@ -86,19 +86,19 @@ told = "judged rows with a number of the paper's: those that meet it"
 claim("met", share, high=0.2, unit="%", statement=told)
 
 # %% [markdown]
-# The same as a picture, for the judged claims whose number is a share. The grey line is the distance in points (two lines where the runs fall into two kinds), the blue one the interval; the rule compares odds, so near 0 and 100 % a number can miss with a short line.
+# The same as a picture, for the judged claims whose number is a share. The grey line is the distance in points (two rows where the runs fall into two kinds), the blue one the interval; the rule compares odds, so near 0 and 100 % a number can miss with a short line.
 
 # %%
-shares = [kind for row in numbers for kind in row.kinds]
+shares = [(row, kind) for row in numbers for kind in row.kinds]
 plots.ledger(
-    [f"{kind.claim.id} (n = {kind.n})" for kind in shares],
-    [row.claim.target for row in shares],
-    [row.mean for row in shares],
-    [row.half_width for row in shares],
+    [f"{row.claim.id} ({kind.n} of {row.n})" for row, kind in shares],
+    [row.claim.target for row, _ in shares],
+    [kind.mean for _, kind in shares],
+    [kind.half_width for _, kind in shares],
 )
 
 # %% [markdown]
-# **What it shows.** In all judged rows but three our mean lies in the band; the bands are ours, and often wide. Of these three one is not reproduced, and two are undecided. Where the paper gives a number, one of these 14 rows meets it. That is a strict count: a row that meets its number is set aside if a control might meet it, too, and a row that misses it is not. Rows that are *not comparable* are not judged, and the remark says why. Among these is adversarial training's gain on *clean* digits, to which section 4 comes back.
+# **What it shows.** In all judged rows but three our mean lies in the band; the bands are ours, and often wide. Of these three one is not reproduced, and two are undecided. Where the paper gives a number, one of these 14 rows meets it. The count is strict: a row that meets its number as a control might is left out, a row that misses it stays in. Rows that are *not comparable* are not judged. Among these is adversarial training's gain on *clean* digits, to which section 4 comes back.
 #
 # **What it does not show.** That a row which is reproduced has the paper's explanation. A number can agree for another reason.
 
@@ -107,7 +107,7 @@ plots.ledger(
 #
 # A ✓ here says that the number lies in the claim's band; whether it meets the paper's too is the ledger's question.
 #
-# **First: softmax regression** (the paper's section 4: 99.9 % error, 79.3 % confidence). The recipe is data; train it here.
+# **First: softmax regression** (the paper's section 4: 99.9 % error, 79.3 % confidence). Train it here by the ledger's recipe.
 
 # %%
 softmax = untrained(SOFTMAX, seed=0)
@@ -234,7 +234,7 @@ claim(
 #
 # ### Two kinds of hardened networks
 #
-# In the row `S6-at-fgsm` the seeds lie far apart: there are two kinds of networks. [Notebook 04](04_does_the_defence_hold.ipynb), section 4, shows how to tell them apart: in one kind, FGSM examples made for a *usual* maxout network break more than the network's own. Here is every shipped hardened network of 240 units for which the three numbers were recorded, with dropout on while the examples were made.
+# In the row `S6-at-fgsm` the seeds lie far apart: there are two kinds of networks. [Notebook 04](04_does_the_defence_hold.ipynb), section 4, shows how to tell them apart: in one kind, FGSM examples made for a *usual* maxout network break more than the network's own. Here is every shipped hardened network of 240 units that was trained with dropout on, and for which the three numbers were recorded.
 
 # %%
 names = {"shorter": "24 epochs, rescaled pixels", "brighter": "24 epochs, unscaled"}
@@ -274,7 +274,7 @@ claim(
 #
 # ### Pixels that dropout keeps
 #
-# Dropout divides what it keeps by the share that it keeps, so that sums have the same size in training and in use. The maxout authors' published example for the library pylearn2 does so in the hidden layers and *not* for the pixels, so sums over pixels are on average 25 % larger in use than in training. Here are equally long trainings with and without that, beside the ledger's, which were trained for longer.
+# Dropout divides what it keeps by the share that it keeps, so that sums have on average the same size in training and in use. The maxout authors' published example for the library pylearn2 does so in the hidden layers and *not* for the pixels, so sums over pixels are on average 25 % larger in use than in training. Here are equally long trainings with and without that, beside the ledger's, which were trained for longer.
 
 # %%
 shorter, unscaled = (ledger.supplement(results, name) for name in ("shorter", "brighter"))
@@ -332,7 +332,7 @@ told = "how many more rows come near the paper's number, by the ledger's toleran
 claim("nearer", now - before, low=2, unit="rows", statement=told)
 
 # %% [markdown]
-# **What it shows.** One line of a published example, which the paper does not mention, and a longer training bring several confidences near the paper's; two FGSM errors (maxout, uniform noise) and both rubbish numbers of the network with sigmoids move away from it. The ledger's maxout networks for digits are trained that way. That was decided when the numbers of the shorter trainings, and of three other seeds of the longer, were known, and it decides verdicts. On the shorter, rescaled trainings, as far as they were measured, one row of the ledger would no longer be reproduced, and four others would, controls aside (with its own control, uniform noise would not).
+# **What it shows.** One line of a published example, which the paper does not mention, and a longer training bring several confidences near the paper's; two FGSM errors (maxout, uniform noise) and both rubbish numbers of the network with sigmoids move away from it. The ledger's maxout networks for digits are trained that way. We chose that recipe when we knew the numbers of the shorter trainings, and of three other seeds of the longer, and the choice changes verdicts. On the shorter, rescaled trainings, as far as they were measured, one row of the ledger would no longer be reproduced, and four others would, controls aside.
 
 # %%
 cells = []
@@ -373,7 +373,8 @@ for told, (of, number, paper) in shown.items():
     )
     values = (mean(small, of, number), mean(large, of, number))
     cells.append([told, paper, *(f"{value:.2%}" for value in values)])
-cells[3][2] = " or ".join(f"{kind.mean:.1%}" for kind in by_id["S6-at-fgsm"].kinds)
+for place, id in ((3, "S6-at-fgsm"), (4, "S6-transfer-orig-to-at")):
+    cells[place][2] = " or ".join(f"{kind.mean:.1%}" for kind in by_id[id].kinds)
 Markdown(ledger.markdown_table(["", "the paper", "240 units", "1,600 units"], cells))
 
 # %%
@@ -396,7 +397,7 @@ claim(
 #
 # ### Clean digits
 #
-# The paper gains on clean digits by adversarial training: from 0.94 to 0.84 % with 240 units. So does ours. Does the gain belong to the adversarial examples? Two controls: networks of 240 units trained on noise, and trainings of equal length, of 240 units for 12 epochs and of 1,600 units for 60.
+# The paper gains on clean digits by adversarial training: from 0.94 to 0.84 % with 240 units. So does ours. Does the gain belong to the adversarial examples? Two controls: networks of 240 units trained on noise, and trainings of equal length: 240 units, both for 12 epochs, and 1,600 units, both for 60.
 
 # %%
 clean = partial(mean, of="maxout", number="clean_error")
@@ -420,13 +421,13 @@ told = "the same: 240 units, trained on noise, 12 epochs"
 claim("equal-noise-gain", noise, 0.0005, 0.004, unit="%", statement=told)
 
 # %% [markdown]
-# **What it shows.** With 240 units noise brings on average nearly as much as adversarial examples, though the hardened networks had 60 epochs and those on noise 48; after equally long, shorter trainings only noise gains. With 1,600 units a gain remains after equally long trainings.
+# **What it shows.** With 240 units noise brings on average nearly as much as adversarial examples, though the hardened networks had 60 epochs and those on noise 48; after equally long, shorter trainings on rescaled pixels only noise gains. With 1,600 units a gain remains after equally long trainings.
 #
 # **What it does not show.** What noise brings with 1,600 units: that was not tried.
 #
 # ### The RBF network
 #
-# $p(y=1\mid x) = \exp((x-\mu)^\top\beta(x-\mu))$ leaves the matrix $\beta$ open, and the paper does not say how it was trained. Here, as means of three seeds, are a diagonal form after trainings of five lengths, and three other forms after three epochs (*rank 20* with a smaller rate): *one width* has one number for each class, *rank 20* adds twenty free directions for each class, and with a *shared softmax*, another formula, the classes compete. The last two columns are section 8's: how often does the network take maxout's wrong class, among the examples that fool maxout, and among those that fool both?
+# $p(y=1\mid x) = \exp((x-\mu)^\top\beta(x-\mu))$ leaves the matrix $\beta$ open, and the paper does not say how it was trained. Here, as means of three seeds, are a diagonal form after trainings of five lengths, and three other forms after three epochs (*rank 20* with a smaller rate): *one width* has one number for each class, *rank 20* adds twenty free directions for each class, and with a *shared softmax*, another formula and loss, the classes compete. The last two columns are section 8's: how often does the network take maxout's wrong class, among the examples that fool maxout, and among those that fool both?
 
 # %%
 forms = ledger.supplement(results, "RBF-forms")
@@ -487,7 +488,7 @@ claim("printed+1", gap[1].abs(), high=1e-9, statement="error of the printed loss
 claim("printed-1", gap[-1], high=-1, statement="the printed loss minus the worst one for y = -1")
 
 # %% [markdown]
-# **What it shows.** For $y=-1$ the printed loss *rewards* $\epsilon\lVert w\rVert_1$: it falls where the true one grows. The paper takes $-\mathrm{sign}(w)$ for the gradient's sign. That, and the formula, hold for $y=1$.
+# **What it shows.** For $y=-1$ the printed loss *rewards* $\epsilon\lVert w\rVert_1$: as $\epsilon$ grows it falls, and the true one grows. The paper takes $-\mathrm{sign}(w)$ for the gradient's sign. That, and the formula, hold for $y=1$.
 
 # %% [markdown]
 # ## 6. What the paper does not say
@@ -504,17 +505,17 @@ claim("printed-1", gap[-1], high=-1, statement="the printed loss minus the worst
 # | whether examples are clipped | all of eps = 0.25 | not clipped |
 # | to which size of network a number belongs | sections 4, 6, 8 and 9, appendix A | 240 units; some are shown for both above, and judged by both |
 #
-# The rows on CIFAR-10 were measured on a copy of its pictures as JPEG files, and so are not compared; how sure the network is of rubbish (84.4 % in the paper) was not measured. For the original, `advtutor reproduce --only cifar` fetches 170 MB and trains for hours a seed, or on a GPU for minutes. One row, the MP-DBM, is another paper's generative model and is left out.
+# The rows on CIFAR-10 were measured with another network, on a copy of its pictures as JPEG files, and are not compared; how sure the network is of rubbish (84.4 % in the paper) was not measured. For the original, `advtutor reproduce --only cifar` fetches 170 MB and trains for hours a seed, or on a GPU for minutes. One row, the MP-DBM, is another paper's generative model and is left out.
 
 # %% [markdown]
 # ## What you take with you
 #
-# - A number is reproduced by a rule and over seeds, and some cannot be compared at all.
+# - A number is reproduced by a rule and over seeds; most of this paper's could not be compared here.
 # - Most of those statements that are judged hold, in the bands that we chose; several of the paper's numbers may belong to its networks and their training.
 # - A confidence on mistakes depends on the length of the training: softmax regression's grows with it, RBF's falls.
 # - One recipe can lead to two kinds of networks, and a low FGSM error may be the mark of a masked gradient.
 #
-# **Misconceptions.** *"If a number does not come back, the paper is wrong."* Section 4: some numbers come with a training that was not written down. *"Code that follows the formula is right."* Section 5. *"One run is a result."* The spread in section 2.
+# **Misconceptions.** *"If a number does not come back, the paper is wrong."* Section 4: some numbers come with a training that was not written down. *"Code that follows the formula is right."* Section 5. *"One run is a result."* Sections 1 and 4: one seed had two results, and one in five was of another kind.
 #
 # **Further reading.** Goodfellow, Shlens, Szegedy, *Explaining and Harnessing Adversarial Examples* (2015, arXiv 1412.6572), all of it, now. Goodfellow, Warde-Farley, Mirza, Courville, Bengio, *Maxout Networks* (2013, arXiv 1302.4389), section 5, for the network. Carlini and others, *On Evaluating Adversarial Robustness* (2019, arXiv 1902.06705), for what to ask of a number.
 #
