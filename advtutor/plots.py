@@ -16,6 +16,7 @@ from matplotlib.font_manager import FontProperties, findfont
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.transforms import Bbox
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 from scipy.optimize import isotonic_regression
 from torch import Tensor
@@ -260,9 +261,11 @@ def _mark(
     shown: str,
 ) -> None:
     """A line through `x`, with the value of each series beside it, where no line runs."""
+    figure.draw_without_rendering()
     lines = [line.get_transform().transform_path(line.get_path()) for line in axis.lines]
     axis.axvline(x, color=GREY, linewidth=1)
-    taken, before, colour = [], math.inf, None
+    taken: list[Bbox] = []
+    before, colour = math.inf, None
     for name in sorted(values, key=values.__getitem__, reverse=True):
         height = float(axis.transData.transform((x, values[name]))[1])
         if (before - height) * _DPI / figure.dpi < 5 and looks[name]["color"] == colour:
