@@ -231,7 +231,7 @@ def as_markdown(rows: Sequence[Row], *, quick: bool = False) -> str:
     """The ledger as a Markdown table. A `quick` run has no verdicts."""
     heads = ["claim", "paper", "ours", "n", "in the band" if quick else "verdict"]
     table = [
-        [f"{row.claim.claim} `{row.claim.id}`" if row else "", *cells]
+        [f"{row.claim.claim} ({row.claim.id})" if row else "", *cells]
         for row, cells in lines(rows, quick=quick)
     ]
     return markdown_table(heads, table)
