@@ -34,7 +34,7 @@ fgsm = partial(attacks.fgsm, eps=eps, clip=None)
 # %% [markdown]
 # ## 1. When is a number reproduced?
 #
-# The paper makes over forty claims that can be measured. Each has a **statement** ("random noise does not help as training"), and often a **number** (86.2 %). The statement becomes a *band*: the values for which it would be true. One rule judges all rows. It was committed before most of the runs that it judges, and has only been made stricter since (docs/ledger.md says which runs are older, and what was changed).
+# The paper makes over forty claims that can be measured. Each has a **statement** ("random noise does not help as training"), and often a **number** (86.2 %). The statement becomes a *band*: the values for which it would be true. One rule judges all rows. It was committed before most of the runs that it judges (docs/ledger.md says which runs are older, and what was changed since).
 
 # %%
 Markdown(ledger.RULE)
@@ -53,7 +53,7 @@ share_guess
 # %% [markdown]
 # ## 2. The ledger
 #
-# These results come with the package; they were **measured elsewhere**, and the claims below compare constants. This machine measures in section 3, at the start of section 4, and in section 5. *BrighterMaxout* is a maxout network whose pixels are not rescaled; the *shorter training* of the remarks is on rescaled ones (section 4). Each claim has an id, which begins with the paper's section (S4) or figure (F4; A is the appendix). In a terminal,
+# These results come with the package; they were **measured elsewhere**, and the claims of this section compare constants. This machine measures in section 3, at the start of section 4, and in section 5. *BrighterMaxout* is a maxout network whose pixels are not rescaled; the *shorter training* of the remarks is on rescaled ones (section 4). Each claim has an id, which begins with the paper's section (S4) or figure (F4; A is the appendix). In a terminal,
 #
 # ```
 # advtutor reproduce --only S5-logistic-clean
@@ -86,7 +86,7 @@ told = "judged rows with a number of the paper's: those that meet it"
 claim("met", share, high=0.2, unit="%", statement=told)
 
 # %% [markdown]
-# The same as a picture, for the judged claims whose number is a share. The grey line is the distance in points (two rows where the runs fall into two kinds), the blue one the interval; the rule compares odds, so near 0 and 100 % a number can miss with a short line.
+# The same as a picture, for the judged claims whose number is a share. The grey line is the distance in points (two rows where the runs fall into two kinds), the blue one the interval, often shorter than the dot; the rule compares odds, so near 0 and 100 % a number can miss with a short line.
 
 # %%
 shares = [(row, kind) for row in numbers for kind in row.kinds]
@@ -98,7 +98,7 @@ plots.ledger(
 )
 
 # %% [markdown]
-# **What it shows.** In all judged rows but three our mean lies in the band; the bands are ours, and often wide. Of these three one is not reproduced, and two are undecided. Where the paper gives a number, one of these 14 rows meets it. The count is strict: a row that meets its number as a control might is left out, a row that misses it stays in. Rows that are *not comparable* are not judged. Among these is adversarial training's gain on *clean* digits, to which section 4 comes back.
+# **What it shows.** In all judged rows but three our mean lies in the band; the bands are ours, and often wide. Of these three one is not reproduced, and two are undecided. Of the 14 with a number of the paper's, one meets it. The count is strict: a row whose number a control might also meet is left out; a row that misses its number stays in. Rows that are *not comparable* are not judged. Among these is adversarial training's gain on *clean* digits, to which section 4 comes back.
 #
 # **What it does not show.** That a row which is reproduced has the paper's explanation. A number can agree for another reason.
 
@@ -268,13 +268,13 @@ claim(
 )
 
 # %% [markdown]
-# **What it shows.** In the networks of the table whose FGSM error is low, transfer lies above it; in all others far below. The clipped step, which is weaker, breaks more than the full one in the low kind. Both are marks of a masked gradient. The paper's two numbers lie on that side: 19.6 above 17.9. Its 17.9 % may say little about what the network withstands: of the ledger's networks PGD (40 steps) breaks 99 % in the low kind, and 94 % on average in the high kind.
+# **What it shows.** In the networks of the table whose FGSM error is low, transfer lies above it; in all others far below. The clipped step, which is weaker, breaks more than the full one in the low kind. Both are marks of a masked gradient. The paper's two numbers lie on that side: 19.6 above 17.9. Its 17.9 % may say little about what the network withstands: of the ledger's networks PGD (40 steps) fools the one of the low kind with 99 % of the digits, and the four others with 94 % on average.
 #
 # **What it does not show.** What the authors' network was; nor that a training with dropout on always ends in one of the two kinds.
 #
 # ### Pixels that dropout keeps
 #
-# Dropout divides what it keeps by the share that it keeps, so that sums have on average the same size in training and in use. The maxout authors' published example for the library pylearn2 does so in the hidden layers and *not* for the pixels, so sums over pixels are on average 25 % larger in use than in training. Here are equally long trainings with and without that, beside the ledger's, which were trained for longer.
+# Dropout divides what it keeps by the share that it keeps, so that sums have on average the same size in training and in use. The maxout authors' published example for the library pylearn2 does so in the hidden layers and *not* for the pixels, so sums over pixels are on average 25 % larger in use than in training. Here are equally long trainings with and without rescaled pixels, beside the ledger's, which were trained for longer.
 
 # %%
 shorter, unscaled = (ledger.supplement(results, name) for name in ("shorter", "brighter"))
@@ -346,7 +346,7 @@ Markdown(ledger.markdown_table(["row", "on the shorter trainings", "the ledger"]
 # %% [markdown]
 # ### Size
 #
-# The paper trains two sizes, 240 and 1,600 units a layer. It gives the FGSM error of the hardened network after the clean error of the larger one, without naming a size; the ledger measures 240 units. Here are both, by the same recipe, five seeds each, 5 to 9 and 0 to 4.
+# The paper trains two sizes, 240 and 1,600 units a layer. It gives the FGSM error of the hardened network after the clean error of the larger one, without naming a size; the ledger measures 240 units. Here are both, by the same recipe, five seeds each.
 
 
 # %%
@@ -427,7 +427,7 @@ claim("equal-noise-gain", noise, 0.0005, 0.004, unit="%", statement=told)
 #
 # ### The RBF network
 #
-# $p(y=1\mid x) = \exp((x-\mu)^\top\beta(x-\mu))$ leaves the matrix $\beta$ open, and the paper does not say how it was trained. Here, as means of three seeds, are a diagonal form after trainings of five lengths, and three other forms after three epochs (*rank 20* with a smaller rate): *one width* has one number for each class, *rank 20* adds twenty free directions for each class, and with a *shared softmax*, another formula and loss, the classes compete. The last two columns are section 8's: how often does the network take maxout's wrong class, among the examples that fool maxout, and among those that fool both?
+# $p(y=1\mid x) = \exp((x-\mu)^\top\beta(x-\mu))$ leaves the matrix $\beta$ open, and the paper does not say how it was trained. Here, as means of three seeds, are a diagonal form after trainings of five lengths, and three other forms after three epochs (*rank 20* with a smaller rate): *one width* has one number for each class, *rank 20* adds twenty free directions for each class, and with a *shared softmax*, another formula and loss, the classes compete. The last two columns are of the paper's section 8: how often does the network take maxout's wrong class, among the examples that fool maxout, and among those that fool both?
 
 # %%
 forms = ledger.supplement(results, "RBF-forms")
@@ -488,14 +488,14 @@ claim("printed+1", gap[1].abs(), high=1e-9, statement="error of the printed loss
 claim("printed-1", gap[-1], high=-1, statement="the printed loss minus the worst one for y = -1")
 
 # %% [markdown]
-# **What it shows.** For $y=-1$ the printed loss *rewards* $\epsilon\lVert w\rVert_1$: as $\epsilon$ grows it falls, and the true one grows. The paper takes $-\mathrm{sign}(w)$ for the gradient's sign. That, and the formula, hold for $y=1$.
+# **What it shows.** For $y=-1$ the printed loss *rewards* $\epsilon\lVert w\rVert_1$: as $\epsilon$ grows it falls, and the true one grows. The paper takes $-\mathrm{sign}(w)$ for the gradient's sign. Both hold for $y=1$ only.
 
 # %% [markdown]
 # ## 6. What the paper does not say
 #
 # | left open | what it touches (sections of the paper) | what we took |
 # |---|---|---|
-# | optimiser, rate, length of training (for maxout it has the rule of the earlier paper, 100 epochs without a gain, and for the hardened network early stopping on the adversarial error; ours stops at 48 epochs, the hardened one at 60) | every confidence, adversarial training | for maxout SGD in the manner of the published example of the library pylearn2, with a rate of 0.3 that falls to zero; the rest is in docs/ledger.md, under *The recipe* |
+# | optimiser, rate, length of training (for maxout it has the rule of the earlier paper, 100 epochs without a gain, and for the hardened network early stopping on the adversarial error; ours trains for 48 epochs, the hardened one for 60) | every confidence, adversarial training | for maxout SGD in the manner of the published example of the library pylearn2, with a rate of 0.3 that falls to zero; the rest is in docs/ledger.md, under *The recipe* |
 # | dropout rates, pieces of the maxout units, first weights | the maxout rows | 0.2 and 0.5, five pieces (linear sums for a unit), uniform within ±0.005, unscaled pixels, from the same example |
 # | dropout on or off while examples are made | adversarial training | on, with a new mask for the pass that learns from them (notebook 04, section 4) |
 # | the RBF network's matrix and training | section 7, section 8 | diagonal; ten yes-or-no answers |
@@ -510,7 +510,7 @@ claim("printed-1", gap[-1], high=-1, statement="the printed loss minus the worst
 # %% [markdown]
 # ## What you take with you
 #
-# - A number is reproduced by a rule and over seeds; most of this paper's could not be compared here.
+# - A number is reproduced by a rule and over seeds; most of this paper's were not comparable here.
 # - Most of those statements that are judged hold, in the bands that we chose; several of the paper's numbers may belong to its networks and their training.
 # - A confidence on mistakes depends on the length of the training: softmax regression's grows with it, RBF's falls.
 # - One recipe can lead to two kinds of networks, and a low FGSM error may be the mark of a masked gradient.
