@@ -3,7 +3,7 @@
 #
 # **Hold the paper's numbers against measurements: which stand, which do not, and why?**
 #
-# *40 minutes. You need the notebooks [01](01_linear_explanation.ipynb) to [05](05_why_examples_transfer.ipynb). After this notebook you can*
+# *40 minutes. Reading the ledger row by row takes longer. You need the notebooks [01](01_linear_explanation.ipynb) to [05](05_why_examples_transfer.ipynb). After this notebook you can*
 #
 # - *read a reproduction: a number with its n, its spread, and a rule;*
 # - *re-measure two rows of the ledger on your own machine, and three on networks of a shorter training;*
