@@ -29,8 +29,9 @@ interval (Student's t with n - 1 degrees of freedom).
 
 The tolerance is the same for all rows. Shares are compared by their odds because 1 % beside 2 % is
 twice as many mistakes, while 50 % beside 51 % is nothing. A factor of 1.5 is ten points at 50 % and
-half a point at 1 %. Both are choices. A **control** is a model without what the row claims; it
-might do as well if its interval reaches into what is near.
+half a point at 1 %. Both are choices. A **control** is a model without what the row claims. It is
+asked where a row would be reproduced; it might do as well if its interval reaches into what is
+near.
 
 Sometimes the runs fall into two kinds. Then the row shows each kind by itself; the statement holds
 if every single run lies in the band, else it fails, and the number is not met. Two kinds are there
