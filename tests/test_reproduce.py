@@ -197,12 +197,15 @@ def test_a_number_that_a_control_meets_is_no_test(control: tuple[float, ...], sa
 
 
 def test_a_verdict_without_its_controls_says_so() -> None:
-    """Catches a row that one command reproduces, and the ledger does not compare."""
+    """Catches a row that one command reproduces, and the ledger does not."""
     alone = [r for r in ledger.shipped() if r.experiment == "softmax"]
     (told,) = [r for r in ledger.ledger(alone) if r.claim.id == "S4-softmax-error"]
-    assert told.verdict == "reproduced" and "controls were not run here" in told.remark
+    assert told.verdict == "reproduced" and "was not run here: an RBF network of" in told.remark
     with_them = {r.claim.id: r for r in ledger.ledger(ledger.shipped())}[told.claim.id]
     assert with_them.verdict == "not comparable" and "not run" not in with_them.remark
+    alone = [r for r in ledger.shipped() if r.experiment == "maxout"]
+    (sized,) = [r for r in ledger.ledger(alone) if r.claim.id == "S4-maxout-confidence"]
+    assert sized.verdict == "reproduced" and "not run here: the other size." in sized.remark
 
 
 def test_a_statement_without_a_number_needs_its_band_only() -> None:

@@ -142,9 +142,10 @@ def _row(claim: PaperClaim, results: Mapping[str, Sequence[Result]]) -> Row:
         controls={name: numbers(*key) for name, key in claim.rivals.items()},
     )
     remark = fill(claim.remark, numbers)
-    absent = [name for name, values in row.controls.items() if not values]
+    judges = {**row.controls, **({"the other size": row.other_size} if claim.other_size else {})}
+    absent = [name for name, values in judges.items() if not values]
     if row.verdict == "reproduced" and absent:
-        remark = f"Its controls were not run here ({' and '.join(absent)}). {remark}"
+        remark = f"What might change the verdict was not run here: {'; '.join(absent)}. {remark}"
     elif row.rivals:
         remark = f"{_do_as_well(row.rivals)} {remark}"
     elif row.verdict in MISSED and not remark:
