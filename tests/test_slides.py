@@ -16,7 +16,7 @@ from tools.notebooks.build import known_names
 from tools.notebooks.source import ROOT, notebook_path
 from tools.pages import handouts as make_handouts
 from tools.pages import slides as make_slides
-from tools.pages.blocks import blocks
+from tools.pages.blocks import Block, blocks
 
 NAMES = known_names()
 CHROMIUM = next((found for name in make_handouts.BROWSERS if (found := shutil.which(name))), None)
@@ -68,6 +68,18 @@ def test_no_answer_stands_on_the_slide_of_its_question(name: str) -> None:
             assert kinds[-1] == "choices"
         if "figure" in kinds:
             assert kinds == ["figure"]
+
+
+def test_a_long_table_goes_on_with_its_head() -> None:
+    """Catches a lost row, a head without rows, and a text below that is taken for a row."""
+    head, rows = ["| a | b |", "| --- | --- |"], [f"| {i} | x |" for i in range(12)]
+    for below in ("", "What the letters mean."):
+        text = "\n".join([*head, *rows, "", below])
+        parts = make_slides.in_parts(Block("table", "", text))
+        tables = [part.text.split("\n") for part in parts if part.kind == "table"]
+        assert all(table[:2] == head and len(table) > 2 for table in tables)
+        assert [row for table in tables for row in table[2:]] == rows
+        assert [part.text for part in parts if part.kind == "text"] == [below] * bool(below)
 
 
 def test_slides_show_no_plumbing_and_keep_the_exercises() -> None:

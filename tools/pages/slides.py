@@ -70,14 +70,15 @@ def slides(notebook: list[Block]) -> list[Slide]:
 
 def in_parts(block: Block) -> list[Block]:
     """A long table as several, each with its head; code without what its output shows anyway."""
-    lines = block.text.split("\n")
     if block.kind == "code" and not CHECKED.search(block.text):
         kept = essence(block.text)
         return [code_block(kept)] if kept else []
-    if block.kind == "table" and len(lines) > ROWS + 2:
-        head, rows = lines[:2], lines[2:]
-        parts = ["\n".join([*head, *rows[i : i + ROWS]]) for i in range(0, len(rows), ROWS)]
-        return [Block("table", offline_markdown(part), part) for part in parts]
+    if block.kind == "table":
+        table, _, below = block.text.strip().partition("\n\n")
+        first, line, *rows = table.split("\n")
+        parts = ["\n".join([first, line, *rows[i : i + ROWS]]) for i in range(0, len(rows), ROWS)]
+        texts = [("table", part) for part in parts] + ([("text", below)] if below else [])
+        return [Block(kind, offline_markdown(text), text) for kind, text in texts]
     return [block]
 
 
