@@ -104,7 +104,7 @@ def guess(block: Block) -> int:
     if block.kind == "figure":
         return ROOM
     if block.kind == "table":
-        return 40 * len(lines)
+        return sum(40 + 28 * (len(line) // 120) for line in lines)
     if block.text.startswith("$$"):
         return 110
     return sum(40 * (1 + len(line) // WIDE) for line in lines) + 20
