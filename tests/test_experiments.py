@@ -15,6 +15,7 @@ from advtutor.claims.experiments import (
     Run,
     digits,
     section_3,
+    section_5,
     section_6,
     section_7,
     section_8,
@@ -350,6 +351,19 @@ def test_decay_adds_what_the_least_of_it_adds() -> None:
     found = EXPERIMENTS["L1-decay"].measure(run)
     least, none = (found[name]["clean_error"] for name in names[2:])
     assert least != none and found["least decay"]["added_error"] == pytest.approx(least - none)
+
+
+def test_least_squares_reads_the_two_classes_by_a_line() -> None:
+    """Catches other digits among them, a line through 0, and the share that is right."""
+    y = torch.tensor([3, 7]).repeat(20)
+    light = 10.0 + (y == 7) + torch.linspace(-0.2, 0.2, 40)  # a seven is lighter; 0 is far away
+    x = light[:, None, None, None].expand(40, 1, 28, 28) / 20
+    others = Split(torch.cat([x, 1 - x]), torch.cat([y, torch.full((40,), 5)]))
+    turned = Split(x, torch.cat([y[:30], 10 - y[30:]]))  # the last ten bear the other's label
+    run = a_run({}, turned)
+    run.networks["logistic"] = Recipe("LogisticRegression", 1, 0.1, classes=(3, 7))
+    object.__setattr__(run, "train", others)
+    assert section_5.least_squares(run, "logistic") == {"clean_error": 0.25}
 
 
 def test_the_best_epoch_is_counted_from_one(monkeypatch) -> None:
