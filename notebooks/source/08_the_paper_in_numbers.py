@@ -488,7 +488,7 @@ claim("printed+1", gap[1].abs(), high=1e-9, statement="error of the printed loss
 claim("printed-1", gap[-1], high=-1, statement="the printed loss minus the worst one for y = -1")
 
 # %% [markdown]
-# **What it shows.** For $y=-1$ the printed loss *rewards* $\epsilon\lVert w\rVert_1$: as $\epsilon$ grows it falls, and the true one grows. The paper takes $-\mathrm{sign}(w)$ for the gradient's sign. Both hold for $y=1$ only.
+# **What it shows.** For $y=-1$ the printed loss *rewards* $\epsilon\lVert w\rVert_1$: as $\epsilon$ grows it falls, and the true one grows. The paper takes $-\mathrm{sign}(w)$ for the gradient's sign. That sign, and the formula, hold for $y=1$ only.
 
 # %% [markdown]
 # ## 6. What the paper does not say
