@@ -216,10 +216,10 @@ def curves(
             axis.yaxis.set_major_formatter(PercentFormatter(1.0))
             top = 1.1 * max(v for values in numbers.values() for v in values)
             axis.set_ylim(*((0, top) if percent == "fine" else (-0.03, 1.03)))
+        _name_the_ends(figure, axis, x, numbers, looks)
         if mark is not None:
             there = {name: row[list(x).index(mark)] for name, row in numbers.items()}
             _mark(figure, axis, mark, there, looks, shown)
-        _name_the_ends(figure, axis, x, numbers, looks)
     alt = "; ".join(
         f"{name} from {shown.format(v[0])} at {x[0]:g} to {shown.format(v[-1])} at {x[-1]:g}"
         + (f", within {shown.format(float(max(spread[name])))}" if name in spread else "")
@@ -280,8 +280,8 @@ def _mark(
             fontweight="bold",
             path_effects=[withStroke(linewidth=3, foreground="white")],
         )
-        for side, offset in (("right", (-6, 5)), ("left", (6, -14)), ("left", (6, 5))):
-            text.set(ha=side, position=offset)
+        for right, up in ((-6, 5), (6, -14), (6, 5), (-6, -14)):
+            text.set(ha="left" if right > 0 else "right", position=(right, up))
             box = text.get_window_extent()
             met = any(line.intersects_bbox(box, filled=False) for line in lines)
             if not met and not box.count_overlaps(taken) and box.y0 > axis.bbox.y0:

@@ -676,6 +676,14 @@ def by_a_product(w, y, eps):  # type: ignore[no-untyped-def]
     return -eps * y @ w.sign()
 
 
+def by_columns(W, bias, lower, upper):  # type: ignore[no-untyped-def]
+    return W @ lower + bias, W @ upper + bias
+
+
+def of_mnists_size(model, x, y, eps):  # type: ignore[no-untyped-def]
+    return x.reshape(-1, 784).clamp(0, 1).reshape(x.shape)
+
+
 def by_width(loss, x, directions, h):  # type: ignore[no-untyped-def]
     return (loss(x + h * directions[0]) - loss(x)) / h * directions[0]
 
@@ -711,6 +719,8 @@ def not_asked_for(models, x, y, eps):  # type: ignore[no-untyped-def]
         ("worst_case_linear", by_rows, "return -eps * y * w.sign()", "v[:, None] makes a column"),
         ("worst_case_linear", by_a_product, "return -eps * y @", "v[:, None] makes a column"),
         ("estimated_gradient", by_width, "return (loss(", "has to be v[:, None, None, None]"),
+        ("interval_linear", by_columns, "return W @ lower", "examples are rows, so a layer is x @"),
+        ("fgsm", of_mnists_size, "return x.reshape(-1, 784)", "flatten(1) takes any"),
         ("ensemble_fgsm", not_recorded, "F.cross_entropy(logits, y).b", "(under no_grad() no grad"),
         ("ensemble_fgsm", not_recorded_at_all, "return torch.autograd", "(under no_grad() no grad"),
         ("ensemble_fgsm", cut_off_the_graph, "return torch.", "(no .detach() or .item() on the"),
@@ -745,6 +755,12 @@ def test_a_function_that_fails_for_one_image_is_told_so() -> None:
         return right_fgsm(model, x, y, eps)
 
     assert "stops with a batch of 1 at" in checks.fgsm.judge(squeezes).text
+
+
+def test_lost_examples_are_told_how_many_are_due() -> None:
+    """Catches a shape that is right but for the number of examples, told as a shape alone."""
+    text = checks.fgsm.judge(lambda model, x, y, eps: x[1:]).text
+    assert re.search(r"the shape \[\d+, .* is due: one for each of the \d+ examples", text)
 
 
 def test_the_stop_button_still_stops() -> None:

@@ -184,6 +184,24 @@ def test_lines_of_one_colour_that_meet_at_a_mark_share_a_value():
     assert {"73%", "58%"} <= written and "72%" not in written
 
 
+@pytest.mark.parametrize("way", [1, -1])
+def test_a_value_at_a_mark_stands_on_no_line(way):
+    """Catches a value that a neighbouring curve runs through."""
+    rows = {"usual, PGD": [0.02, 0.43, 0.73, 0.96], "usual, one step": [0.02, 0.34, 0.58, 0.91]}
+    lines = {name: row[::way] for name, row in rows.items()}
+    figure = plots.curves(
+        [0, 1, 2, 3], lines, xlabel="eps", ylabel="error", percent=True, mark=1 if way < 0 else 2
+    )
+    (axis,) = figure.axes
+    figure.draw_without_rendering()
+    curves_ = [line.get_transform().transform_path(line.get_path()) for line in axis.lines[:2]]
+    values = [text for text in axis.texts if text.get_text() in ("73%", "58%")]
+    assert len(values) == 2
+    for text in values:
+        box = text.get_window_extent()
+        assert not any(curve.intersects_bbox(box, filled=False) for curve in curves_)
+
+
 def test_signed_pictures_carry_a_key():
     """Catches orange and purple that nobody explains."""
     step = plots.step(DIGITS[0], DIGITS[1], "7", "3", eps=0.25)

@@ -279,6 +279,19 @@ def of_shorter(
     return found
 
 
+def changed_by_shorter(results: Sequence[Result]) -> dict[str, tuple[str, str]]:
+    """The verdict on the ledger's trainings and on the shorter ones, by row, where they differ.
+
+    Controls are set aside: not all of them were trained for as short.
+    """
+    bare = {row.claim.id: replace(row, controls={}) for row in ledger(results)}
+    both = {
+        id: (bare[id].verdict, replace(bare[id], values=values).verdict)
+        for id, values in of_shorter(results).items()
+    }
+    return {id: (now, then) for id, (now, then) in both.items() if now != then}
+
+
 def _kinds_in_a_cell(row: Row) -> str:
     return "; ".join(f"{row.claim.printed(k.ours)} (n = {k.n})" for k in row.kinds if k.n)
 

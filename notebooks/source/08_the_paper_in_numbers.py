@@ -10,7 +10,6 @@
 # - *say what a paper leaves open, and what that does to its numbers.*
 
 # %%
-from dataclasses import replace
 from functools import partial
 
 import torch
@@ -335,14 +334,9 @@ claim("nearer", now - before, low=2, unit="rows", statement=told)
 # **What it shows.** One line of a published example, which the paper does not mention, and a longer training bring several confidences near the paper's; two FGSM errors (maxout, uniform noise) and both rubbish numbers of the network with sigmoids move away from it. The ledger's maxout networks for digits are trained that way. We chose that recipe when we knew the numbers of the shorter trainings, and of three other seeds of the longer, and the choice changes verdicts. On the shorter, rescaled trainings, as far as they were measured and with controls set aside, six rows would no longer be reproduced, and four others would.
 
 # %%
-cells = []
-for id, values in ledger.of_shorter(results).items():
-    row = by_id[id]
-    now, then = (replace(row, values=each, controls={}).verdict for each in (row.values, values))
-    if now != then:
-        cells.append([id, then, now])
-heads = ["row, controls set aside", "on the shorter trainings", "on the ledger's"]
-Markdown(ledger.markdown_table(heads, cells))
+changed = ledger.changed_by_shorter(results)
+heads = ["row, controls set aside", "on the ledger's trainings", "on the shorter ones"]
+Markdown(ledger.markdown_table(heads, [[id, *verdicts] for id, verdicts in changed.items()]))
 
 # %% [markdown]
 # ### Size
